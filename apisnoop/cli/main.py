@@ -1,12 +1,12 @@
-"""The entry points `apisnoop` and `kubectl-apisnoop`.
+"""The entry points `apisnoop` and `kubectl apisnoop`.
 
 A verb's module is imported when the verb is used, so that `--help` and short commands start fast. Components add verbs
 through the entry-point group `apisnoop.commands`.
 """
 
+from collections.abc import Iterator
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Any
 
 import click
 
@@ -15,24 +15,51 @@ from apisnoop.errors import ApisnoopError, ExitCode
 
 COMMAND_GROUP = "apisnoop.commands"
 
-# verb -> (module under apisnoop.cli, one line of help). The module holds a click command named after the verb.
-VERBS: dict[str, tuple[str, str]] = {}
+# verb -> (module in apisnoop.cli, one line of help). The module holds a click command of the verb's name.
+VERBS: dict[str, tuple[str, str]] = {
+    "completion": ("completion", "Print the completion script of a shell."),
+}
 
 
 class LazyGroup(click.Group):
     """A click group that knows its verbs by name and imports them only when they are used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted({*VERBS, *(point.name for point in entry_points(group=COMMAND_GROUP)), *super().list_commands(ctx)})
+        """Return the core's verbs and those of the installed components, sorted."""
+        return sorted(
+            {*VERBS, *(point.name for point in entry_points(group=COMMAND_GROUP)), *super().list_commands(ctx)}
+        )
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import and return a verb; None where there is no such verb."""
         if cmd_name in VERBS:
-            command = getattr(import_module(f"apisnoop.cli.{VERBS[cmd_name][0]}"), cmd_name.replace("-", "_"))
-            return command if isinstance(command, click.Command) else None
+            return verb_from(f"apisnoop.cli.{VERBS[cmd_name][0]}", cmd_name)
         for point in entry_points(group=COMMAND_GROUP, name=cmd_name):
-            loaded = point.load()
-            return loaded if isinstance(loaded, click.Command) else None
+            return verb_from(point.module, point.attr)
         return super().get_command(ctx, cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of verbs without importing those of the core."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(self._lines_of_help(ctx)))
+
+    def _lines_of_help(self, ctx: click.Context) -> Iterator[tuple[str, str]]:
+        for name in self.list_commands(ctx):
+            if name in VERBS:
+                yield name, VERBS[name][1]
+            elif (command := self.get_command(ctx, name)) and not command.hidden:
+                yield name, command.get_short_help_str(limit=80)
+
+
+def verb_from(module: str, attribute: str) -> click.Command:
+    """Import `module` and return the click command that it holds under `attribute`, dashes read as underscores.
+
+    Raises TypeError when a component registers something that is no command.
+    """
+    command = getattr(import_module(module), attribute.replace("-", "_"))
+    if not isinstance(command, click.Command):
+        raise TypeError(f"{module}:{attribute} is registered as a verb of apisnoop but is a {type(command).__name__}")
+    return command
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -42,9 +69,9 @@ def cli() -> None:
 
 
 def main(*, prog_name: str = "apisnoop") -> None:
-    """Run the command line and leave with the exit code of `apisnoop.errors.ExitCode`."""
+    """Run the command line and leave with one of the exit codes of `apisnoop.errors.ExitCode`."""
     try:
-        result: Any = cli.main(prog_name=prog_name, standalone_mode=False)
+        result = cli.main(prog_name=prog_name, standalone_mode=False)
     except click.exceptions.Abort:
         raise SystemExit(ExitCode.INTERRUPTED) from None
     except click.ClickException as error:
@@ -57,5 +84,5 @@ def main(*, prog_name: str = "apisnoop") -> None:
 
 
 def main_as_kubectl_plugin() -> None:
-    """The same command line as `kubectl apisnoop`."""
+    """Run the same command line as `kubectl apisnoop`."""
     main(prog_name="kubectl apisnoop")
