@@ -15,7 +15,7 @@ from apisnoop.errors import ApisnoopError, ExitCode
 
 COMMAND_GROUP = "apisnoop.commands"
 
-# verb -> (module in apisnoop.cli, one line of help). The module holds a click command of the verb's name.
+# verb -> (module in apisnoop.cli, one line of help). The module holds a click command of the module's own name.
 VERBS: dict[str, tuple[str, str]] = {
     "completion": ("completion", "Print the completion script of a shell."),
 }
@@ -33,7 +33,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Import and return a verb; None where there is no such verb."""
         if cmd_name in VERBS:
-            return verb_from(f"apisnoop.cli.{VERBS[cmd_name][0]}", cmd_name)
+            return verb_from(f"apisnoop.cli.{VERBS[cmd_name][0]}", VERBS[cmd_name][0])
         for point in entry_points(group=COMMAND_GROUP, name=cmd_name):
             return verb_from(point.module, point.attr)
         return super().get_command(ctx, cmd_name)
@@ -52,11 +52,11 @@ class LazyGroup(click.Group):
 
 
 def verb_from(module: str, attribute: str) -> click.Command:
-    """Import `module` and return the click command that it holds under `attribute`, dashes read as underscores.
+    """Import `module` and return the click command that it holds under `attribute`.
 
     Raises TypeError when a component registers something that is no command.
     """
-    command = getattr(import_module(module), attribute.replace("-", "_"))
+    command = getattr(import_module(module), attribute)
     if not isinstance(command, click.Command):
         raise TypeError(f"{module}:{attribute} is registered as a verb of apisnoop but is a {type(command).__name__}")
     return command
