@@ -11,14 +11,13 @@ BENCHMARKS = ["match", "importing", "coverage", "startup", "proxy", "watch"]
 
 
 def main(names: list[str]) -> int:
-    """Print the rows of each benchmark; return 1 when a figure falls short of what it must reach, 2 for an unknown name."""
+    """Print the rows of each benchmark; return 1 when a figure falls short, 2 for an unknown name."""
     unknown = sorted(set(names) - set(BENCHMARKS))
     if unknown:
         print(f"bench: no benchmark {', '.join(unknown)}; there are: {', '.join(BENCHMARKS)}", file=sys.stderr)
         return 2
-    print(
-        f"{platform.system()} {platform.release()}, {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}\n"
-    )
+    machine = f"{platform.system()} {platform.release()}, {platform.machine()}, {os.cpu_count()} cores"
+    print(f"{machine}, Python {platform.python_version()}\n")
     print("| what | measured | must | aim | verdict | note |\n| --- | --- | --- | --- | --- | --- |")
     short = 0
     for name in names or BENCHMARKS:

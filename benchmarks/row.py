@@ -10,7 +10,7 @@ from time import perf_counter
 class Row:
     """One figure.
 
-    `value` is in `unit`, the median of the runs. `must` and `aim` are in the same unit, or ratios where a peer is given.
+    `value` is in `unit`, a median. `must` and `aim` are in the same unit, or ratios where there is a peer.
     """
 
     name: str
