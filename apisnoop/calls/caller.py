@@ -3,7 +3,7 @@
 import msgspec
 
 
-class Caller(msgspec.Struct, frozen=True, gc=False):
+class Caller(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """Who made a call. An empty string means unknown: nothing here is ever guessed."""
 
     node: str = ""

@@ -1,0 +1,49 @@
+"""Durations as a histogram of powers of two, in microseconds: small, and the sum of two is again one.
+
+A quantile read from it is right to a factor of two, which is what "fast, slow or hanging" needs. No value is kept.
+"""
+
+from collections.abc import Sequence
+
+import msgspec
+
+BUCKETS = 42
+"""Bucket 0 holds 0 µs, bucket n holds [2^(n-1), 2^n) µs; the last one (25 days and more) takes the rest."""
+
+type Durations = list[int]
+"""Count of calls by bucket, always BUCKETS long."""
+
+
+def bucket_of(seconds: float) -> int:
+    """Give the bucket of a duration in seconds; a negative one (clocks that were set back) counts as zero."""
+    microseconds = int(seconds * 1_000_000)
+    return min(microseconds.bit_length(), BUCKETS - 1) if microseconds > 0 else 0
+
+
+def encode_durations(durations: Sequence[int]) -> str:
+    """Write a histogram as JSON, e.g. {"12":3}: bucket to count, empty buckets left out, smallest first."""
+    return msgspec.json.encode({bucket: count for bucket, count in enumerate(durations) if count}).decode()
+
+
+def decode_durations(text: str) -> Durations:
+    """Read what `encode_durations` wrote."""
+    durations = [0] * BUCKETS
+    for bucket, count in msgspec.json.decode(text, type=dict[int, int]).items():
+        durations[bucket] += count
+    return durations
+
+
+def merge_durations(left: str, right: str) -> str:
+    """Add two written histograms; the SQL function of the same name in the store."""
+    return encode_durations([a + b for a, b in zip(decode_durations(left), decode_durations(right), strict=True)])
+
+
+def quantile(durations: Sequence[int], share: float) -> float | None:
+    """Give an upper bound, in seconds, that `share` (0 to 1) of the calls did not exceed; None without calls."""
+    wanted = share * sum(durations)
+    seen = 0
+    for bucket, count in enumerate(durations):
+        seen += count
+        if count and seen >= wanted:
+            return ((1 << bucket) - 1 if bucket else 0) / 1_000_000
+    return None

@@ -1,0 +1,87 @@
+"""The dictionaries of a store: from a target, caller, action or namespace to its number, within the caps."""
+
+import sqlite3
+
+import msgspec
+
+from apisnoop.calls.caller import Caller
+from apisnoop.calls.tally import OTHER, OTHER_CALLER, TallyKey, coarse_target
+from apisnoop.operations.match import Target
+from apisnoop.store.caps import Caps
+from apisnoop.store.schema import CALLER_COLUMNS, TARGET_COLUMNS
+from apisnoop.store.target_row import row_of
+
+type Value = tuple[str | int, ...]
+
+
+class Dictionary:
+    """One dimension during one transaction: values already met are not looked up again."""
+
+    def __init__(self, connection: sqlite3.Connection, table: str, columns: tuple[str, ...], cap: int) -> None:
+        self._connection = connection
+        where = " AND ".join(f"{column} IS ?" for column in columns)
+        self._find = f"SELECT id FROM {table} WHERE {where}"  # noqa: S608 - names are constants of the schema
+        self._insert = f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608
+        self._cap = cap
+        self._size: int = connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]  # noqa: S608
+        self._known: dict[Value, int] = {}
+
+    def id_of(self, value: Value, *otherwise: Value) -> int:
+        """Give the number of a value; a new one beyond the cap becomes the first known of `otherwise`, or its last."""
+        known = self._known.get(value)
+        if known is None:
+            known = self._known[value] = self._look_up(value, otherwise)
+        return known
+
+    def _look_up(self, value: Value, otherwise: tuple[Value, ...]) -> int:
+        row = self._connection.execute(self._find, value).fetchone()
+        if row is not None:
+            return int(row[0])
+        if otherwise and self._size >= self._cap:
+            return self.id_of(otherwise[0], *otherwise[1:])
+        self._size += 1
+        return int(self._connection.execute(self._insert, value).lastrowid or 0)
+
+
+class Dimensions:
+    """All dictionaries of a store, during one transaction."""
+
+    def __init__(self, connection: sqlite3.Connection, caps: Caps) -> None:
+        self._targets = Dictionary(connection, "targets", TARGET_COLUMNS, caps.templates)
+        self._callers = Dictionary(connection, "callers", CALLER_COLUMNS, caps.callers)
+        self._actions = Dictionary(connection, "actions", ("verb", "detail"), caps.actions)
+        self._namespaces = Dictionary(connection, "namespaces", ("name",), caps.namespaces)
+        self._target_ids: dict[Target, int] = {}
+        self._caller_ids: dict[Caller, int] = {}
+
+    def ids(self, key: TallyKey) -> tuple[int, int, int, int]:
+        """Give the numbers of target, action, caller and namespace."""
+        return (
+            self.target_id(key.target),
+            self._actions.id_of((key.verb, key.detail), (OTHER, "")),
+            self.caller_id(key.caller),
+            self._namespaces.id_of((key.namespace,), (OTHER,)),
+        )
+
+    def target_id(self, target: Target) -> int:
+        """Give the number of a target; operations have no cap, for callers cannot make them up."""
+        known = self._target_ids.get(target)
+        if known is None:
+            value = msgspec.structs.astuple(row_of(target))
+            otherwise = () if target.operation else (msgspec.structs.astuple(row_of(coarse_target(target))),)
+            known = self._target_ids[target] = self._targets.id_of(value, *otherwise)
+        return known
+
+    def caller_id(self, caller: Caller) -> int:
+        """Give the number of a caller; beyond the cap its identity is kept as long as possible, its agent is not."""
+        known = self._caller_ids.get(caller)
+        if known is None:
+            identity = Caller(
+                namespace=caller.namespace, service_account=caller.service_account, user=caller.user, client=OTHER
+            )
+            known = self._caller_ids[caller] = self._callers.id_of(
+                msgspec.structs.astuple(caller),
+                msgspec.structs.astuple(identity),
+                msgspec.structs.astuple(OTHER_CALLER),
+            )
+        return known

@@ -1,0 +1,257 @@
+"""The questions coverage and reports ask of a store. Answers are plain rows; numbers of targets and callers join them.
+
+A call is `ok` when its status is 100 to 399; the rest, and status 0 (no answer seen), are `errors`. Windows are whole
+hours (see `window`); None stands for all of time.
+"""
+
+import sqlite3
+from collections.abc import Collection
+
+import msgspec
+
+from apisnoop.store.schema import CALLER_COLUMNS, TARGET_COLUMNS
+from apisnoop.store.window import Window
+
+
+class TargetRow(msgspec.Struct, frozen=True, gc=False):
+    """A target by its number; strings are empty where there is none."""
+
+    id: int
+    kind: str
+    """`operation`, or the value of a `Finding`."""
+    operation: str
+    method: str
+    path: str
+    api_group: str
+    version: str
+    resource: str
+    subresource: str
+    object_kind: str
+    level: str
+    deprecated: int
+    scope: str
+    reason: str
+
+
+class CallerRow(msgspec.Struct, frozen=True, gc=False):
+    """A caller by its number; an empty string means unknown."""
+
+    id: int
+    node: str
+    namespace: str
+    pod: str
+    pod_uid: str
+    container: str
+    workload: str
+    service_account: str
+    user: str
+    client: str
+    client_version: str
+    component: str
+    test: str
+
+
+class UseRow(msgspec.Struct, frozen=True, gc=False):
+    """How often a target was called with one verb and detail, and when first and last (epoch seconds)."""
+
+    target: int
+    verb: str
+    detail: str
+    ok: int
+    errors: int
+    first: float
+    last: float
+
+
+class CallerUseRow(msgspec.Struct, frozen=True, gc=False):
+    """How often one caller called a target."""
+
+    target: int
+    caller: int
+    ok: int
+    errors: int
+    first: float
+    last: float
+
+
+class AccessRow(msgspec.Struct, frozen=True, gc=False):
+    """What one caller did to a target in one namespace ("" for none); `refused` counts 401 and 403, `created` 201."""
+
+    target: int
+    caller: int
+    verb: str
+    namespace: str
+    calls: int
+    refused: int
+    created: int
+
+
+class NameRow(msgspec.Struct, frozen=True, gc=False):
+    """How often an object was named; the name `(other)` stands for all beyond the store's cap."""
+
+    target: int
+    caller: int
+    verb: str
+    namespace: str
+    name: str
+    count: int
+
+
+class LossRow(msgspec.Struct, frozen=True, gc=False):
+    """What was not counted, when (epoch seconds; 0 where the source has no time), with one example."""
+
+    source: str
+    reason: str
+    detail: str
+    count: int
+    first: float
+    last: float
+    example: str
+
+
+class ImportRow(msgspec.Struct, frozen=True, gc=False):
+    """An input that was read: up to which position, how many records of it, how many of them calls, and when."""
+
+    path: str
+    format: str
+    position: int
+    lines: int
+    calls: int
+    started: float
+    updated: float
+
+
+class RunRow(msgspec.Struct, frozen=True, gc=False):
+    """A command that was watched; `ended` and `exit_code` are None while it runs or when its watcher was killed."""
+
+    id: str
+    command: str
+    host: str
+    started: float
+    ended: float | None
+    exit_code: int | None
+    calls: int
+    version: str
+
+
+class CatalogueRow(msgspec.Struct, frozen=True, gc=False):
+    """A catalogue that calls were matched against."""
+
+    release: str
+    source: str
+    digest: str
+    first_used: float
+    last_used: float
+
+
+class UnfinishedRow(msgspec.Struct, frozen=True, gc=False):
+    """Requests whose end no source has shown yet, e.g. a watch still open."""
+
+    verb: str
+    count: int
+    oldest: float
+
+
+USES = """
+    SELECT target, verb, detail, ok, total - ok, first, last FROM (
+        SELECT target, action, sum(CASE WHEN status BETWEEN 100 AND 399 THEN count ELSE 0 END) AS ok,
+            sum(count) AS total, min(first) AS first, max(last) AS last
+        FROM tallies WHERE hour >= ? AND hour < ? GROUP BY target, action
+    ) JOIN actions ON actions.id = action
+"""
+USES_BY_CALLER = """
+    SELECT target, caller, sum(ok), sum(total) - sum(ok), min(first), max(last) FROM (
+        SELECT target, caller, sum(CASE WHEN status BETWEEN 100 AND 399 THEN count ELSE 0 END) AS ok,
+            sum(count) AS total, min(first) AS first, max(last) AS last
+        FROM tallies WHERE hour >= ? AND hour < ? {only} GROUP BY target, action, caller
+    ) GROUP BY target, caller
+"""
+ACCESSES = """
+    SELECT target, caller, verb, namespaces.name, sum(count), sum(refused), sum(created) FROM (
+        SELECT target, action, caller, namespace, sum(count) AS count,
+            sum(CASE WHEN status IN (401, 403) THEN count ELSE 0 END) AS refused,
+            sum(CASE WHEN status = 201 THEN count ELSE 0 END) AS created
+        FROM tallies WHERE hour >= ? AND hour < ? GROUP BY target, action, caller, namespace
+    ) JOIN actions ON actions.id = action JOIN namespaces ON namespaces.id = namespace
+    GROUP BY target, caller, verb, namespace
+"""
+NAMES = """
+    SELECT target, caller, verb, namespaces.name, object_names.name, sum(count)
+    FROM object_names JOIN actions ON actions.id = action JOIN namespaces ON namespaces.id = namespace
+    WHERE last_hour >= ? AND first_hour < ? GROUP BY target, caller, verb, namespace, object_names.name
+"""
+UNFINISHED = "SELECT verb, count(*), min(started) FROM unfinished GROUP BY verb ORDER BY verb"
+
+
+def targets(connection: sqlite3.Connection) -> list[TargetRow]:
+    """Give every target."""
+    return _rows(connection, TargetRow, f"SELECT id, {', '.join(TARGET_COLUMNS)} FROM targets")  # noqa: S608 - constants
+
+
+def callers(connection: sqlite3.Connection) -> list[CallerRow]:
+    """Give every caller."""
+    return _rows(connection, CallerRow, f"SELECT id, {', '.join(CALLER_COLUMNS)} FROM callers")  # noqa: S608 - constants
+
+
+def uses(connection: sqlite3.Connection, window: Window | None = None) -> list[UseRow]:
+    """Give the use of every target called within the window, by verb and detail."""
+    return _rows(connection, UseRow, USES, *_bounds(window))
+
+
+def uses_by_caller(
+    connection: sqlite3.Connection, window: Window | None = None, targets: Collection[int] | None = None
+) -> list[CallerUseRow]:
+    """Give the use of every target, or of these only, by every caller within the window."""
+    wanted = () if targets is None else tuple(sorted(targets))
+    only = "" if targets is None else f"AND target IN ({', '.join('?' * len(wanted))})"
+    return _rows(connection, CallerUseRow, USES_BY_CALLER.format(only=only), *_bounds(window), *wanted)
+
+
+def accesses(connection: sqlite3.Connection, window: Window | None = None) -> list[AccessRow]:
+    """Give what every caller did in every namespace within the window: what `rbac` grants."""
+    return _rows(connection, AccessRow, ACCESSES, *_bounds(window))
+
+
+def object_names(connection: sqlite3.Connection, window: Window | None = None) -> list[NameRow]:
+    """Give the object names used; the window keeps each name whose first to last use overlaps it."""
+    return _rows(connection, NameRow, NAMES, *_bounds(window))
+
+
+def imports(connection: sqlite3.Connection) -> list[ImportRow]:
+    """Give the inputs read, in the order in which they were first read."""
+    return _table(connection, ImportRow, "imports ORDER BY id")
+
+
+def runs(connection: sqlite3.Connection) -> list[RunRow]:
+    """Give the commands watched, oldest first."""
+    return _table(connection, RunRow, "runs ORDER BY started, id")
+
+
+def losses(connection: sqlite3.Connection) -> list[LossRow]:
+    """Give what was not counted, the most frequent first."""
+    return _table(connection, LossRow, "losses ORDER BY count DESC, source, reason, detail")
+
+
+def catalogues_used(connection: sqlite3.Connection) -> list[CatalogueRow]:
+    """Give the catalogues calls were matched against, the latest first."""
+    return _table(connection, CatalogueRow, "catalogues ORDER BY last_used DESC, release, source")
+
+
+def unfinished(connection: sqlite3.Connection) -> list[UnfinishedRow]:
+    """Give the requests without an end, by verb."""
+    return _rows(connection, UnfinishedRow, UNFINISHED)
+
+
+def _bounds(window: Window | None) -> tuple[int, int]:
+    return (window or Window()).bounds
+
+
+def _table[Row: msgspec.Struct](connection: sqlite3.Connection, kind: type[Row], table: str) -> list[Row]:
+    columns = ", ".join(kind.__struct_fields__)
+    return _rows(connection, kind, f"SELECT {columns} FROM {table}")  # noqa: S608 - constants
+
+
+def _rows[Row: msgspec.Struct](
+    connection: sqlite3.Connection, kind: type[Row], statement: str, *values: int | str
+) -> list[Row]:
+    return [kind(*row) for row in connection.execute(statement, values)]

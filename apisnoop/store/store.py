@@ -1,0 +1,172 @@
+"""The store: one SQLite file, opened, brought to the current version, read and added to.
+
+Several processes may read and write it at the same time: it is in WAL mode, and a writer takes the lock at the start of
+its transaction and waits for another. What questions can be asked of it is the business of `queries`.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import time
+from types import TracebackType
+from typing import Protocol, Self
+
+import msgspec
+from sqlite_utils import Database
+
+from apisnoop.calls.durations import merge_durations
+from apisnoop.calls.tally import TallyBatch
+from apisnoop.store.caps import Caps
+from apisnoop.store.errors import StoreError, store_errors
+from apisnoop.store.fold import fold_batch
+from apisnoop.store.queries import RunRow
+from apisnoop.store.schema import APPLICATION_ID, STEPS, VERSION
+
+BUSY_SECONDS = 60.0
+"""How long a writer waits for another; a fold takes well under a second."""
+
+
+class CatalogueFacts(Protocol):
+    """What the store keeps of a catalogue."""
+
+    @property
+    def release(self) -> str: ...
+    @property
+    def source(self) -> str: ...
+    @property
+    def digest(self) -> str: ...
+
+
+class Store:
+    """An open store. Use as a context manager, or call `close`."""
+
+    def __init__(self, db: Database, path: str, caps: Caps) -> None:
+        self.db = db
+        self.path = path
+        self.caps = caps
+
+    @classmethod
+    def open(
+        cls, path: Path | str, *, create: bool = True, read_only: bool = False, caps: Caps | None = None
+    ) -> "Store":
+        """Open the store at `path` (":memory:" for one that is never kept), creating and upgrading it as needed.
+
+        Raises StoreError if there is none and `create` is false, if the file is something else, comes from a newer
+        version, or cannot be written although `read_only` is false.
+        """
+        name = str(path)
+        if name != ":memory:" and (read_only or not create) and not Path(name).is_file():
+            raise StoreError(
+                f"store {name} does not exist: `apisnoop import` or `apisnoop run` makes one; name it with --db"
+            )
+        with store_errors(name):
+            connection = _connect(name, read_only=read_only)
+            try:
+                store = cls(Database(connection, execute_plugins=False), name, caps or Caps())
+                store._prepare(read_only=read_only)
+            except BaseException:
+                connection.close()
+                raise
+        return store
+
+    def _prepare(self, *, read_only: bool) -> None:
+        self.db.register_function(merge_durations, deterministic=True)
+        version = self._version()
+        if version < VERSION:
+            if read_only:
+                raise StoreError(
+                    f"store {self.path} has the format of an older apisnoop ({version}, now {VERSION}): "
+                    "any command that writes to it brings it up to date, e.g. `apisnoop import --db` with an empty file"
+                )
+            self._upgrade()
+
+    def _version(self) -> int:
+        connection = self.connection
+        application = connection.execute("PRAGMA application_id").fetchone()[0]
+        version: int = connection.execute("PRAGMA user_version").fetchone()[0]
+        is_empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+        if application != APPLICATION_ID and not (is_empty and application == version == 0):
+            raise StoreError(f"store {self.path} is an SQLite file of another program: name another file with --db")
+        if version > VERSION:
+            raise StoreError(
+                f"store {self.path} was written by a newer apisnoop (format {version}, this one knows {VERSION}): "
+                "upgrade apisnoop, or name another file with --db"
+            )
+        return version
+
+    def _upgrade(self) -> None:
+        with self.transaction():
+            for step in STEPS[self._version() :]:
+                step(self.db)
+            self.connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            self.connection.execute(f"PRAGMA user_version = {VERSION}")
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The SQLite connection, for `queries`."""
+        return self.db.conn
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Make everything inside happen or not happen; inside another transaction it simply belongs to that one."""
+        connection = self.connection
+        if connection.in_transaction:
+            yield
+            return
+        with store_errors(self.path):
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                connection.execute("COMMIT")
+            except BaseException:
+                self.db.rollback()
+                raise
+
+    def add(self, batch: TallyBatch, *, catalogue: CatalogueFacts | None = None) -> None:
+        """Add a batch, and note the catalogue it was counted against, in one transaction."""
+        with self.transaction():
+            fold_batch(self.connection, batch, self.caps)
+            if catalogue is not None:
+                self.note_catalogue(catalogue)
+
+    def note_catalogue(self, catalogue: CatalogueFacts) -> None:
+        """Remember that calls were matched against this catalogue."""
+        self.connection.execute(
+            "INSERT INTO catalogues (release, source, digest, first_used, last_used) VALUES (?, ?, ?, ?, ?) "
+            "ON CONFLICT DO UPDATE SET last_used = max(last_used, excluded.last_used)",
+            (catalogue.release, catalogue.source, catalogue.digest, now := time(), now),
+        )
+
+    def save_run(self, run: RunRow) -> None:
+        """Add a watched command, or bring the one with the same id up to date; its command names no arguments."""
+        with self.transaction():
+            self.db.table("runs").upsert(msgspec.structs.asdict(run), pk="id")
+
+    def close(self) -> None:
+        """Close the file."""
+        self.db.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _connect(name: str, *, read_only: bool) -> sqlite3.Connection:
+    target = name if name == ":memory:" else f"{Path(name).absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
+    connection = sqlite3.connect(target, timeout=BUSY_SECONDS, isolation_level=None, uri=name != ":memory:")
+    try:
+        if not read_only:
+            connection.execute("PRAGMA journal_mode = WAL")
+            # On a power cut NORMAL loses at most the last transactions, never consistency: an import then continues
+            # from the position before them.
+            connection.execute("PRAGMA synchronous = NORMAL")
+        connection.execute("PRAGMA mmap_size = 1073741824")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
