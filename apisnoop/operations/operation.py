@@ -1,7 +1,12 @@
-"""The operation: one method on one path template of the Kubernetes API, with what its OpenAPI document says of it."""
+"""The operation: one method on one path template of the Kubernetes API, with what its OpenAPI document says of it.
 
-from dataclasses import dataclass
+Only the value; reading documents is the business of `document`, finding an operation for a request that of
+`catalogue`.
+"""
+
 from enum import StrEnum
+
+import msgspec
 
 
 class Level(StrEnum):
@@ -21,8 +26,7 @@ class Scope(StrEnum):
     """Not about a resource: discovery, version, logs, OpenID."""
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
     """One operation of a catalogue.
 
     `group`, `version`, `resource` and `subresource` are those of the path, which is what RBAC and the audit log use;
