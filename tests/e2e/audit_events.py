@@ -1,0 +1,83 @@
+"""Read the API server's audit log into one value a request: the ground truth for what was recorded.
+
+It is read here independently of apisnoop's own importer, so that the two cannot share a mistake.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+from urllib.parse import unquote
+
+import msgspec
+
+ENDED = ("ResponseComplete", "Panic")
+
+
+class AuditEvent(msgspec.Struct, frozen=True):
+    """One request as the API server saw it."""
+
+    audit_id: str
+    user: str
+    verb: str
+    path: str
+    """Decoded, without the query."""
+    status: int
+    """0 while no answer has begun."""
+    agent: str
+    received: float
+    """Seconds since the epoch."""
+    ended: bool
+    """False for a request that was still being served when the log was read, such as an open watch."""
+
+
+class _User(msgspec.Struct):
+    username: str = ""
+
+
+class _Status(msgspec.Struct):
+    code: int = 0
+
+
+class _Line(msgspec.Struct, rename="camel"):
+    """What is needed of a line, see https://kubernetes.io/docs/reference/config-api/apiserver-audit.v1/ ."""
+
+    audit_id: str = msgspec.field(name="auditID")
+    stage: str
+    request_uri: str = msgspec.field(name="requestURI")
+    verb: str
+    request_received_timestamp: datetime
+    user: _User = msgspec.field(default_factory=_User)
+    user_agent: str = ""
+    response_status: _Status = msgspec.field(default_factory=_Status)
+
+
+_decoder = msgspec.json.Decoder(_Line)
+
+
+def read_events(lines: Iterable[bytes]) -> list[AuditEvent]:
+    """Give the requests of an audit log (JSON lines) in the order in which they first appear.
+
+    A request has a line per stage; the last stage tells the outcome. Two ends of one request are two events: the server
+    never does that, and a join that hid it would hide a mistake. Raises msgspec.DecodeError for a line that is none.
+    """
+    stages: dict[str, list[_Line]] = {}
+    for text in lines:
+        line = _decoder.decode(text)
+        stages.setdefault(line.audit_id, []).append(line)
+    return [_event(line) for request in stages.values() for line in _outcomes(request)]
+
+
+def _outcomes(request: list[_Line]) -> list[_Line]:
+    return [line for line in request if line.stage in ENDED] or request[-1:]
+
+
+def _event(line: _Line) -> AuditEvent:
+    return AuditEvent(
+        audit_id=line.audit_id,
+        user=line.user.username,
+        verb=line.verb,
+        path=unquote(line.request_uri.split("?", 1)[0]),
+        status=line.response_status.code,
+        agent=line.user_agent,
+        received=line.request_received_timestamp.timestamp(),
+        ended=line.stage in ENDED,
+    )
