@@ -1,0 +1,118 @@
+"""Taking a slot, and cleaning those whose cluster died.
+
+A slot is held through a lock on its folder. The kernel drops the lock when its last holder ends, however it ended: a
+folder that is there and not locked belonged to a cluster that was killed.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from . import network
+from .cleanup import clean
+from .slot import SLOTS, Slot, slots_directory
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def claim() -> tuple[Slot, int]:
+    """Take a free slot: return it and the descriptor that holds it until its last copy is closed.
+
+    Cleans what killed clusters left behind on the way. Raises RuntimeError when no slot is to be had.
+    """
+    sweep()
+    routes = network.routes() if os.geteuid() == 0 else []
+    for slot in map(Slot, range(SLOTS)):
+        if network.is_free(slot, routes) and (lock := _take(slot)) is not None:
+            return slot, lock
+    raise RuntimeError(
+        f"no slot of {SLOTS} is free: `scripts/cluster status` shows the running clusters; "
+        "a slot whose addresses (10.89.N.0/24, 10.20N.0.0/16) the machine already routes is not used"
+    )
+
+
+def sweep() -> None:
+    """Clean every slot whose cluster is dead."""
+    for slot in used():
+        if (lock := _take(slot)) is not None:
+            slot.directory.rmdir()
+            os.close(lock)
+
+
+def running() -> list[Slot]:
+    """List the slots that a living cluster holds."""
+    return [slot for slot in used() if _is_held(slot)]
+
+
+def used() -> list[Slot]:
+    """List the slots that have a folder, running or dead."""
+    if not slots_directory().is_dir():
+        return []
+    return [Slot(index) for index in sorted(int(entry.name) for entry in slots_directory().iterdir())]
+
+
+def _take(slot: Slot) -> int | None:
+    """Lock a slot and empty it; None when it is in use, or holds something that cannot be removed."""
+    while (lock := _try_lock(slot)) is not None:
+        if not any(slot.directory.iterdir()):
+            return lock
+        try:
+            clean(slot)
+        except OSError as error:
+            print(f"cluster {slot.index} is dead but cannot be removed: {error}", file=sys.stderr)
+            return None
+        finally:
+            os.close(lock)
+    return None
+
+
+def _try_lock(slot: Slot) -> int | None:
+    """Lock a slot and return the descriptor that holds it, or None when somebody else does.
+
+    The lock is a BSD lock on the slot's folder itself, which also keeps systemd-tmpfiles from ageing its content.
+    """
+    parent = slots_directory()
+    parent.mkdir(mode=0o700, exist_ok=True)
+    if parent.stat().st_uid != os.getuid():
+        raise PermissionError(f"{parent} belongs to user {parent.stat().st_uid}; remove it or set TMPDIR")
+    while True:
+        slot.directory.mkdir(mode=0o700, exist_ok=True)
+        descriptor = os.open(slot.directory, os.O_RDONLY | os.O_DIRECTORY)
+        if not _lock(descriptor):
+            os.close(descriptor)
+            return None
+        if _is_still(slot.directory, descriptor):
+            return descriptor
+        os.close(descriptor)
+
+
+def _is_held(slot: Slot) -> bool:
+    """Tell whether somebody holds a slot, without taking it for longer than the look."""
+    try:
+        descriptor = os.open(slot.directory, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        return False
+    try:
+        return not _lock(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _is_still(directory: Path, descriptor: int) -> bool:
+    """Tell whether `descriptor` is the folder of that name: its last holder removes it before it lets go."""
+    try:
+        return os.path.samestat(directory.stat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False

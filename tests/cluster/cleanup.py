@@ -1,0 +1,26 @@
+"""Removing what a cluster leaves: when it ends, or before its slot is used again."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from typing import TYPE_CHECKING
+
+from . import cgroups, network
+
+if TYPE_CHECKING:
+    from .slot import Slot
+
+
+def clean(slot: Slot) -> None:
+    """Kill and remove everything that belongs to a slot; the caller holds its lock.
+
+    The folder itself goes last, so that what could not be removed is found again next time. A slot of an ordinary user
+    has only files: namespaces, devices and control groups are root's.
+    """
+    if os.geteuid() == 0:
+        cgroups.remove(slot)
+        network.remove(slot)
+    for directory in (slot.memory_directory, slot.directory):
+        if directory.exists():
+            shutil.rmtree(directory)

@@ -1,0 +1,72 @@
+"""Fixtures with a real Kubernetes; tests/conftest.py names this module in `pytest_plugins`.
+
+The clusters last for the whole session, so tests share them: each works in a `namespace` of its own.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from typing import TYPE_CHECKING
+
+import pytest
+
+from .apiserver import ApiServer
+from .cluster import Cluster
+from .existing import ExistingCluster
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+@pytest.fixture(scope="session")
+def api_server() -> Iterator[ApiServer | ExistingCluster]:
+    """An API server with its controllers, without nodes."""
+    yield from _existing_or(lambda: ApiServer.start(controllers=True))
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster | ExistingCluster]:
+    """A Kubernetes with one node."""
+    yield from _existing_or(Cluster.start)
+
+
+@pytest.fixture(scope="session")
+def two_nodes() -> Iterator[Cluster | ExistingCluster]:
+    """A Kubernetes with two nodes."""
+    yield from _existing_or(lambda: Cluster.start(nodes=2))
+
+
+@pytest.fixture
+def namespace(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The name of a new namespace in the cluster that the test uses; it is deleted afterwards."""
+    server = _cluster_of(request)
+    name = namespace_name(request.node.name)
+    server.kubectl("create", "namespace", name)
+    # A pod made before its service account is refused.
+    server.kubectl("wait", "serviceaccount/default", "--for=create", "--timeout=60s", "--namespace", name)
+    yield name
+    server.kubectl("delete", "namespace", name, "--wait=false")
+
+
+def namespace_name(test: str) -> str:
+    """Make a namespace's name from a test's, never the same twice: at most 63 of a-z, 0-9 and "-"."""
+    readable = re.sub(r"[^a-z0-9]+", "-", test.lower().removeprefix("test_"))[:48].strip("-")
+    return f"t-{readable}-{secrets.token_hex(3)}"
+
+
+def _existing_or[T: (ApiServer, Cluster)](start: Callable[[], T]) -> Iterator[T | ExistingCluster]:
+    existing = ExistingCluster.from_environment()
+    if existing:
+        yield existing
+        return
+    with start() as started:
+        yield started
+
+
+def _cluster_of(request: pytest.FixtureRequest) -> ApiServer | Cluster | ExistingCluster:
+    for name in ("two_nodes", "cluster", "api_server"):
+        if name in request.fixturenames:
+            server: ApiServer | Cluster | ExistingCluster = request.getfixturevalue(name)
+            return server
+    raise pytest.UsageError(f"{request.node.name} uses `namespace` without api_server, cluster or two_nodes")

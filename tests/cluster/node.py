@@ -1,0 +1,100 @@
+"""A node: containerd, kubelet and kube-proxy in namespaces of their own, as if they had a machine."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from . import cgroups
+from .packages import SYSTEM_PATH
+
+if TYPE_CHECKING:
+    from .processes import Processes
+
+_INIT = Path(__file__).parent / "node-init.sh"
+_NAMESPACES = ("--net", "--mount", "--uts", "--ipc", "--cgroup", "--pid")
+_BOOT_TIMEOUT = 30.0
+
+
+class Node:
+    """One running node."""
+
+    def __init__(self, processes: Processes, number: int, programs: Path) -> None:
+        """Start the first process of node `number`, which then waits for the words that node-init.sh names.
+
+        The node's folder is there with its files; `programs` holds everything built that a node runs.
+        """
+        self.number = number
+        self.name = node_name(number)
+        self.directory = processes.slot.directory / self.name
+        """The node's folder; what only the node sees of the machine's folders is in its `root`."""
+        self._processes = processes
+        self._programs = programs
+        os.mkfifo(self.directory / "gate")
+        mounts = "".join(f"{hierarchy.mount_line}\n" for hierarchy in cgroups.hierarchies())
+        (self.directory / "cgroup-mounts").write_text(mounts)
+        init = ["env", f"PATH={programs}:{SYSTEM_PATH}", str(_INIT), str(self.directory), self.name]
+        command = ["unshare", *_NAMESPACES, "--fork", "--kill-child", *init]
+        unshare = processes.start(self.name, command, join=cgroups.create(processes.slot, self.name))
+        self._gate = self._open_gate()
+        self.pid = _only_child(unshare)
+        """The node's first process, as the machine numbers it: `nsenter --target PID --all` enters the node."""
+
+    def tell(self, word: str) -> None:
+        """Let the node go on; node-init.sh says which words it waits for."""
+        os.write(self._gate, f"{word}\n".encode())
+
+    def start_import(self, archive: Path) -> Import:
+        """Begin to import a docker-archive into containerd, which may still be starting."""
+        socket = self.directory / "root/run/containerd/containerd.sock"
+        self._processes.wait_until(socket.is_socket, f"containerd on {self.name}", _BOOT_TIMEOUT)
+        ctr: list[str | Path] = [self._programs / "ctr", "--namespace=k8s.io", "images", "import", archive]
+        return Import(self.name, archive, self.command(*ctr))
+
+    def command(self, *words: str | Path) -> list[str]:
+        """Return the command that runs `words` in the node, as root, seeing what the node sees."""
+        return ["nsenter", "--target", str(self.pid), "--all", "--", *map(str, words)]
+
+    def _open_gate(self) -> int:
+        """Open the node's pipe for writing, which is possible as soon as its first process reads it."""
+        gate = self.directory / "gate"
+        descriptors: list[int] = []
+
+        def is_read() -> bool:
+            try:
+                descriptors.append(os.open(gate, os.O_WRONLY | os.O_NONBLOCK))
+            except OSError:  # ENXIO: nobody reads yet. A blocking open would wait for ever if the node died.
+                return False
+            return True
+
+        self._processes.wait_until(is_read, self.name, _BOOT_TIMEOUT)
+        return descriptors[0]
+
+
+class Import:
+    """An image import that is under way on one node."""
+
+    def __init__(self, node: str, archive: Path, command: list[str]) -> None:
+        self._what = f"{archive} on {node}"
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    def finish(self) -> None:
+        """Wait for the end; raises RuntimeError with ctr's message when the import failed."""
+        output, _ = self._process.communicate()
+        if self._process.returncode:
+            raise RuntimeError(f"cannot import {self._what}: {output.strip()}")
+
+
+def node_name(number: int) -> str:
+    """Return the name of node `number`, counted from 1."""
+    return f"node{number}"
+
+
+def _only_child(pid: int) -> int:
+    """Return the one child of a process: the first process of the pid namespace that `unshare --fork` made."""
+    (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return int(child)

