@@ -3,26 +3,43 @@
 Nothing else of a query is looked at or kept here; which keys may be stored is decided in `apisnoop.calls`.
 """
 
+import re
 from urllib.parse import unquote_to_bytes
 
+
+def _hexadecimal_forms(code: int) -> set[str]:
+    lower = f"{code:02x}"
+    return {lower, lower.upper(), lower[0] + lower[1].upper(), lower[0].upper() + lower[1]}
+
+
+_READ = frozenset({"watch", "fieldSelector", "dryRun", "limit", "timeoutSeconds"})
+_PLAIN_KEYS = re.compile(r"[^=&%]*(?:=[^&]*)?(?:&[^=&%]*(?:=[^&]*)?)*")
+"""A query none of whose keys is percent-encoded."""
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_ASCII = {pair: chr(code) for code in range(128) for pair in _hexadecimal_forms(code)}
 _FALSE = frozenset({"0", "false"})
-_MUST_BE_INTEGER = ("limit", "timeoutSeconds")
 _NAME_FIELD = "metadata.name"
 
 
+def hides_keys(query: str) -> bool:
+    """Tell whether a key of the query is percent-encoded, so that looking for its name does not find it."""
+    return "%" in query and _PLAIN_KEYS.fullmatch(query) is None
+
+
 def parse_query(query: str) -> dict[str, str]:
-    """Read a query into the FIRST value of each key, dropping the pairs that Go's url.Values drops.
+    """Read the keys that matter here, each with its FIRST value, dropping the pairs that Go's url.Values drops.
 
     Those are pairs with a bad percent-encoding or with a semicolon (https://pkg.go.dev/net/url#ParseQuery).
     """
     values: dict[str, str] = {}
     for pair in query.split("&"):
-        if not pair or ";" in pair:
+        raw_key, _, raw_value = pair.partition("=")
+        key = decode_percent(raw_key.replace("+", " ")) if "%" in raw_key else raw_key
+        if key not in _READ or key in values or ";" in pair:
             continue
-        key, _, value = pair.partition("=")
-        decoded_key, decoded_value = _decode(key), _decode(value)
-        if decoded_key is not None and decoded_value is not None:
-            values.setdefault(decoded_key, decoded_value)
+        value = decode_percent(raw_value.replace("+", " "))
+        if value is not None:
+            values[key] = value
     return values
 
 
@@ -42,12 +59,12 @@ def selected_name(values: dict[str, str]) -> str:
 
     As in the server, a list option that cannot be decoded makes the whole selector count as absent.
     """
-    if not all(_is_integer(values[key]) for key in _MUST_BE_INTEGER if key in values):
+    selector = values.get("fieldSelector", "")
+    if _NAME_FIELD not in selector:
         return ""
-    terms = [_parse_term(term) for term in sorted(_split_terms(values.get("fieldSelector", ""))) if term]
-    if None in terms:
+    if not (_is_integer(values.get("limit", "0")) and _is_integer(values.get("timeoutSeconds", "0"))):
         return ""
-    name = next((term[2] for term in terms if term and term[0] == _NAME_FIELD and term[1] != "!="), "")
+    name = _name_in(selector)
     return "" if name in {".", ".."} or "/" in name or "%" in name else name
 
 
@@ -55,24 +72,29 @@ def decode_percent(text: str) -> str | None:
     """Undo percent-encoding; None where a % is not followed by two hexadecimal digits, which the server refuses."""
     if "%" not in text:
         return text
-    _, *escapes = text.split("%")
-    if not all(len(escape) >= 2 and _is_hexadecimal(escape[:2]) for escape in escapes):
-        return None
+    first, *others = text.split("%")
+    try:
+        return first + "".join([_ASCII[other[:2]] + other[2:] for other in others])
+    except KeyError:
+        if _BAD_ESCAPE.search(text):
+            return None
     # surrogateescape keeps bytes that are no UTF-8 apart from one another; Go strings hold them as they are.
     return unquote_to_bytes(text).decode("utf-8", "surrogateescape")
 
 
-def _decode(text: str) -> str | None:
-    return decode_percent(text.replace("+", " "))
-
-
-def _is_hexadecimal(text: str) -> bool:
-    return all(character in "0123456789abcdefABCDEF" for character in text)
+def _name_in(selector: str) -> str:
+    field, _, value = selector.partition("=")
+    if field == _NAME_FIELD and _is_plain(value):
+        return value
+    terms = [_parse_term(term) for term in sorted(_split_terms(selector)) if term]
+    if None in terms:
+        return ""
+    return next((term[2] for term in terms if term and term[0] == _NAME_FIELD and term[1] != "!="), "")
 
 
 def _is_integer(text: str) -> bool:
     digits = text[1:] if text[:1] in {"+", "-"} else text
-    return digits.isascii() and digits.isdigit() and -(2**63) <= int(digits[:30]) < 2**63
+    return digits.isascii() and digits.isdigit() and (len(digits) < 19 or -(2**63) <= int(text[:40]) < 2**63)
 
 
 def _split_terms(selector: str) -> list[str]:
@@ -104,7 +126,13 @@ def _parse_term(term: str) -> tuple[str, str, str] | None:
     return None if unescaped is None else (field, operator, unescaped)
 
 
+def _is_plain(value: str) -> bool:
+    return not ("," in value or "=" in value or "\\" in value)
+
+
 def _unescape(value: str) -> str | None:
+    if _is_plain(value):
+        return value
     characters, escaped = [], False
     for character in value:
         if escaped and character not in "\\,=":
