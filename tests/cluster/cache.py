@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def directory() -> Path:
     """Return the cache's folder: $XDG_CACHE_HOME (or ~/.cache)/apisnoop/cluster."""
     base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "apisnoop" / "cluster"
+    return Path(base).resolve() / "apisnoop" / "cluster"
 
 
 def entry(name: str, sources: Iterable[bytes], make: Callable[[Path], None]) -> Path:

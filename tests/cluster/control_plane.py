@@ -147,6 +147,9 @@ def _client_flags(plane: ControlPlane, name: str) -> list[str]:
         f"--authentication-kubeconfig={kubeconfig}",
         f"--authorization-kubeconfig={kubeconfig}",
         "--leader-elect=false",
+        # At the default 20 requests/s the controllers take four seconds to make themselves service accounts.
+        "--kube-api-qps=1000",
+        "--kube-api-burst=1000",
         # Nobody scrapes them, and a fixed port would stop a second cluster.
         "--secure-port=0",
         *plane.gates,

@@ -3,17 +3,20 @@
 # `unshare`, see node.py), makes them look like a machine, and runs containerd, kubelet and kube-proxy. When it ends, the
 # kernel kills every process of the node; when one of the three ends, so does it.
 #
-#   node-init.sh DIRECTORY NAME
+#   node-init.sh CLUSTER NAME CACHE
 #
-# DIRECTORY holds what node.py wrote: configuration files, `cgroup-mounts`, and the pipe `gate`, through which node.py
-# says "network" when the node is plugged in and "kubelet" when its Node object exists.
+# CLUSTER is the cluster's folder. CLUSTER/NAME holds what node_files.py and node.py wrote: configuration, the list
+# `cgroup-mounts`, and the pipe `gate`, through which node.py says "network" when the node is plugged in and "kubelet"
+# when its Node object exists. CACHE is the folder with the built programs.
 set -euo pipefail
-directory=$1
+cluster=$1
 name=$2
+cache=$3
+node=$cluster/$name
+logs=$cluster/logs
 
 # Opening the pipe waits for node.py, which takes that as the sign that the namespaces are there.
-exec 3<"$directory/gate"
-
+exec 3<"$node/gate"
 wait_for() {
   local word
   read -r word <&3
@@ -22,50 +25,66 @@ wait_for() {
 
 hostname "$name"
 
-# /proc and /sys show the namespaces of whoever mounts them.
-mount -t proc proc /proc
-mount -t sysfs sysfs /sys
-mount -t bpf bpf /sys/fs/bpf
+# The node's root is the machine's, copied on write: whatever a pod does to its node, the machine keeps its files. Other
+# file systems than the machine's root are not there. The clusters' own folder (with the authority's key) is hidden.
+root=$node/root
+mkdir -p "$node"/{disk,upper,work,root}
+mount -t overlay -o "lowerdir=/,upperdir=$node/upper,workdir=$node/work" overlay "$root"
+mount --rbind /dev "$root/dev"
+for place in /run "$(dirname "$cluster")"; do
+  mkdir -p "$root$place"
+  mount -t tmpfs -o mode=755 tmpfs "$root$place"
+done
+for place in "$node" "$cluster/bin" "$cache"; do
+  mkdir -p "$root$place"
+  mount --bind "$place" "$root$place"
+done
+# Containers' own overlays cannot lie on an overlay; and these are the folders worth reading from outside.
+for place in /run/containerd /var/lib/containerd /var/lib/kubelet /var/log/containers /var/log/pods; do
+  mkdir -p "$node/disk$place" "$root$place"
+  mount --bind "$node/disk$place" "$root$place"
+done
 
-# Mounted inside a cgroup namespace, each hierarchy has the node's own group as its root.
-if [[ $(wc -l <"$directory/cgroup-mounts") -gt 1 ]]; then
-  mount -t tmpfs -o mode=755 tmpfs /sys/fs/cgroup
+# /proc and /sys show the namespaces of whoever mounts them; inside a cgroup namespace a hierarchy has the node's group
+# as its root.
+mount -t proc proc "$root/proc"
+mount -t sysfs sysfs "$root/sys"
+mount -t bpf bpf "$root/sys/fs/bpf"
+if [[ $(wc -l <"$node/cgroup-mounts") -gt 1 ]]; then
+  mount -t tmpfs -o mode=755 tmpfs "$root/sys/fs/cgroup"
 fi
 while read -r kind options place; do
-  mkdir -p "$place"
-  mount -t "$kind" -o "$options" cgroup "$place"
-done <"$directory/cgroup-mounts"
+  mkdir -p "$root$place"
+  mount -t "$kind" -o "$options" cgroup "$root$place"
+done <"$node/cgroup-mounts"
+
+exec 4>>"$logs/$name-containerd.log" 5>>"$logs/$name-kubelet.log" 6>>"$logs/$name-kube-proxy.log"
+cd "$root"
+pivot_root . .
+umount --lazy .
+cd /
+# Kubelet and containers mount things for one another (mountPropagation: Bidirectional).
+mount --make-rshared /
 
 # On cgroup v2 a group with processes cannot give controllers to its children: move them out of the node's root.
 if [[ -e /sys/fs/cgroup/cgroup.controllers ]]; then
-  mkdir -p /sys/fs/cgroup/init
-  while read -r pid; do
-    echo "$pid" >/sys/fs/cgroup/init/cgroup.procs || true # a process that has just ended
-  done </sys/fs/cgroup/cgroup.procs
+  mkdir /sys/fs/cgroup/init
+  echo $$ >/sys/fs/cgroup/init/cgroup.procs
   for controller in $(</sys/fs/cgroup/cgroup.controllers); do
     echo "+$controller" >/sys/fs/cgroup/cgroup.subtree_control
   done
 fi
 
-# The folders every node has, private to this one, at their usual places.
-for place in /etc/cni/net.d /run/containerd /run/netns /var/lib/cni /var/lib/containerd /var/lib/kubelet \
-  /var/log/containers /var/log/pods; do
-  mkdir -p "$directory/root$place" "$place"
-  mount --bind "$directory/root$place" "$place"
-done
-cp "$directory/cni.conflist" /etc/cni/net.d/10-bridge.conflist
-
-# Kubelet and containers mount things for one another (mountPropagation: Bidirectional).
-mount --make-rshared /
-
 wait_for network
 echo 1 >/proc/sys/net/ipv4/ip_forward
-containerd --config "$directory/containerd.toml" >>"$directory/../logs/$name-containerd.log" 2>&1 &
+mkdir -p /etc/cni/net.d
+cp "$node/cni.conflist" /etc/cni/net.d/10-bridge.conflist
+containerd --config "$node/containerd.toml" >&4 2>&1 &
 
 wait_for kubelet
-kubelet --config="$directory/kubelet.yaml" --kubeconfig="$directory/kubelet.kubeconfig" --hostname-override="$name" \
-  --node-ip="$(<"$directory/address")" >>"$directory/../logs/$name-kubelet.log" 2>&1 &
-kube-proxy --config="$directory/kube-proxy.yaml" --hostname-override="$name" >>"$directory/../logs/$name-kube-proxy.log" 2>&1 &
+kubelet --config="$node/kubelet.yaml" --kubeconfig="$node/kubelet.kubeconfig" --hostname-override="$name" \
+  --node-ip="$(<"$node/address")" >&5 2>&1 &
+kube-proxy --config="$node/kube-proxy.yaml" --hostname-override="$name" >&6 2>&1 &
 
 # Returns when any of the three ends; bash collects the orphans that end meanwhile.
 wait -n

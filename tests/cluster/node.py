@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import cgroups
+from . import cache, cgroups
 from .packages import SYSTEM_PATH
 
 if TYPE_CHECKING:
@@ -28,14 +28,15 @@ class Node:
         """
         self.number = number
         self.name = node_name(number)
-        self.directory = processes.slot.directory / self.name
-        """The node's folder; what only the node sees of the machine's folders is in its `root`."""
+        cluster = processes.slot.directory
+        self.directory = cluster / self.name
+        """The node's folder; its `disk` holds the node's own /var/lib/kubelet, /var/log/pods and the like."""
         self._processes = processes
-        self._programs = programs
+        self._path = f"{programs}:{SYSTEM_PATH}"
         os.mkfifo(self.directory / "gate")
         mounts = "".join(f"{hierarchy.mount_line}\n" for hierarchy in cgroups.hierarchies())
         (self.directory / "cgroup-mounts").write_text(mounts)
-        init = ["env", f"PATH={programs}:{SYSTEM_PATH}", str(_INIT), str(self.directory), self.name]
+        init = ["env", f"PATH={self._path}", str(_INIT), str(cluster), self.name, str(cache.directory())]
         command = ["unshare", *_NAMESPACES, "--fork", "--kill-child", *init]
         unshare = processes.start(self.name, command, join=cgroups.create(processes.slot, self.name))
         self._gate = self._open_gate()
@@ -48,14 +49,17 @@ class Node:
 
     def start_import(self, archive: Path) -> Import:
         """Begin to import a docker-archive into containerd, which may still be starting."""
-        socket = self.directory / "root/run/containerd/containerd.sock"
+        socket = self.directory / "disk/run/containerd/containerd.sock"
         self._processes.wait_until(socket.is_socket, f"containerd on {self.name}", _BOOT_TIMEOUT)
-        ctr: list[str | Path] = [self._programs / "ctr", "--namespace=k8s.io", "images", "import", archive]
-        return Import(self.name, archive, self.command(*ctr))
+        return Import(self.name, archive, self.command("ctr", "--namespace=k8s.io", "images", "import", "-"))
 
     def command(self, *words: str | Path) -> list[str]:
-        """Return the command that runs `words` in the node, as root, seeing what the node sees."""
-        return ["nsenter", "--target", str(self.pid), "--all", "--", *map(str, words)]
+        """Return the command that runs `words` in the node, as root, seeing what the node sees.
+
+        The machine's own files are there (copied on write) except those on other file systems than its root.
+        """
+        environment = ["env", f"PATH={self._path}"]
+        return ["nsenter", "--target", str(self.pid), "--all", "--", *environment, *map(str, words)]
 
     def _open_gate(self) -> int:
         """Open the node's pipe for writing, which is possible as soon as its first process reads it."""
@@ -78,9 +82,11 @@ class Import:
 
     def __init__(self, node: str, archive: Path, command: list[str]) -> None:
         self._what = f"{archive} on {node}"
-        self._process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+        # Through a pipe, since the node need not see the folder the archive is in.
+        with archive.open("rb") as content:
+            self._process = subprocess.Popen(
+                command, stdin=content, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            )
 
     def finish(self) -> None:
         """Wait for the end; raises RuntimeError with ctr's message when the import failed."""

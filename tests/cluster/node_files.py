@@ -23,12 +23,14 @@ def write_node_files(plane: ControlPlane, authority: Authority, slot: Slot, numb
     directory = slot.directory / name
     directory.mkdir()
     # One certificate serves both ways: as a client it is the node, as a server the kubelet.
-    identity = authority.issue(name, user=f"system:node:{name}", groups=["system:nodes"], hosts=[name, address])
-    _write_kubeconfig(plane, directory / "kubelet.kubeconfig", identity)
-    proxy = authority.issue(f"{name}-kube-proxy", user="system:kube-proxy")
-    _write_kubeconfig(plane, directory / "kube-proxy.kubeconfig", proxy)
+    identity = authority.issue(
+        "kubelet", user=f"system:node:{name}", groups=["system:nodes"], hosts=[name, address], directory=directory
+    )
+    _write_kubeconfig(plane, identity)
+    proxy = authority.issue("kube-proxy", user="system:kube-proxy", directory=directory)
+    _write_kubeconfig(plane, proxy)
     runc = Path(shutil.which("runc", path=SYSTEM_PATH) or "runc")
-    ca = authority.files.certificate
+    ca = Path(shutil.copy(authority.files.certificate, directory))
     texts = {
         "address": str(address),
         "cni.conflist": node_config.cni(slot.pod_network(number)),
@@ -44,6 +46,8 @@ def write_node_files(plane: ControlPlane, authority: Authority, slot: Slot, numb
         (directory / file_name).write_text(text)
 
 
-def _write_kubeconfig(plane: ControlPlane, path: Path, identity: KeyPair) -> None:
+def _write_kubeconfig(plane: ControlPlane, identity: KeyPair) -> None:
+    """Write the kubeconfig of a node's component beside its certificate, naming files that the node sees."""
+    ca = identity.certificate.with_name("ca.crt")
     user = {"client-certificate": str(identity.certificate), "client-key": str(identity.key)}
-    write_kubeconfig(path, plane.url, plane.pki / "ca.crt", user)
+    write_kubeconfig(identity.certificate.with_suffix(".kubeconfig"), plane.url, ca, user)

@@ -90,8 +90,9 @@ class Authority:
         groups: Sequence[str] = (),
         hosts: Sequence[str | IPv4Address] = (),
         lifetime: datetime.timedelta = LIFETIME,
+        directory: Path | None = None,
     ) -> KeyPair:
-        """Sign a certificate and write `file_name`.crt and .key beside the authority's own.
+        """Sign a certificate and write `file_name`.crt and .key into `directory`, else beside the authority's own.
 
         `user` becomes the common name and `groups` the organisations, which is how Kubernetes reads a client; with
         `hosts` (names and addresses) it is a server's certificate too. A negative `lifetime` gives an expired one.
@@ -104,7 +105,7 @@ class Authority:
         builder = _builder(subject, self._certificate.subject, key.public_key(), lifetime)
         for extension, critical in _leaf_extensions(hosts, self._key.public_key()):
             builder = builder.add_extension(extension, critical=critical)
-        pair = KeyPair.named(self.directory, file_name)
+        pair = KeyPair.named(directory or self.directory, file_name)
         _write(pair, builder.sign(self._key, hashes.SHA256()), key)
         return pair
 

@@ -73,4 +73,4 @@ class Slot:
 
 def slots_directory() -> Path:
     """Return the folder that holds one folder per slot, for this user."""
-    return Path(tempfile.gettempdir()) / f"apisnoop-cluster-{os.getuid()}"
+    return Path(tempfile.gettempdir()).resolve() / f"apisnoop-cluster-{os.getuid()}"

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/informers"
+	"k8s.io/client-go/tools/cache"
+)
+
+// kinds is what the informers keep: several groups, with and without protobuf
+// fields of their own.
+var kinds = []schema.GroupVersionResource{
+	{Version: "v1", Resource: "configmaps"},
+	{Version: "v1", Resource: "endpoints"},
+	{Version: "v1", Resource: "pods"},
+	{Version: "v1", Resource: "secrets"},
+	{Version: "v1", Resource: "serviceaccounts"},
+	{Version: "v1", Resource: "services"},
+	{Group: "apps", Version: "v1", Resource: "deployments"},
+	{Group: "apps", Version: "v1", Resource: "replicasets"},
+	{Group: "batch", Version: "v1", Resource: "jobs"},
+	{Group: "discovery.k8s.io", Version: "v1", Resource: "endpointslices"},
+	{Group: "networking.k8s.io", Version: "v1", Resource: "ingresses"},
+	{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: "roles"},
+}
+
+// runInformer starts informers for every kind, several rounds of them, waits for
+// the ConfigMap that ends it, and prints what the last round's caches hold.
+func runInformer(ctx context.Context, flags *flag.FlagSet, arguments []string) error {
+	namespace := flags.String("namespace", "default", "the namespace to watch")
+	resync := flags.Duration("resync", time.Second, "how often the handlers see everything again")
+	rounds := flags.Int("rounds", 1, "how often to begin anew, each with a list and a watch of every kind")
+	until := flags.String("until", "", "name of the ConfigMap whose creation ends the last round; empty: do not wait")
+	if err := flags.Parse(arguments); err != nil {
+		return err
+	}
+	client, err := connect("informer")
+	if err != nil {
+		return err
+	}
+	var objects []string
+	for round := range *rounds {
+		last := round == *rounds-1
+		factory := informers.NewSharedInformerFactoryWithOptions(client, *resync, informers.WithNamespace(*namespace))
+		name := ""
+		if last {
+			name = *until
+		}
+		if objects, err = watch(ctx, factory, *resync, name); err != nil {
+			return err
+		}
+	}
+	for _, object := range objects {
+		fmt.Println(object)
+	}
+	return nil
+}
+
+// watch runs one round and returns the names of everything its caches hold.
+func watch(ctx context.Context, factory informers.SharedInformerFactory, resync time.Duration, until string) ([]string, error) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer factory.Shutdown() // after the watches were told to end
+	defer cancel()
+	ended := make(chan struct{})
+	var resynced atomic.Int64
+	stores := map[schema.GroupVersionResource]cache.Store{}
+	for _, kind := range kinds {
+		informer, err := factory.ForResource(kind)
+		if err != nil {
+			return nil, err
+		}
+		handler := cache.ResourceEventHandlerFuncs{
+			AddFunc: func(object any) {
+				if until != "" && kind.Resource == "configmaps" && nameOf(object) == until {
+					close(ended)
+				}
+			},
+			UpdateFunc: func(before, after any) {
+				if before == after { // the same object: nothing has changed, the cache speaks
+					resynced.Add(1)
+				}
+			},
+		}
+		if _, err := informer.Informer().AddEventHandler(handler); err != nil {
+			return nil, err
+		}
+		stores[kind] = informer.Informer().GetStore()
+	}
+	factory.Start(ctx.Done())
+	for kind, synced := range factory.WaitForCacheSync(ctx.Done()) {
+		if !synced {
+			return nil, fmt.Errorf("the cache of %v was not filled", kind)
+		}
+	}
+	if until != "" {
+		select {
+		case <-ended:
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		}
+		if err := waitForResync(ctx, resync, &resynced); err != nil {
+			return nil, err
+		}
+	}
+	return names(stores), nil
+}
+
+// waitForResync makes sure that the handlers saw something again without a call.
+func waitForResync(ctx context.Context, resync time.Duration, resynced *atomic.Int64) error {
+	for deadline := time.Now().Add(10 * resync); resynced.Load() == 0; {
+		if time.Now().After(deadline) {
+			return fmt.Errorf("nothing was resynced within %v", 10*resync)
+		}
+		select {
+		case <-time.After(resync / 10):
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// names lists the caches' objects in an order that does not depend on time.
+func names(stores map[schema.GroupVersionResource]cache.Store) []string {
+	var found []string
+	for kind, store := range stores {
+		for _, object := range store.List() {
+			found = append(found, fmt.Sprintf("%s %s", kind.GroupResource(), nameOf(object)))
+		}
+	}
+	slices.SortFunc(found, strings.Compare)
+	return found
+}
+
+func nameOf(object any) string {
+	accessor, err := meta.Accessor(object)
+	if err != nil {
+		return ""
+	}
+	return accessor.GetName()
+}
