@@ -1,0 +1,73 @@
+"""Where a report's figures come from: catalogue, time window, sources, losses, tool. Every report carries one.
+
+It exists so that "no data" is never read as "nothing happened". Gathering it from a store is the business of `sources`.
+"""
+
+from dataclasses import dataclass, field
+
+from apisnoop import __version__
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueUsed:
+    """A catalogue that calls were counted against: the report's own, or one of those used while recording."""
+
+    release: str
+    source: str
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One recording that went into the store: an imported file, or a run."""
+
+    kind: str
+    """`import` or `run`."""
+    name: str
+    """The file, or the command that was run."""
+    calls: int | None = None
+    """Calls it gave, where the store knows."""
+    started: float | None = None
+    """Epoch seconds, UTC."""
+    ended: float | None = None
+    state: str = ""
+    """Anything that makes it less than whole, e.g. "not finished"; empty when all went well."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """Something that was seen but could not be counted as a call of its own."""
+
+    source: str
+    reason: str
+    detail: str
+    count: int
+    example: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Everything a reader needs to judge a report. Times are epoch seconds, UTC; None is an open end."""
+
+    catalogue: CatalogueUsed
+    store: str
+    """The store's file name as given, or a word for one in memory."""
+    generated: float
+    since: float | None = None
+    until: float | None = None
+    first_seen: float | None = None
+    """When the earliest call of the window was made; None when the window holds none."""
+    last_seen: float | None = None
+    calls: int = 0
+    """Calls in the window, whatever they hit."""
+    recorded_with: tuple[CatalogueUsed, ...] = ()
+    sources: tuple[Source, ...] = ()
+    lost: tuple[Lost, ...] = ()
+    notes: tuple[str, ...] = ()
+    """Sentences on what limits the figures, e.g. that another catalogue was used while recording."""
+    tool: str = field(default=f"apisnoop {__version__}")
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there was no call to report on, which is not the same as nothing having happened."""
+        return self.calls == 0

@@ -1,0 +1,72 @@
+"""Gathering a report's provenance from a store: which recordings it holds, and what is missing from them."""
+
+from collections.abc import Sequence
+
+from apisnoop.coverage.provenance import CatalogueUsed, Lost, Provenance, Source
+from apisnoop.coverage.seen import Seen
+from apisnoop.store import queries
+from apisnoop.store.store import Store
+from apisnoop.store.window import HOUR, Window
+
+IN_MEMORY = ":memory:"
+
+
+def provenance_of(seen: Seen, generated: float) -> Provenance:
+    """Say where a report's figures come from; `generated` is when it was made, in epoch seconds."""
+    store, catalogue, window = seen.store, seen.catalogue, seen.window or Window()
+    recorded = tuple(
+        CatalogueUsed(row.release, row.source, row.digest) for row in queries.catalogues_used(store.connection)
+    )
+    own = CatalogueUsed(catalogue.release, catalogue.source, catalogue.digest)
+    return Provenance(
+        catalogue=own,
+        store="in memory" if store.path == IN_MEMORY else store.path,
+        generated=generated,
+        since=None if window.since is None else float(window.since * HOUR),
+        until=None if window.until is None else float(window.until * HOUR),
+        first_seen=min((use.first for use in seen.uses if use.first), default=None),
+        last_seen=max((use.last for use in seen.uses if use.last), default=None),
+        calls=sum(use.ok + use.errors for use in seen.uses),
+        recorded_with=recorded,
+        sources=sources_of(store),
+        lost=lost_from(store),
+        notes=tuple(notes_on(own, recorded, window)),
+    )
+
+
+def sources_of(store: Store) -> tuple[Source, ...]:
+    """Give every recording that went into the store: imported files, then runs."""
+    imports = (
+        Source("import", row.path, row.calls, row.started, row.updated) for row in queries.imports(store.connection)
+    )
+    return (*imports, *(_run(row) for row in queries.runs(store.connection)))
+
+
+def _run(row: queries.RunRow) -> Source:
+    state = "not finished" if row.ended is None else f"exit code {row.exit_code}" if row.exit_code else ""
+    return Source("run", row.command, row.calls, row.started, row.ended, state)
+
+
+def lost_from(store: Store) -> tuple[Lost, ...]:
+    """Give what the store knows was not counted, calls without an end among it."""
+    lost = [Lost(r.source, r.reason, r.detail, r.count, r.example) for r in queries.losses(store.connection)]
+    lost += [
+        Lost("audit log", "unfinished", row.verb, row.count)
+        for row in queries.unfinished(store.connection)
+        if row.count
+    ]
+    return tuple(lost)
+
+
+def notes_on(own: CatalogueUsed, recorded: Sequence[CatalogueUsed], window: Window) -> list[str]:
+    """Give sentences on what limits the figures."""
+    notes = []
+    others = sorted({used.release or used.source for used in recorded if used.digest != own.digest})
+    if others:
+        notes.append(
+            f"Recorded against {', '.join(others)}, reported against {own.release or own.source}: "
+            "operations that only the former has appear as findings."
+        )
+    if not window.is_open:
+        notes.append("The window is widened to whole hours; sources and losses are those of the whole store.")
+    return notes

@@ -1,0 +1,63 @@
+"""The reports that every renderer is shown."""
+
+from dataclasses import replace
+
+import pytest
+
+from apisnoop.calls.tally import Loss
+from apisnoop.coverage.measure import coverage_of
+from apisnoop.coverage.provenance import Source
+from apisnoop.coverage.report import CoverageReport
+from apisnoop.coverage.who import Dimension
+from apisnoop.operations.catalogue import Catalogue
+from apisnoop.operations.source import load_catalogue
+from tests.coverage.recording import ALICE, NINE, Called, recorded
+
+HOSTILE = "</script><img src=x onerror=alert(1)>\u2028\x1b[31m|`=cmd()\x00\"'&]]>"
+"""A name no honest client has: it tries HTML, terminals, Markdown tables, spreadsheets and XML."""
+
+
+@pytest.fixture(scope="session")
+def catalogue() -> Catalogue:
+    """Kubernetes 1.36, as shipped."""
+    return load_catalogue("1.36")
+
+
+@pytest.fixture(scope="session")
+def report(catalogue) -> CoverageReport:
+    """Who called what in a small shop, told apart by workload."""
+    with recorded(catalogue=catalogue, losses=[Loss("audit log", "bad line")]) as store:
+        made = coverage_of(store, catalogue, by=Dimension.WORKLOAD, callers=True, now=NINE + 7200)
+    sources = (
+        Source("import", "audit.log", 980, NINE + 5000, NINE + 5001),
+        Source("run", "kubectl", 16, NINE + 3700, None, "not finished"),
+    )
+    return settled(made, sources=sources)
+
+
+@pytest.fixture(scope="session")
+def empty_report(catalogue) -> CoverageReport:
+    """A store into which nothing was ever recorded."""
+    with recorded([], catalogue=catalogue) as store:
+        return settled(coverage_of(store, catalogue, callers=True, now=NINE))
+
+
+@pytest.fixture(scope="session")
+def hostile_report(catalogue) -> CoverageReport:
+    """Every name that a caller can choose is hostile."""
+    agent = type(ALICE)(
+        namespace=HOSTILE, workload=HOSTILE, container=HOSTILE, user=HOSTILE, client=HOSTILE, test=HOSTILE
+    )
+    calls = [Called(agent, "GET", "/api/v1/pods"), Called(agent, "GET", "/api/v1/" + HOSTILE, 404)]
+    with recorded(calls, catalogue=catalogue, losses=[Loss(HOSTILE, HOSTILE, HOSTILE)]) as store:
+        made = coverage_of(store, catalogue, by=Dimension.WORKLOAD, callers=True, now=NINE)
+    return settled(made, sources=(Source("run", HOSTILE, 1, NINE, NINE, HOSTILE),))
+
+
+def settled(report: CoverageReport, **changes: object) -> CoverageReport:
+    """Take out what differs from one version of the tool to the next, so that golden files stay."""
+    used = replace(report.provenance.catalogue, source="Kubernetes 1.36, shipped with apisnoop", digest="0123456789ab")
+    origin = replace(
+        report.provenance, catalogue=used, recorded_with=(used,), store="apisnoop.db", tool="apisnoop", **changes
+    )
+    return replace(report, provenance=origin)
