@@ -14,15 +14,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from tests.e2e.audit_events import read_events
-from tests.e2e.recorded_calls import read_calls
+from e2e.audit_events import read_events
+from e2e.recorded_calls import read_calls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
-    from tests.e2e.audit_events import AuditEvent
-    from tests.e2e.recorded_calls import RecordedCall
+    from e2e.audit_events import AuditEvent
+    from e2e.recorded_calls import RecordedCall
 
 TOLERANCE = 5.0
 """Seconds between a call's start at the proxy and its arrival at the server; they share one clock."""

@@ -8,9 +8,9 @@ from dataclasses import replace
 import msgspec
 import pytest
 
-from tests.e2e.audit_events import AuditEvent, read_events
-from tests.e2e.audit_join import TOLERANCE, Agreement, Excluded, join, join_files
-from tests.e2e.recorded_calls import RecordedCall, read_calls
+from e2e.audit_events import AuditEvent, read_events
+from e2e.audit_join import TOLERANCE, Agreement, Excluded, join, join_files
+from e2e.recorded_calls import RecordedCall, read_calls
 
 USER = "system:serviceaccount:shop:robot"
 PODS = "/api/v1/namespaces/shop/pods"
