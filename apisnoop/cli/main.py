@@ -18,6 +18,7 @@ COMMAND_GROUP = "apisnoop.commands"
 # verb -> (module in apisnoop.cli, one line of help). The module holds a click command of the module's own name.
 VERBS: dict[str, tuple[str, str]] = {
     "completion": ("completion", "Print the completion script of a shell."),
+    "explain": ("explain", "Tell what a request to the API server is."),
 }
 
 

@@ -7,7 +7,7 @@ Only facts are kept: paths, methods, ids, Kubernetes' extensions. Where the byte
 import gzip
 import re
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -19,8 +19,6 @@ METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 _LEVEL = re.compile(r"v\d+(alpha|beta)\d+")
 _RELEASE = re.compile(r"v?(\d+\.\d+)(\.\d+)?([+-].*)?")
 _GZIP_MAGIC = b"\x1f\x8b"
-_LARGEST = 512 * 1024 * 1024
-"""Bytes of an unpacked document; a thousand times a large cluster's is a mistake or an attack."""
 
 
 class Kind(msgspec.Struct, frozen=True, gc=False):
@@ -41,18 +39,39 @@ class OperationObject(msgspec.Struct, frozen=True, gc=False):
     kind: Kind | None = msgspec.field(default=None, name="x-kubernetes-group-version-kind")
 
 
+class PathItem(msgspec.Struct, frozen=True, gc=False):
+    """What we read of an OpenAPI path item: its operations by method."""
+
+    get: OperationObject | None = None
+    put: OperationObject | None = None
+    post: OperationObject | None = None
+    delete: OperationObject | None = None
+    options: OperationObject | None = None
+    head: OperationObject | None = None
+    patch: OperationObject | None = None
+    trace: OperationObject | None = None
+    reference: str = msgspec.field(default="", name="$ref")
+
+
 class Info(msgspec.Struct, frozen=True, gc=False):
     """What we read of an OpenAPI document's head."""
 
     version: str = ""
 
 
-class DocumentObject(msgspec.Struct, frozen=True):
-    """What we read of an OpenAPI document."""
-
+class _Head(msgspec.Struct, frozen=True):
     swagger: str = ""
     openapi: str = ""
     info: Info = Info()
+
+
+class _JsonDocument(_Head, frozen=True):
+    """Its path items are left undecoded, so that a bad one spoils only itself."""
+
+    paths: dict[str, msgspec.Raw] | None = None
+
+
+class _YamlDocument(_Head, frozen=True):
     paths: dict[str, Any] | None = None
 
 
@@ -80,13 +99,14 @@ def parse_document(content: bytes, name: str) -> Document:
 
     `name` is what error messages call it. Raises ValueError, in one line, for anything that is not OpenAPI.
     """
-    raw = _decode(_unpack(content, name), name)
-    if raw.paths is None or not (raw.swagger or raw.openapi):
-        raise ValueError(f"{name} is not an OpenAPI document: it lacks {_lacks(raw)}")
-    if not (raw.swagger == "2.0" or raw.openapi.startswith("3.")):
-        raise ValueError(f"{name} is OpenAPI {raw.swagger or raw.openapi}; only 2.0 and 3.x can be read")
-    operations, problems = read_paths(raw.paths)
-    return Document(raw.swagger or raw.openapi, release_of(raw.info.version), operations, problems)
+    head, paths = _decode(_unpack(content, name), name)
+    if paths is None or not (head.swagger or head.openapi):
+        lacks = "`paths`" if paths is None else "both `swagger` and `openapi`"
+        raise ValueError(f"{name} is not an OpenAPI document: it lacks {lacks}")
+    if not (head.swagger == "2.0" or head.openapi.startswith("3.")):
+        raise ValueError(f"{name} is OpenAPI {head.swagger or head.openapi}; only 2.0 and 3.x can be read")
+    operations, problems = read_paths(paths)
+    return Document(head.swagger or head.openapi, release_of(head.info.version), operations, problems)
 
 
 def merge_documents(documents: Sequence[Document]) -> Document:
@@ -105,32 +125,24 @@ def merge_documents(documents: Sequence[Document]) -> Document:
     )
 
 
-def read_paths(paths: dict[str, Any]) -> tuple[tuple[Operation, ...], tuple[Problem, ...]]:
-    """Make operations from a document's `paths`; what cannot be one is told as a problem."""
+def read_paths(paths: Mapping[str, PathItem | str]) -> tuple[tuple[Operation, ...], tuple[Problem, ...]]:
+    """Make operations from path items; a string in place of one says why it could not be read.
+
+    What cannot be an operation is told as a problem.
+    """
     operations: dict[str, Operation] = {}
     problems: list[Problem] = []
     for path, item in paths.items():
         complaint = _complain(path, item)
-        if complaint:
+        if complaint or isinstance(item, str):
             problems.append(Problem(path, complaint))
             continue
-        for method, value in item.items():
-            if method not in METHODS:
-                continue
-            where = f"{method.upper()} {path}"
-            try:
-                operation = make_operation(method.upper(), path, msgspec.convert(value, OperationObject))
-            except msgspec.ValidationError as error:
-                problems.append(Problem(where, f"cannot be read: {error}"))
-                continue
-            if operation.id == where:
-                problems.append(Problem(where, "has no operationId; method and path stand in for it"))
-            if operation.id in operations:
-                problems.append(
-                    Problem(where, f"repeats the operationId {operation.id}; method and path stand in for it")
-                )
-                operation = msgspec.structs.replace(operation, id=where)
-            operations[operation.id] = operation
+        for method in METHODS:
+            value: OperationObject | None = getattr(item, method)
+            if value is not None:
+                operation, complaints = _new_operation(operations, method.upper(), path, value)
+                operations[operation.id] = operation
+                problems += complaints
     return tuple(operations.values()), tuple(problems)
 
 
@@ -180,44 +192,75 @@ def _unpack(content: bytes, name: str) -> bytes:
         raise ValueError(f"{name} is a damaged gzip file: {error}") from None
 
 
-def _decode(content: bytes, name: str) -> DocumentObject:
+def _decode(content: bytes, name: str) -> tuple[_Head, dict[str, PathItem | str] | None]:
     try:
-        return msgspec.json.decode(content, type=DocumentObject)
+        document = msgspec.json.decode(content, type=_JsonDocument)
     except msgspec.ValidationError as error:
         raise ValueError(f"{name} is not an OpenAPI document: {error}") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return _decode_yaml(content, name, json_error=str(error))
+    if document.paths is None:
+        return document, None
+    return document, {path: _read(_decode_item, item) for path, item in document.paths.items()}
 
 
-def _decode_yaml(content: bytes, name: str, json_error: str) -> DocumentObject:
-    import yaml  # noqa: PLC0415  - slow to import, and rarely needed
+def _decode_yaml(content: bytes, name: str, json_error: str) -> tuple[_Head, dict[str, PathItem | str] | None]:
+    import yaml  # noqa: PLC0415 - slow to import, and rarely needed
 
     try:
-        loaded = yaml.load(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - safe loaders
+        loaded = yaml.load(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
     except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError):
         raise ValueError(f"{name} is neither JSON nor YAML: {json_error}") from None
     if not isinstance(loaded, dict):
         raise ValueError(f"{name} is not an OpenAPI document: {json_error}")  # noqa: TRY004 - a bad value, not a bad call
     try:
-        return msgspec.convert(loaded, DocumentObject)
+        document = msgspec.convert(loaded, _YamlDocument)
     except msgspec.ValidationError as error:
         raise ValueError(f"{name} is not an OpenAPI document: {error}") from None
+    if document.paths is None:
+        return document, None
+    return document, {path: _read(_convert_item, item) for path, item in document.paths.items()}
 
 
-def _lacks(raw: DocumentObject) -> str:
-    return "`paths`" if raw.paths is None else "both `swagger` and `openapi`"
+def _decode_item(item: msgspec.Raw) -> PathItem:
+    return msgspec.json.decode(item, type=PathItem)
 
 
-def _complain(path: str, item: object) -> str:
+def _convert_item(item: object) -> PathItem:
+    return msgspec.convert(item, PathItem)
+
+
+def _read[Item](read: Callable[[Item], PathItem], item: Item) -> PathItem | str:
+    try:
+        return read(item)
+    except msgspec.DecodeError as error:
+        return f"cannot be read: {error}"
+
+
+def _complain(path: str, item: PathItem | str) -> str:
+    if isinstance(item, str):
+        return item
     if not path.startswith("/"):
         return "does not begin with a slash"
-    if not isinstance(item, dict):
-        return "is not an object"
-    if "$ref" in item:
+    if item.reference:
         return "refers to another document, which is not followed"
     if "{group}" in path:
         return "stands for any custom resource, not for one"
     return ""
+
+
+def _new_operation(
+    known: Mapping[str, Operation], method: str, path: str, value: OperationObject
+) -> tuple[Operation, list[Problem]]:
+    """Make an operation whose id none of the known ones has."""
+    operation = make_operation(method, path, value)
+    place = f"{method} {path}"
+    if not value.id:
+        return operation, [Problem(place, "has no operationId; method and path stand in for it")]
+    if value.id in known:
+        problem = Problem(place, f"repeats the operationId {value.id}; method and path stand in for it")
+        return msgspec.structs.replace(operation, id=place), [problem]
+    return operation, []
 
 
 def _group_version(parts: list[str]) -> tuple[str, str]:

@@ -78,8 +78,8 @@ def decode_percent(text: str) -> str | None:
     except KeyError:
         if _BAD_ESCAPE.search(text):
             return None
-    # surrogateescape keeps bytes that are no UTF-8 apart from one another; Go strings hold them as they are.
-    return unquote_to_bytes(text).decode("utf-8", "surrogateescape")
+    # Bytes that are no UTF-8 become U+FFFD: what is kept must be text, and no name in Kubernetes has them.
+    return unquote_to_bytes(text).decode("utf-8", "replace")
 
 
 def _name_in(selector: str) -> str:

@@ -71,16 +71,21 @@ def read_documents(path: Path) -> Document:
     """Read an OpenAPI document, or all documents of a folder joined (as api/openapi-spec/v3 holds them)."""
     try:
         if not path.is_dir():
-            return parse_document(path.read_bytes(), str(path))
+            return _parse(path.read_bytes(), str(path))
         files = sorted({file for pattern in _SUFFIXES for file in path.glob(pattern)})
-        documents = [parse_document(file.read_bytes(), str(file)) for file in files]
+        documents = [_parse(file.read_bytes(), str(file)) for file in files]
     except OSError as error:
         raise ApisnoopError(f"cannot read {path}: {error.strerror or error}") from None
-    except ValueError as error:
-        raise ApisnoopError(str(error)) from None
     if not documents:
         raise ApisnoopError(f"folder {path} holds no OpenAPI document ({', '.join(_SUFFIXES)})")
     return merge_documents(documents)
+
+
+def _parse(content: bytes, name: str) -> Document:
+    try:
+        return parse_document(content, name)
+    except ValueError as error:
+        raise ApisnoopError(str(error)) from None
 
 
 def _load_default(server_version: str) -> Catalogue:
@@ -91,16 +96,18 @@ def _load_default(server_version: str) -> Catalogue:
 
 
 def _read_url(url: str) -> Document:
-    from urllib.request import Request, urlopen  # noqa: PLC0415 - brings http and ssl, which most commands never need
+    # Imported here because http and ssl take their time, and most commands never need them.
+    from http.client import HTTPException  # noqa: PLC0415
+    from urllib.request import Request, urlopen  # noqa: PLC0415
 
-    request = Request(url, headers={"User-Agent": f"apisnoop/{__version__}", "Accept": "application/json, */*"})  # noqa: S310
+    headers = {"User-Agent": f"apisnoop/{__version__}", "Accept": "application/json, */*"}
     try:
-        with urlopen(request, timeout=_TIMEOUT) as response:  # noqa: S310 - load_catalogue lets only http(s) come here
-            return parse_document(response.read(), url)
-    except ValueError as error:
-        raise ApisnoopError(str(error)) from None
-    except OSError as error:
-        raise ApisnoopError(f"cannot read {url}: {error}") from None
+        request = Request(url, headers=headers)  # noqa: S310 - load_catalogue lets only http(s) come here
+        with urlopen(request, timeout=_TIMEOUT) as response:  # noqa: S310
+            content = response.read()
+    except (OSError, HTTPException, ValueError) as error:
+        raise ApisnoopError(f"cannot read {url}: {getattr(error, 'reason', error)}") from None
+    return _parse(content, url)
 
 
 def _release_in(name: str) -> str:

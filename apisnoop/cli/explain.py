@@ -1,0 +1,163 @@
+"""`apisnoop explain`: what any request is, one on the command line or one a line on stdin."""
+
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import click
+import msgspec
+
+from apisnoop.cli.options import kubeconfig_options, open_catalogue, spec_option
+from apisnoop.errors import ExitCode
+from apisnoop.operations.catalogue import Catalogue
+from apisnoop.operations.document import level_of
+from apisnoop.operations.match import Match
+
+STDIN = "-"
+
+
+class Request(msgspec.Struct, frozen=True):
+    """One request to explain."""
+
+    method: str
+    url: str
+    content_type: str = ""
+
+
+class Explanation(msgspec.Struct, frozen=True):
+    """What a request is; the keys of `-o json`, in this order. Empty strings stand for "none"."""
+
+    method: str
+    path: str
+    operation: str
+    verb: str
+    detail: str
+    group: str
+    version: str
+    resource: str
+    subresource: str
+    namespace: str
+    name: str
+    kind: str
+    level: str
+    deprecated: bool
+    reason: str
+
+
+@click.command()
+@click.argument("method")
+@click.argument("url", required=False)
+@click.option("--content-type", metavar="TYPE", default="", help="Of the request's body; it tells patches apart.")
+@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@spec_option
+@kubeconfig_options
+def explain(
+    method: str,
+    url: str | None,
+    content_type: str,
+    output: str,
+    spec: str | None,
+    kubeconfig: Path | None,
+    context: str | None,
+) -> int:
+    """Tell what a request to the API server is: METHOD URL, or - for lines of that on stdin.
+
+    A third word of a line is the content type. With -o json there is one object a line.
+
+    \b
+    apisnoop explain GET /api/v1/namespaces/shop/pods?watch=true
+    apisnoop explain --spec 1.34 - <requests.txt
+    """
+    catalogue = open_catalogue(spec, kubeconfig, context)
+    if method == STDIN:
+        if url is not None:
+            raise click.UsageError(f"- reads requests from stdin; {url!r} is one too many")
+        return _explain_lines(catalogue, sys.stdin.buffer, output)
+    if url is None:
+        raise click.UsageError(f"METHOD {method!r} lacks its URL, as in: explain GET /api/v1/pods")
+    _write(explain_request(catalogue, Request(method, url, content_type)), output)
+    return ExitCode.OK
+
+
+def explain_request(catalogue: Catalogue, request: Request) -> Explanation:
+    """Hold a request against a catalogue. A URL may have scheme and host; the method may be lower case."""
+    method = request.method.upper()
+    url = path_of(request.url)
+    match = catalogue.match(method, url, request.content_type)
+    operation = match.operation
+    return Explanation(
+        method=method,
+        path=url.partition("?")[0],
+        operation=operation.id if operation else "",
+        verb=match.verb,
+        detail=match.detail,
+        group=match.group,
+        version=match.version,
+        resource=match.resource,
+        subresource=match.subresource,
+        namespace=match.namespace,
+        name=match.name,
+        kind=operation.kind if operation else "",
+        level=operation.level.value if operation else level_of(match.version).value if match.version else "",
+        deprecated=bool(operation and operation.deprecated),
+        reason=reason_of(match),
+    )
+
+
+def reason_of(match: Match) -> str:
+    """Say why a request is no operation, the class first; empty for an operation."""
+    return f"{match.finding.value}: {match.reason}" if match.finding else ""
+
+
+def path_of(url: str) -> str:
+    """Take scheme, host and fragment off a URL."""
+    url = url.partition("#")[0]
+    scheme, separator, rest = url.partition("://")
+    if not separator or "/" in scheme:
+        return url
+    return "/" + rest.partition("/")[2]
+
+
+def parse_lines(lines: Iterable[bytes]) -> Iterator[Request | str]:
+    """Read lines of METHOD URL [CONTENT-TYPE]; a bad one gives what is wrong with it, an empty one nothing."""
+    for number, line in enumerate(lines, start=1):
+        words = line.decode("utf-8", "replace").split()
+        if not words:
+            continue
+        if len(words) not in {2, 3} or ("/" not in words[1][:1] and "://" not in words[1]):
+            yield f"line {number}: expected METHOD URL, as in GET /api/v1/pods, got {_shorten(' '.join(words))}"
+        else:
+            yield Request(*words)
+
+
+def _explain_lines(catalogue: Catalogue, lines: Iterable[bytes], output: str) -> int:
+    bad = 0
+    for request in parse_lines(lines):
+        if isinstance(request, str):
+            bad += 1
+            click.echo(f"apisnoop: {request}", err=True)
+            continue
+        _write(explain_request(catalogue, request), output)
+    return ExitCode.USAGE if bad else ExitCode.OK
+
+
+def _write(explanation: Explanation, output: str) -> None:
+    if output == "json":
+        sys.stdout.write(msgspec.json.encode(explanation).decode() + "\n")
+    else:
+        sys.stdout.write(render_text(explanation) + "\n")
+
+
+def render_text(explanation: Explanation) -> str:
+    """Write an explanation for people: what is there, one thing a line; unprintable characters are escaped."""
+    known = msgspec.structs.asdict(explanation)
+    head = f"{_shorten(known.pop('method'))} {_shorten(known.pop('path'))}"
+    known["deprecated"] = "yes" if explanation.deprecated else ""
+    lines = [f"  {key:<12}{_shorten(value)}" for key, value in known.items() if value]
+    return "\n".join([head, *lines, ""])
+
+
+def _shorten(text: str, longest: int = 500) -> str:
+    """Make text safe for a terminal."""
+    shown = text if text.isprintable() else text.encode("unicode_escape").decode()
+    return shown if len(shown) <= longest else f"{shown[:longest]}… ({len(text):,} characters)"
