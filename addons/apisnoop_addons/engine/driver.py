@@ -1,0 +1,323 @@
+"""Drive mitmproxy's protocol layers for one client connection, between plain asyncio transports.
+
+This takes the place of `mitmproxy.proxy.server.ConnectionHandler` and is the only module that knows how that one
+behaves. mitmproxy runs a task for each connection, each hook and each read, and passes a lock between them. Here a
+readable socket calls the layers, the layers' commands run at once, hooks included, and what they wrote has left before
+the event loop hears of it again.
+
+What the layers are promised, as by mitmproxy:
+- Events are handled one at a time and in order. What happens while one is being handled waits for its turn.
+- A hook runs when it is commanded. Its completion is an event like any other, so it comes after the rest of the
+  commands of the event that led to it. A hook that is a coroutine delays only its own completion.
+- OpenConnection is answered by exactly one OpenConnectionCompleted, and an opened connection ends with exactly one
+  ConnectionClosed, whoever closed it.
+- Hooks of connections: client_connected, ..., client_disconnected; server_connect, then server_connect_error or
+  (server_connected, ..., server_disconnected).
+- While a peer does not take what was written to it, the other side is not read.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, cast
+
+from mitmproxy.connection import Connection, ConnectionState, Server
+from mitmproxy.proxy import commands, events, server_hooks
+from mitmproxy.proxy.layer import Layer
+
+from apisnoop_addons.engine.connect import CONNECT_TIMEOUT, watch_over_server
+from apisnoop_addons.engine.hooks import Hooks, log_fault
+from apisnoop_addons.engine.listener import Client
+
+logger = logging.getLogger(__name__)
+
+IDLE_TIMEOUT = 6 * 3600.0
+"""Seconds without a byte in either direction after which a connection is closed. Quiet watches and shells are kept by
+keepalive probes; this is for peers whose kernel answers while nobody is there."""
+
+WRITE_LIMIT = 32 * 2**20
+"""Bytes waiting for one client. A client can only get here by sending without ever reading; it is cut off."""
+
+
+class Link(asyncio.Protocol):
+    """One socket of a driver: its connection object, its transport, whether it takes what is written."""
+
+    transport: asyncio.Transport
+
+    def __init__(self, driver: "Driver", connection: Connection) -> None:
+        self.driver = driver
+        self.connection = connection
+        self.taking = True
+        """The peer takes what is written to it."""
+        self.read_ended = False
+        """The layers have had this connection's ConnectionClosed."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = cast("asyncio.Transport", transport)
+
+    def data_received(self, data: bytes) -> None:
+        self.driver.handle(events.DataReceived(self.connection, data))
+
+    def eof_received(self) -> bool:
+        self.driver.read_end(self)
+        return True  # the other direction stays open until the layers close it
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  why it is lost does not matter
+        self.driver.lost(self)
+
+    def pause_writing(self) -> None:
+        self.taking = False
+        self.driver.balance()
+
+    def resume_writing(self) -> None:
+        self.taking = True
+        self.driver.balance()
+
+
+class Driver:
+    """One client connection, the layers on it and the upstream connections they open."""
+
+    def __init__(self, client: Client, layer: Layer, hooks: Hooks, on_end: Callable[["Driver"], None]) -> None:
+        self.client = client
+        self.layer = layer
+        self.hooks = hooks
+        self._on_end = on_end
+        self._loop = asyncio.get_running_loop()
+        self._links: dict[Connection, Link] = {}
+        self._opening: dict[Connection, asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._timers: set[asyncio.TimerHandle] = set()
+        self._events: deque[events.Event] = deque()
+        self._handling = False
+        self._ended = False
+        self._active = self._loop.time()
+        self._watchdog = self._loop.call_later(IDLE_TIMEOUT, self._check_idle)
+
+    # -- the client ---------------------------------------------------------------------------------------------
+
+    def start(self, link: Link) -> None:
+        """Begin with the client's socket connected."""
+        self._links[self.client] = link
+        link.transport.pause_reading()  # nothing may arrive before `client_connected` has been heard
+        self._after_hook(server_hooks.ClientConnectedHook(self.client), self._welcome)
+
+    def _welcome(self) -> None:
+        link = self._links.get(self.client)
+        if link is None:
+            return
+        if self.client.error:
+            link.transport.abort()
+            return
+        self.handle(events.Start())
+        self.balance()
+
+    def abort(self) -> None:
+        """Cut all connections at once."""
+        for link in list(self._links.values()):
+            link.transport.abort()
+
+    # -- events and commands ------------------------------------------------------------------------------------
+
+    def handle(self, event: events.Event) -> None:
+        """Give the layers an event and do what they command; while that goes on, further events queue up."""
+        self._events.append(event)
+        if self._handling:
+            return
+        self._handling = True
+        self._active = self._loop.time()
+        try:
+            while self._events:
+                for command in self.layer.handle_event(self._events.popleft()):
+                    self._execute(command)
+        except Exception as error:
+            log_fault("a protocol layer", error)
+            self._events.clear()
+            self.abort()
+        finally:
+            self._handling = False
+
+    def _execute(self, command: commands.Command) -> None:
+        if isinstance(command, commands.SendData):
+            self._send(command)
+        elif isinstance(command, commands.StartHook):
+            self._hook_of_layer(command)
+        elif isinstance(command, commands.OpenConnection):
+            self._opening[command.connection] = self._task(self._open(command))
+        elif isinstance(command, commands.CloseConnection):
+            self._close(command)
+        elif isinstance(command, commands.RequestWakeup):
+            self._wake_later(command)
+        elif isinstance(command, commands.Log):
+            # Below warnings, layers quote what peers sent, credentials included.
+            if command.level >= logging.WARNING:
+                logger.log(command.level, "%s", command.message)
+        else:
+            raise TypeError(type(command).__name__)
+
+    def _send(self, command: commands.SendData) -> None:
+        link = self._links.get(command.connection)
+        if link is None or link.transport.is_closing():
+            return
+        link.transport.write(command.data)
+        if not link.taking and link.transport.get_write_buffer_size() > WRITE_LIMIT:
+            link.transport.abort()
+
+    def _wake_later(self, command: commands.RequestWakeup) -> None:
+        def wake() -> None:
+            self._timers.discard(timer)
+            self.handle(events.Wakeup(command))
+
+        timer = self._loop.call_later(command.delay, wake)
+        self._timers.add(timer)
+
+    # -- hooks --------------------------------------------------------------------------------------------------
+
+    def _hook_of_layer(self, hook: commands.StartHook) -> None:
+        pending = self.hooks.run(hook)
+        if pending is not None:
+            self._task(self._complete_later(hook, pending))
+        elif hook.blocking:
+            self._events.append(events.HookCompleted(hook))
+
+    async def _complete_later(self, hook: commands.StartHook, pending: Awaitable[None]) -> None:
+        await pending
+        if hook.blocking:
+            self.handle(events.HookCompleted(hook))
+
+    def _after_hook(self, hook: commands.StartHook, then: Callable[[], Any]) -> None:
+        """Run a hook of the connection itself, and go on after it."""
+        pending = self.hooks.run(hook)
+        if pending is None:
+            then()
+            return
+
+        async def wait() -> None:
+            await pending
+            then()
+
+        self._task(wait())
+
+    def _task(self, work: Coroutine[object, object, None]) -> asyncio.Task[None]:
+        task = self._loop.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    # -- upstream connections -----------------------------------------------------------------------------------
+
+    async def _open(self, command: commands.OpenConnection) -> None:
+        server = command.connection
+        about = server_hooks.ServerConnectionHookData(client=self.client, server=server)
+        try:
+            await self._hooked(server_hooks.ServerConnectHook(about))
+            if server.error:
+                raise ConnectionAbortedError(f"Connection killed: {server.error}")
+            self._links[server] = await self._connect(server)
+        except (OSError, asyncio.CancelledError) as error:
+            server.error = str(error) or ("timed out" if isinstance(error, TimeoutError) else "connection cancelled")
+            await self._hooked(server_hooks.ServerConnectErrorHook(about))
+        else:
+            await self._hooked(server_hooks.ServerConnectedHook(about))
+        self._opening.pop(server, None)
+        self.handle(events.OpenConnectionCompleted(command, server.error))
+        self.balance()
+
+    async def _connect(self, server: Server) -> Link:
+        if server.address is None:
+            raise OSError("no address to connect to")
+        server.timestamp_start = time.time()
+        async with asyncio.timeout(CONNECT_TIMEOUT):
+            sock = await self.client.listener.connect(self.client, server.address[0], server.address[1])
+        link = Link(self, server)
+        try:
+            watch_over_server(sock)
+            transport, _ = await self._loop.create_connection(lambda: link, sock=sock)
+        except BaseException:
+            sock.close()
+            raise
+        transport.pause_reading()  # until the layers know that it is open
+        server.timestamp_tcp_setup = time.time()
+        server.state = ConnectionState.OPEN
+        server.peername = transport.get_extra_info("peername")
+        server.sockname = transport.get_extra_info("sockname")
+        return link
+
+    async def _hooked(self, hook: commands.StartHook) -> None:
+        pending = self.hooks.run(hook)
+        if pending is not None:
+            await pending
+
+    # -- back-pressure ------------------------------------------------------------------------------------------
+
+    def balance(self) -> None:
+        """Read a connection only while those it is answered on take what they are sent.
+
+        A connection's own writes never hold up its own reads: two peers that both write before they read (a tunnel
+        used in both directions) would wait for one another for ever.
+        """
+        for connection, link in self._links.items():
+            others = [other for other in self._links if (other is self.client) != (connection is self.client)]
+            if connection in self._opening or not all(self._links[other].taking for other in others):
+                link.transport.pause_reading()
+            elif not link.transport.is_closing():
+                link.transport.resume_reading()
+
+    # -- the end ------------------------------------------------------------------------------------------------
+
+    def read_end(self, link: Link) -> None:
+        """Tell the layers, once, that nothing more will come from this peer."""
+        if link.read_ended:
+            return
+        link.read_ended = True
+        link.connection.state &= ~ConnectionState.CAN_READ
+        self.handle(events.ConnectionClosed(link.connection))
+
+    def _close(self, command: commands.CloseConnection) -> None:
+        link = self._links.get(command.connection)
+        if link is None:
+            if command.connection in self._opening:
+                self._opening[command.connection].cancel()
+        elif isinstance(command, commands.CloseTcpConnection) and command.half_close:
+            if link.connection.state & ConnectionState.CAN_WRITE and not link.transport.is_closing():
+                link.connection.state &= ~ConnectionState.CAN_WRITE
+                link.transport.write_eof()
+        else:
+            link.connection.state = ConnectionState.CLOSED
+            link.transport.close()
+
+    def lost(self, link: Link) -> None:
+        """Note that a socket is closed, whoever did it."""
+        del self._links[link.connection]
+        link.connection.state = ConnectionState.CLOSED
+        link.connection.timestamp_end = time.time()
+        self.read_end(link)
+        if isinstance(link.connection, Server):
+            about = server_hooks.ServerConnectionHookData(client=self.client, server=link.connection)
+            self._after_hook(server_hooks.ServerDisconnectedHook(about), self._end_when_alone)
+            self.balance()
+        else:
+            self._end()
+
+    def _end(self) -> None:
+        """Wind up after the client: it is what everything else here was for."""
+        self._ended = True
+        self._watchdog.cancel()
+        for timer in self._timers:
+            timer.cancel()
+        for task in self._opening.values():
+            task.cancel()
+        self.abort()
+        self._after_hook(server_hooks.ClientDisconnectedHook(self.client), self._end_when_alone)
+
+    def _end_when_alone(self) -> None:
+        if self._ended and not self._links and not self._opening:
+            self._on_end(self)
+
+    def _check_idle(self) -> None:
+        rest = self._active + IDLE_TIMEOUT - self._loop.time()
+        if rest <= 0:
+            self.abort()
+        else:
+            self._watchdog = self._loop.call_later(rest, self._check_idle)
