@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
+from . import binaries
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -38,9 +40,17 @@ class Access:
 
     @property
     def environment(self) -> dict[str, str]:
-        """Environment for a client: this process's, with KUBECONFIG set and kubectl's cache kept apart."""
-        cache = {"KUBECACHEDIR": str(self.kubeconfig.parent / "kubectl-cache"), "KUBERC": "off"}
-        return {**os.environ, **cache, "KUBECONFIG": str(self.kubeconfig)}
+        """Environment for a client: this process's, with KUBECONFIG set and without an HTTP proxy."""
+        return {**environment_without_proxies(), "KUBECONFIG": str(self.kubeconfig)}
+
+    @property
+    def helm_path(self) -> Path:
+        """The helm program; built, which takes a minute, when the cache has none."""
+        return binaries.build(binaries.HELM) / "helm"
+
+    def helm(self, *arguments: str | Path, timeout: float = 300) -> str:
+        """Run helm as the administrator and return its standard output; fails as `kubectl` does."""
+        return self.run(self.helm_path, *arguments, timeout=timeout)
 
     def kubectl(self, *arguments: str | Path, stdin: str | None = None, timeout: float = 120) -> str:
         """Run kubectl as the administrator and return its standard output.
@@ -73,6 +83,11 @@ class Access:
     def service_account_token(self, namespace: str, name: str = "default", *, duration: str = "1h") -> str:
         """Ask the API server for a token of a service account."""
         return self.kubectl("create", "token", name, "--namespace", namespace, "--duration", duration).strip()
+
+
+def environment_without_proxies() -> dict[str, str]:
+    """Return this process's environment without HTTP proxies, which know no way to a cluster on this machine."""
+    return {name: value for name, value in os.environ.items() if not name.lower().endswith("_proxy")}
 
 
 def write_kubeconfig(path: Path, server: str, ca: Path, user: dict[str, str]) -> None:

@@ -94,6 +94,8 @@ class Cluster(Server):
 
     def _wait_until_usable(self) -> None:
         self._api.wait_for("/api/v1/nodes", _all_ready, READY_TIMEOUT)
+        for node in self.nodes:
+            self._processes.wait_until(node.serves_services, f"kube-proxy on {node.name}", READY_TIMEOUT)
         self._wait_for_default_service_account()
         self._api.wait_for(f"/apis/apps/v1/namespaces/{dns.NAMESPACE}/deployments", dns.is_ready, READY_TIMEOUT)
 

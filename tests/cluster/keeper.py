@@ -1,19 +1,19 @@
 """The keeper: a small process of its own that starts a cluster's processes and ends them, whatever happens.
 
-Whoever starts a cluster talks to its keeper over a socket, one JSON object a line. When that socket closes, because the
-cluster was stopped or because its owner was killed, the keeper kills everything it started and cleans the slot. Should
-the keeper itself be killed, the kernel kills its children (PR_SET_PDEATHSIG), and with the first process of a node
-everything in that node; the folders and control groups that remain are cleaned when a slot is claimed the next time.
+Whoever starts a cluster (its owner) talks to its keeper over a socket, one JSON object a line. When the owner ends,
+however it ends, the keeper kills everything it started and cleans the slot. Should the keeper itself be killed, the
+kernel kills its children (PR_SET_PDEATHSIG), and with the first process of a node everything in that node; the folders
+and control groups that remain are removed when a slot is claimed the next time.
 
-Run as `python -m cluster.keeper SLOT SOCKET`; the slot's lock is an inherited descriptor that it just keeps open.
+Run as `python -m cluster.keeper SLOT SOCKET OWNER`; the slot's lock is an inherited descriptor that it just keeps open.
 """
 
 from __future__ import annotations
 
-import contextlib
 import ctypes
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -25,14 +25,15 @@ from .cleanup import clean
 from .slot import Slot
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 _PR_SET_PDEATHSIG = 1
+_CHUNK = 65536
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Keeper:
-    """Holds the processes of one slot; every public method is an operation its owner can ask for."""
+    """Holds the processes of one slot; `start`, `stop`, `ended` and `stay` are what an owner can ask for."""
 
     def __init__(self, slot: Slot) -> None:
         self._slot = slot
@@ -54,7 +55,7 @@ class Keeper:
         return process.pid
 
     def stop(self, name: str, seconds: float) -> int:
-        """Ask a process to end, kill it after `seconds`, and return its exit status."""
+        """Ask a process to end, kill it if it still runs after `seconds`, and return its exit status."""
         process = self._processes.pop(name)
         process.terminate()
         try:
@@ -68,9 +69,9 @@ class Keeper:
         statuses = {name: process.poll() for name, process in self._processes.items()}
         return {name: status for name, status in statuses.items() if status is not None}
 
-    def stay(self) -> None:
-        """Outlive the owner, until SIGTERM."""
-        self.stays = True
+    def stay(self, *, on: bool) -> None:
+        """Outlive the owner, until SIGTERM; or do not, which is how it begins."""
+        self.stays = on
 
     def tear_down(self) -> None:
         """Kill everything and clean the slot."""
@@ -80,6 +81,15 @@ class Keeper:
             process.wait()
         self._processes.clear()
         clean(self._slot)
+
+    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Do what a request asks for; what goes wrong is part of the answer."""
+        operations = {"start": self.start, "stop": self.stop, "ended": self.ended, "stay": self.stay}
+        operation: Any = operations[request.pop("do")]
+        try:
+            return {"result": operation(**request)}
+        except (OSError, subprocess.SubprocessError) as error:
+            return {"error": str(error)}
 
 
 def _before_exec(join: Sequence[str]) -> None:
@@ -92,26 +102,29 @@ def _before_exec(join: Sequence[str]) -> None:
         Path(path).write_text("0")
 
 
-def _serve(keeper: Keeper, control: socket.socket) -> None:
-    """Answer the owner's requests until it goes away or asks for the end."""
-    operations = {"start": keeper.start, "stop": keeper.stop, "ended": keeper.ended, "stay": keeper.stay}
-    with control.makefile("r") as requests:
-        for line in requests:
-            request = json.loads(line)
-            operation = request.pop("do")
-            if operation == "tear_down":
-                return
-            _answer(control, operations[operation], request)
+def _requests(control: socket.socket, owner: int) -> Iterator[dict[str, Any]]:
+    """Yield the owner's requests until it closes the socket or ends.
+
+    Its end counts by itself (`owner` is a pid descriptor): a process it forked may still hold the socket open.
+    """
+    pending = b""
+    while True:
+        readable, _, _ = select.select([control.fileno(), owner], [], [])
+        chunk = control.recv(_CHUNK) if control.fileno() in readable else b""
+        if not chunk:
+            return
+        *lines, pending = (pending + chunk).split(b"\n")
+        yield from map(json.loads, lines)
+
+
+def _serve(keeper: Keeper, control: socket.socket, owner: int) -> None:
+    try:
+        for request in _requests(control, owner):
+            control.sendall(json.dumps(keeper.answer(request)).encode() + b"\n")
+    except ConnectionError:
+        pass  # the owner was killed before it read its answer
     if keeper.stays:
         signal.pause()
-
-
-def _answer(control: socket.socket, operation: Any, arguments: dict[str, Any]) -> None:
-    try:
-        answer = {"result": operation(**arguments)}
-    except OSError as error:
-        answer = {"error": str(error)}
-    control.sendall(json.dumps(answer).encode() + b"\n")
 
 
 def _exit(_signal: int, _frame: object) -> None:
@@ -120,13 +133,13 @@ def _exit(_signal: int, _frame: object) -> None:
 
 def main() -> None:
     """Serve one owner, then clean up; the exit code is 1 when something could not be removed."""
-    slot, control = Slot(int(sys.argv[1])), socket.socket(fileno=int(sys.argv[2]))
+    slot, control, owner = Slot(int(sys.argv[1])), socket.socket(fileno=int(sys.argv[2])), int(sys.argv[3])
     keeper = Keeper(slot)
     signal.signal(signal.SIGTERM, _exit)
     try:
-        # An owner that is killed resets the connection instead of closing it, when it had not read everything.
-        with contextlib.suppress(ConnectionError):
-            _serve(keeper, control)
+        descriptor = os.pidfd_open(os.getppid())
+        if os.getppid() == owner:  # else it has ended already, and somebody else is the parent
+            _serve(keeper, control, descriptor)
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         keeper.tear_down()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 _INIT = Path(__file__).parent / "node-init.sh"
 _NAMESPACES = ("--net", "--mount", "--uts", "--ipc", "--cgroup", "--pid")
 _BOOT_TIMEOUT = 30.0
+_NO_PROXY = urllib.request.ProxyHandler({})
 
 
 class Node:
@@ -28,6 +30,7 @@ class Node:
         """
         self.number = number
         self.name = node_name(number)
+        self.address = processes.slot.node_address(number)
         cluster = processes.slot.directory
         self.directory = cluster / self.name
         """The node's folder; its `disk` holds the node's own /var/lib/kubelet, /var/log/pods and the like."""
@@ -52,6 +55,14 @@ class Node:
         socket = self.directory / "disk/run/containerd/containerd.sock"
         self._processes.wait_until(socket.is_socket, f"containerd on {self.name}", _BOOT_TIMEOUT)
         return Import(self.name, archive, self.command("ctr", "--namespace=k8s.io", "images", "import", "-"))
+
+    def serves_services(self) -> bool:
+        """Ask the node's kube-proxy whether its rules are in place."""
+        try:
+            with urllib.request.build_opener(_NO_PROXY).open(f"http://{self.address}:10256/healthz", timeout=5):
+                return True
+        except OSError:
+            return False
 
     def command(self, *words: str | Path) -> list[str]:
         """Return the command that runs `words` in the node, as root, seeing what the node sees.

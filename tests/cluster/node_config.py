@@ -106,6 +106,8 @@ def kube_proxy(kubeconfig: Path, pods: IPv4Network, feature_gates: Mapping[str, 
             "conntrack": {"maxPerCore": 0, "min": 0},
             "featureGates": dict(feature_gates),
             "mode": "nftables",
+            # At the default second, a Service's first connection in a test is often refused.
+            "nftables": {"minSyncPeriod": "50ms"},
             "oomScoreAdj": 0,
         },
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -9,10 +10,12 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from .access import environment_without_proxies
 from .claim import claim
 
 if TYPE_CHECKING:
@@ -38,6 +41,7 @@ class Processes:
         self._keeper = keeper
         self._control = control
         self._answers = control.makefile("r")
+        self._asking = threading.Lock()
 
     @classmethod
     def claim(cls) -> Processes:
@@ -47,13 +51,14 @@ class Processes:
         logs_directory(slot).mkdir()
         with theirs, (logs_directory(slot) / "keeper.log").open("wb") as log:
             keeper = subprocess.Popen(
-                [sys.executable, "-m", "cluster.keeper", str(slot.index), str(theirs.fileno())],
+                [sys.executable, "-m", "cluster.keeper", str(slot.index), str(theirs.fileno()), str(os.getpid())],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
                 pass_fds=(lock, theirs.fileno()),
                 cwd=Path(__file__).parent.parent,
+                env=environment_without_proxies(),
             )
         os.close(lock)
         (slot.directory / "keeper.pid").write_text(str(keeper.pid))
@@ -75,8 +80,8 @@ class Processes:
         paths = [str(path) for path in join]
         return int(self._ask("start", name=name, argv=words, log=str(self.log(name)), join=paths))
 
-    def stop(self, name: str, seconds: float = 10.0) -> int:
-        """Ask a process to end, kill it after `seconds`, and return its exit status."""
+    def stop(self, name: str, seconds: float) -> int:
+        """Ask a process to end, kill it if it still runs after `seconds`, and return its exit status."""
         return int(self._ask("stop", name=name, seconds=seconds))
 
     def check(self) -> None:
@@ -98,7 +103,8 @@ class Processes:
 
     def stay(self) -> None:
         """Let the processes outlive this one; `end` ends them later, from any process."""
-        self._ask("stay")
+        self._ask("stay", on=True)
+        _stays_file(self.slot).touch()
 
     def tear_down(self) -> None:
         """Kill every process and give the slot back; harmless when done before.
@@ -107,9 +113,11 @@ class Processes:
         """
         if self._control.fileno() < 0:
             return
+        with contextlib.suppress(OSError, ProcessEndedError):  # the keeper was killed: what is left goes with the next
+            self._ask("stay", on=False)
         self._answers.close()
         self._control.close()
-        if self._keeper.wait(_TEAR_DOWN_TIMEOUT):
+        if self._keeper.wait(_TEAR_DOWN_TIMEOUT) > 0:
             raise RuntimeError(f"cluster {self.slot.index} left something behind:\n{self.tail('keeper')}")
 
     def log(self, name: str) -> Path:
@@ -124,8 +132,9 @@ class Processes:
             return "(no log)"
 
     def _ask(self, operation: str, **arguments: Any) -> Any:
-        self._control.sendall(json.dumps({"do": operation, **arguments}).encode() + b"\n")
-        line = self._answers.readline()
+        with self._asking:
+            self._control.sendall(json.dumps({"do": operation, **arguments}).encode() + b"\n")
+            line = self._answers.readline()
         if not line:
             raise ProcessEndedError(f"the cluster's keeper ended:\n{self.tail('keeper')}")
         answer = json.loads(line)
@@ -139,13 +148,24 @@ def logs_directory(slot: Slot) -> Path:
     return slot.directory / "logs"
 
 
+def stays(slot: Slot) -> bool:
+    """Tell whether a slot's cluster was started to outlive its owner."""
+    return _stays_file(slot).exists()
+
+
 def end(slot: Slot) -> None:
-    """End the cluster of a slot that another process started, and clean what is left of it."""
-    pid_file = slot.directory / "keeper.pid"
-    try:
-        keeper = os.pidfd_open(int(pid_file.read_text()))
+    """End the running cluster of a slot, whoever started it, and wait until it is gone.
+
+    Raises RuntimeError when it is not gone after a minute.
+    """
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it ended in the meantime
+        keeper = os.pidfd_open(int((slot.directory / "keeper.pid").read_text()))
         signal.pidfd_send_signal(keeper, signal.SIGTERM)
-    except (FileNotFoundError, ProcessLookupError):
-        return
-    select.select([keeper], [], [], _TEAR_DOWN_TIMEOUT)
-    os.close(keeper)
+        select.select([keeper], [], [], _TEAR_DOWN_TIMEOUT)
+        os.close(keeper)
+    if slot.directory.exists():
+        raise RuntimeError(f"cluster {slot.index} is not gone: see {logs_directory(slot) / 'keeper.log'}")
+
+
+def _stays_file(slot: Slot) -> Path:
+    return slot.directory / "stays"

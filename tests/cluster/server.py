@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from .processes import Processes
 
 READY_TIMEOUT = 120.0
-STOP_TIMEOUT = 70.0
-"""kube-apiserver lets open watches go on for a minute; after that there is nothing left to wait for."""
 
 
 class Server(Access):
@@ -41,6 +39,18 @@ class Server(Access):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Environment for a client: as everywhere, and the caches of kubectl and helm are the cluster's own."""
+        caches = {
+            "KUBECACHEDIR": "kubectl",
+            "HELM_CACHE_HOME": "helm",
+            "HELM_CONFIG_HOME": "helm",
+            "HELM_DATA_HOME": "helm",
+        }
+        directories = {name: str(self.directory / "clients" / program) for name, program in caches.items()}
+        return {**super().environment, **directories, "KUBERC": "off"}
 
     def stop(self) -> None:
         """End every process and remove everything; harmless when done before."""
@@ -83,12 +93,13 @@ class Server(Access):
         write_kubeconfig(kubeconfig, self.apiserver_url, self.ca_file, user_fields)
         return Credentials(kubeconfig, pair.certificate, pair.key)
 
-    def restart_apiserver(self, arguments: Sequence[str] = ()) -> None:
+    def restart_apiserver(self, arguments: Sequence[str] = (), *, grace: float = 2.0) -> None:
         """Restart kube-apiserver with `arguments` in place of those it was started with, and wait until it is ready.
 
+        It gets `grace` seconds to finish what it does and is killed then: an open watch would keep it for a minute.
         etcd, and with it every object, stays; so do the address and the audit log.
         """
-        self._processes.stop("kube-apiserver", STOP_TIMEOUT)
+        self._processes.stop("kube-apiserver", grace)
         self._start_apiserver(arguments)
         self._wait_until_ready()
 
