@@ -6,6 +6,7 @@ that package must not import. Import this module only when a cluster is asked fo
 
 import logging
 import os
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
@@ -113,18 +114,44 @@ def read_cluster_document(reader: ClusterReader, cache: DocumentCache) -> tuple[
     return document, version
 
 
+def read_cluster_contents(reader: ClusterReader) -> Iterator[tuple[str, bytes | Problem]]:
+    """Fetch every document as the server gives it, uncached, each with its name; a problem where that fails."""
+    try:
+        index = _read_index(reader)
+        if index is None:
+            yield "openapi/v2", reader.get("/openapi/v2")
+            return
+    except _RefusedError as error:
+        raise _no_access(reader, error) from None
+    for name, part in index.items():
+        try:
+            yield name, reader.get(part.url)
+        except _RefusedError as error:
+            yield name, Problem(f"/{name}", f"cannot be read: {error}")
+
+
 def _read_v3(reader: ClusterReader, cache: DocumentCache) -> Document | None:
     """Read the document of each group and version; None where the server has no OpenAPI v3."""
+    index = _read_index(reader)
+    if index is None:
+        return None
+    with ThreadPoolExecutor(_AT_ONCE) as threads:
+        return merge_documents(list(threads.map(lambda item: _read_part(reader, cache, *item), index.items())))
+
+
+def _read_index(reader: ClusterReader) -> dict[str, _GroupVersion] | None:
     try:
-        index = msgspec.json.decode(reader.get("/openapi/v3"), type=_Index)
+        return msgspec.json.decode(reader.get("/openapi/v3"), type=_Index).paths or None
     except _RefusedError as error:
         if error.status in {404, 406}:
             return None
         raise
-    if not index.paths:
-        return None
-    with ThreadPoolExecutor(_AT_ONCE) as threads:
-        return merge_documents(list(threads.map(lambda item: _read_part(reader, cache, *item), index.paths.items())))
+
+
+def _no_access(reader: ClusterReader, error: _RefusedError) -> ApisnoopError:
+    denied = error.status in {401, 403}
+    hint = "; see whether your user may read it: kubectl get --raw /openapi/v3" if denied else ""
+    return ApisnoopError(f"cannot read the API of {reader.host}: {error}{hint}")
 
 
 def _read_part(reader: ClusterReader, cache: DocumentCache, name: str, part: _GroupVersion) -> Document:

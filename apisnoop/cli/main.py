@@ -19,6 +19,7 @@ COMMAND_GROUP = "apisnoop.commands"
 VERBS: dict[str, tuple[str, str]] = {
     "completion": ("completion", "Print the completion script of a shell."),
     "explain": ("explain", "Tell what a request to the API server is."),
+    "spec": ("spec", "List, show and check catalogues of what the API can do."),
 }
 
 

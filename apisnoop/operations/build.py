@@ -54,7 +54,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def _release_and_path(argument: str) -> tuple[str, Path]:
+def _release_and_path(argument: str) -> tuple[str, str]:
     release, _, path = argument.partition("=")
     try:
         release_key(release)
@@ -62,7 +62,7 @@ def _release_and_path(argument: str) -> tuple[str, Path]:
         raise argparse.ArgumentTypeError(f"{argument!r} does not begin with a release like 1.34=") from None
     if not path or not Path(path).exists():
         raise argparse.ArgumentTypeError(f"{path!r} in {argument!r} does not exist")
-    return release, Path(path)
+    return release, path
 
 
 if __name__ == "__main__":

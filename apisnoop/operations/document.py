@@ -99,7 +99,7 @@ def parse_document(content: bytes, name: str) -> Document:
 
     `name` is what error messages call it. Raises ValueError, in one line, for anything that is not OpenAPI.
     """
-    head, paths = _decode(_unpack(content, name), name)
+    head, paths = _decode(unpack(content, name), name)
     if paths is None or not (head.swagger or head.openapi):
         lacks = "`paths`" if paths is None else "both `swagger` and `openapi`"
         raise ValueError(f"{name} is not an OpenAPI document: it lacks {lacks}")
@@ -183,7 +183,8 @@ def release_of(version: str) -> str:
     return found[1] if found else ""
 
 
-def _unpack(content: bytes, name: str) -> bytes:
+def unpack(content: bytes, name: str) -> bytes:
+    """Undo gzip, if it is; raises ValueError where that fails."""
     if not content.startswith(_GZIP_MAGIC):
         return content
     try:

@@ -36,26 +36,22 @@ def load_catalogue(
         if read_cluster is None:
             raise UsageError("--spec cluster cannot be used here; name a release, file or URL")
         return read_cluster()
-    if urlsplit(spec).scheme in {"http", "https"}:
-        return catalogue_of(_read_url(spec), spec, f"URL {spec}")
+    if is_url(spec):
+        return catalogue_of(read_documents(spec), spec, f"URL {spec}")
     release = release_of(spec)
     if release in shipped().releases:
         return shipped_catalogue(release)
-    path = Path(spec)
-    if path.exists():
-        return catalogue_of(read_documents(path), path.name, f"file {spec}")
+    if Path(spec).exists():
+        return catalogue_of(read_documents(spec), Path(spec).name, f"file {spec}")
     known = ", ".join(shipped().releases)
     what = f"release {release} is not in this package" if release else "no such release or file"
     raise UsageError(f"--spec {spec}: {what}; name one of {known}, a file, a URL, or cluster for the server's own")
 
 
-def shipped_catalogue(release: str) -> Catalogue:
-    """Give the catalogue of a release inside the package."""
-    return Catalogue(
-        shipped().operations(release),
-        release=release,
-        source=f"Kubernetes {release}, shipped with apisnoop {__version__}",
-    )
+def shipped_catalogue(release: str, note: str = "") -> Catalogue:
+    """Give the catalogue of a release inside the package; `note` says why it was chosen."""
+    source = f"Kubernetes {release}, shipped with apisnoop {__version__}"
+    return Catalogue(shipped().operations(release), release=release, source=f"{source}, {note}" if note else source)
 
 
 def catalogue_of(document: Document, name: str, source: str) -> Catalogue:
@@ -67,47 +63,63 @@ def catalogue_of(document: Document, name: str, source: str) -> Catalogue:
     return Catalogue(document.operations, release=release, source=f"{source}{told}")
 
 
-def read_documents(path: Path) -> Document:
-    """Read an OpenAPI document, or all documents of a folder joined (as api/openapi-spec/v3 holds them)."""
-    try:
-        if not path.is_dir():
-            return _parse(path.read_bytes(), str(path))
-        files = sorted({file for pattern in _SUFFIXES for file in path.glob(pattern)})
-        documents = [_parse(file.read_bytes(), str(file)) for file in files]
-    except OSError as error:
-        raise ApisnoopError(f"cannot read {path}: {error.strerror or error}") from None
-    if not documents:
-        raise ApisnoopError(f"folder {path} holds no OpenAPI document ({', '.join(_SUFFIXES)})")
-    return merge_documents(documents)
+def is_url(spec: str) -> bool:
+    """Tell a URL from a path."""
+    return urlsplit(spec).scheme in {"http", "https"}
 
 
-def _parse(content: bytes, name: str) -> Document:
+def read_documents(place: str) -> Document:
+    """Read the OpenAPI documents of a file, folder or URL as one.
+
+    Raises ApisnoopError for what cannot be reached or read.
+    """
     try:
-        return parse_document(content, name)
+        return merge_documents([parse_document(content, name) for name, content in read_contents(place)])
     except ValueError as error:
         raise ApisnoopError(str(error)) from None
 
 
+def read_contents(place: str) -> list[tuple[str, bytes]]:
+    """Fetch a file, a URL, or all documents of a folder (as api/openapi-spec/v3 holds them), each with its name.
+
+    Raises ApisnoopError for what cannot be reached.
+    """
+    if is_url(place):
+        return [(place, _fetch(place))]
+    path = Path(place)
+    try:
+        if not path.is_dir():
+            return [(place, path.read_bytes())]
+        files = sorted({file for pattern in _SUFFIXES for file in path.glob(pattern)})
+        contents = [(str(file), file.read_bytes()) for file in files]
+    except OSError as error:
+        raise ApisnoopError(f"cannot read {place}: {error.strerror or error}") from None
+    if not contents:
+        raise ApisnoopError(f"folder {place} holds no OpenAPI document ({', '.join(_SUFFIXES)})")
+    return contents
+
+
 def _load_default(server_version: str) -> Catalogue:
-    releases = shipped().releases
-    if not release_of(server_version):
-        return shipped_catalogue(releases[-1])
-    return shipped_catalogue(nearest_release(release_of(server_version)))
+    wanted = release_of(server_version)
+    if not wanted:
+        return shipped_catalogue(shipped().releases[-1])
+    nearest = nearest_release(wanted)
+    note = "the server's own release" if nearest == wanted else f"the nearest to the server's {server_version}"
+    return shipped_catalogue(nearest, note)
 
 
-def _read_url(url: str) -> Document:
+def _fetch(url: str) -> bytes:
     # Imported here because http and ssl take their time, and most commands never need them.
     from http.client import HTTPException  # noqa: PLC0415
     from urllib.request import Request, urlopen  # noqa: PLC0415
 
     headers = {"User-Agent": f"apisnoop/{__version__}", "Accept": "application/json, */*"}
     try:
-        request = Request(url, headers=headers)  # noqa: S310 - load_catalogue lets only http(s) come here
+        request = Request(url, headers=headers)  # noqa: S310 - is_url lets only http and https come here
         with urlopen(request, timeout=_TIMEOUT) as response:  # noqa: S310
-            content = response.read()
+            return bytes(response.read())
     except (OSError, HTTPException, ValueError) as error:
         raise ApisnoopError(f"cannot read {url}: {getattr(error, 'reason', error)}") from None
-    return _parse(content, url)
 
 
 def _release_in(name: str) -> str:
