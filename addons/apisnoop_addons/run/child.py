@@ -5,9 +5,11 @@ Not here: which signals those are (`signals`), what is in its environment (`comm
 
 import asyncio
 import os
+import shutil
 import signal
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from apisnoop.errors import ApisnoopError
 
@@ -18,6 +20,21 @@ class NotStartedError(ApisnoopError):
     def __init__(self, message: str, exit_code: int) -> None:
         super().__init__(message)
         self.exit_code = exit_code  # type: ignore[assignment]  # a shell's code, not one of ours
+
+
+def find_command(name: str, path: str | None) -> None:
+    """Raise NotStartedError if `name` is no command in `path` (as in PATH; None: the system's), nor a program file."""
+    if shutil.which(name, path=path) is None:
+        there = Path(name).exists() if "/" in name else shutil.which(name, os.F_OK, path) is not None
+        raise _not_executable(name, "it is not executable") if there else _not_found(name)
+
+
+def _not_found(name: str) -> NotStartedError:
+    return NotStartedError(f"command {name!r} not found; give its path or install it", 127)
+
+
+def _not_executable(name: str, why: str) -> NotStartedError:
+    return NotStartedError(f"command {name!r} cannot be run: {why}; check the file", 126)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +56,9 @@ class Child:
             defaults = [signal.SIGPIPE, signal.SIGXFSZ]
             self.pid = os.posix_spawnp(command[0], tuple(command), environment, setsigmask=mask, setsigdef=defaults)
         except FileNotFoundError:
-            raise NotStartedError(f"command {command[0]!r} not found; give its path or install it", 127) from None
+            raise _not_found(command[0]) from None
         except OSError as error:
-            why = error.strerror
-            raise NotStartedError(f"command {command[0]!r} cannot be run: {why}; check the file", 126) from None
+            raise _not_executable(command[0], str(error.strerror)) from None
         self._descriptor = os.pidfd_open(self.pid)
 
     def send(self, number: int) -> None:

@@ -29,6 +29,8 @@ class Server:
     """http or https."""
     host: str
     port: int
+    authority: str
+    """host[:port] as the kubeconfig has it: the Host header that the server expects."""
     path: str
     """Prefix of every path, without trailing slash, as servers behind Rancher have; mostly empty."""
     server_name: str
@@ -42,10 +44,8 @@ class Server:
 
     @property
     def url(self) -> str:
-        """The server as a kubeconfig writes it."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        port = "" if self.port == _PORTS[self.scheme] else f":{self.port}"
-        return f"{self.scheme}://{host}{port}{self.path}"
+        """The server as the kubeconfig writes it."""
+        return f"{self.scheme}://{self.authority}{self.path}"
 
 
 def server_of(name: str, cluster: Entry, environment: Mapping[str, str]) -> Server:
@@ -59,6 +59,7 @@ def server_of(name: str, cluster: Entry, environment: Mapping[str, str]) -> Serv
         scheme=scheme,
         host=host,
         port=port,
+        authority=url.netloc.rpartition("@")[2],
         path=url.path.rstrip("/"),
         server_name=str(cluster.get("tls-server-name") or host),
         ca=_authorities(name, cluster),

@@ -35,10 +35,10 @@ def test_a_server_that_is_no_url_is_told(url):
         server_of("c", {"server": url}, {})
 
 
-def test_the_url_is_written_as_people_write_it():
-    """Default ports are left out, IPv6 addresses bracketed."""
-    assert server_of("c", {"server": "https://[fd00::1]:443/p/"}, {}).url == "https://[fd00::1]/p"
-    assert server_of("c", {"server": "http://h:8080"}, {}).url == "http://h:8080"
+def test_the_url_is_told_as_the_kubeconfig_has_it():
+    """Without a login that it may hold."""
+    assert server_of("c", {"server": "https://[fd00::1]:443/p/"}, {}).url == "https://[fd00::1]:443/p"
+    assert server_of("c", {"server": "https://ann:hunter2@h"}, {}).url == "https://h"
 
 
 def test_trust_is_what_the_entry_says():

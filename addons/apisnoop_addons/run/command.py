@@ -1,0 +1,38 @@
+"""`apisnoop run`: the command line. Everything heavy, mitmproxy above all, is imported when the command runs."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from apisnoop.cli.options import db_option, kubeconfig_options, spec_option
+
+_FILE = click.Path(dir_okay=False, path_type=Path)
+
+
+@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.option("--report", type=_FILE, metavar="FILE", help="Write the coverage here.  [default: to standard error]")
+@click.option("--calls", type=_FILE, metavar="FILE", help="Write every call here, one JSON object a line.")
+@click.option("--ui", is_flag=True, help="Show the calls in a browser (mitmweb), redacted, on this machine only.")
+@click.option(
+    "--ui-port", type=click.IntRange(0, 65535), default=0, metavar="PORT", help="Where.  [default: any free port]"
+)
+@click.option("-q", "--quiet", is_flag=True, help="Say nothing on standard error unless something goes wrong.")
+@db_option
+@spec_option
+@kubeconfig_options
+@click.argument("command", nargs=-1, required=True, metavar="-- COMMAND [ARGS]...", type=click.UNPROCESSED)
+def run(**options: Any) -> int:  # noqa: ANN401 - as click has checked them
+    """Run a command and report which API operations it called.
+
+    The command gets a temporary kubeconfig whose clusters are a proxy on loopback; nothing is installed anywhere. Its
+    output, input and exit code are its own, the report goes to standard error, the calls are added to the store.
+
+    \b
+    apisnoop run -- kubectl get pods
+    apisnoop run --calls calls.jsonl -- helm install --wait web ./chart
+    """
+    from apisnoop_addons.run.settings import Settings  # noqa: PLC0415
+    from apisnoop_addons.run.start import start_run  # noqa: PLC0415 - mitmproxy takes half a second to import
+
+    return start_run(Settings(**options))

@@ -1,0 +1,65 @@
+"""What a run says at its end: the coverage of what the command did, what went wrong, and the exit code."""
+
+import os
+import shutil
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from apisnoop.coverage.measure import coverage_of
+from apisnoop.errors import ExitCode
+from apisnoop.reports.paint import wants_colour
+from apisnoop.reports.table import render_coverage
+from apisnoop.store.store import Store
+from apisnoop_addons.run.advice import advise
+from apisnoop_addons.run.notices import Notices
+from apisnoop_addons.run.session import Result
+from apisnoop_addons.run.settings import Settings
+
+
+def conclude(result: Result, settings: Settings, environment: Mapping[str, str], notices: Notices) -> int:
+    """Report, tell what could not be kept, and return the exit code: the command's own unless only we failed."""
+    if not result.run.calls:
+        notices.tell(advise(settings.command, environment))
+    troubles = [*result.troubles, *_report(result, settings, environment)]
+    for trouble in troubles:
+        sys.stderr.write(f"apisnoop run: {trouble}\n")
+    return result.ended.code or (ExitCode.UNAVAILABLE if troubles else ExitCode.OK)
+
+
+def die_likewise(number: int) -> None:
+    """End as the command did after Ctrl-C: of the signal, so that a script that runs us stops as it would without us.
+
+    https://www.cons.org/cracauer/sigint.html
+    """
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+
+
+def _report(result: Result, settings: Settings, environment: Mapping[str, str]) -> list[str]:
+    """Write the report where it was asked for; return what went wrong."""
+    if settings.report is not None:
+        return _write_report(settings.report, render(result))
+    if result.run.calls and not settings.quiet:
+        is_terminal = sys.stderr.isatty()
+        width = shutil.get_terminal_size().columns if is_terminal else None
+        colour = wants_colour(environment, is_terminal=is_terminal)
+        sys.stderr.write("\n" + render(result, width=width, colour=colour))
+    return []
+
+
+def _write_report(path: Path, text: str) -> list[str]:
+    try:
+        path.write_text(text)
+    except OSError as error:
+        return [f"--report {path} cannot be written: {error.strerror}; name another file"]
+    return []
+
+
+def render(result: Result, *, width: int | None = None, colour: bool = False) -> str:
+    """Return the coverage of this run alone, whatever else the store holds."""
+    with Store.open(":memory:") as store:
+        store.add(result.total, catalogue=result.catalogue)
+        store.save_run(result.run)
+        return render_coverage(coverage_of(store, result.catalogue), width, colour)

@@ -1,0 +1,89 @@
+"""Listeners on loopback, one for each cluster of a kubeconfig, as the proxy engine takes them."""
+
+import datetime
+import socket
+from collections.abc import Callable, Iterable
+
+from mitmproxy.connection import Client
+
+from apisnoop.calls.caller import Caller
+from apisnoop.errors import ApisnoopError
+from apisnoop_addons.engine.listener import Listener
+from apisnoop_addons.engine.upstream import KeyPair, Upstream
+from apisnoop_addons.run.certificates import LOOPBACK
+from apisnoop_addons.run.credentials import ClientCertificates
+from apisnoop_addons.run.notices import Notices
+from apisnoop_addons.run.servers import Server
+
+
+def open_listeners(
+    servers: Iterable[Server], certificate: KeyPair, certificates: ClientCertificates, notices: Notices
+) -> list[Listener]:
+    """Bind a free port of loopback for each server. Raises ApisnoopError where none can be had."""
+    present = present_same(certificates, notices)
+    return [_listener(server, certificate, present, notices) for server in servers]
+
+
+def address_of(listener: Listener) -> str:
+    """Return host:port of a listener."""
+    host, port = listener.socket.getsockname()
+    return f"{host}:{port}"
+
+
+def present_same(certificates: ClientCertificates, notices: Notices) -> Callable[[Client], KeyPair | None]:
+    """Return what shows the server the certificate that the client has shown us."""
+
+    def present(client: Client) -> KeyPair | None:
+        if not client.certificate_list:
+            return None
+        shown = client.certificate_list[0].to_cryptography()
+        name = shown.subject.rfc4514_string()
+        found = certificates.find(shown)
+        if found is None:
+            notices.tell(
+                f"client certificate {name} is in no user of the kubeconfig, so the server is not shown it; "
+                "put it into the kubeconfig"
+            )
+        elif shown.not_valid_after_utc < datetime.datetime.now(datetime.UTC):
+            notices.tell(f"client certificate {name} expired on {shown.not_valid_after_utc:%Y-%m-%d}; renew it")
+        return found
+
+    return present
+
+
+def _listener(
+    server: Server, certificate: KeyPair, present: Callable[[Client], KeyPair | None], notices: Notices
+) -> Listener:
+    upstream = Upstream(
+        host=server.host,
+        port=server.port,
+        tls=server.scheme == "https",
+        server_name=server.server_name,
+        ca_pem=server.ca,
+        insecure=server.insecure,
+        client_certificate=present,
+        proxy_url=server.proxy_url,
+        authority=server.authority,
+        path_prefix=server.path,
+    )
+    return Listener(
+        socket=_bound_socket(server.cluster),
+        identity=Caller(),
+        upstream=upstream,
+        certificate=certificate if upstream.tls else None,
+        request_client_certificate=True,
+        on_failure=lambda _, reason: notices.tell(f"cluster {server.cluster!r}: {server.url}: {reason}"),
+        explain_failures=True,
+        label=server.cluster,
+    )
+
+
+def _bound_socket(cluster: str) -> socket.socket:
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        bound.bind((str(LOOPBACK), 0))
+    except OSError as error:
+        bound.close()
+        raise ApisnoopError(f"cluster {cluster!r}: no port on {LOOPBACK} ({error.strerror}); free some ports") from None
+    bound.setblocking(False)
+    return bound

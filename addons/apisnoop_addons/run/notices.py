@@ -1,0 +1,37 @@
+"""What a run tells its user on standard error, each thing once, and never on the command's standard output."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TextIO
+
+_MOST = 50
+"""Different notices; a command that fails in ever new ways should not bury its own output."""
+
+
+class Notices:
+    """Tells one line at a time, the same one only once."""
+
+    def __init__(self, *, quiet: bool, stream: TextIO | None = None) -> None:
+        """`quiet` keeps all of them back; errors of the run itself are not notices."""
+        self._quiet = quiet
+        self._stream = stream or sys.stderr
+        self._told: set[str] = set()
+
+    def tell(self, text: str) -> None:
+        """Tell a line, unless it was told before."""
+        if self._quiet or text in self._told or len(self._told) >= _MOST:
+            return
+        self._told.add(text)
+        # One write: the command writes to the same terminal.
+        self._stream.write(f"apisnoop run: {text}\n")
+        self._stream.flush()
+
+    @contextmanager
+    def muted(self) -> Iterator[None]:
+        """Tell nothing inside, and do not count it as told."""
+        quiet, self._quiet = self._quiet, True
+        try:
+            yield
+        finally:
+            self._quiet = quiet

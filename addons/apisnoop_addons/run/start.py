@@ -1,0 +1,67 @@
+"""Starts a run: what can be known to be wrong is said first, then signals are taken, then the session begins."""
+
+import asyncio
+import os
+import signal
+from collections.abc import Mapping
+
+from apisnoop.errors import ApisnoopError
+from apisnoop_addons.run.child import find_command
+from apisnoop_addons.run.conclusion import conclude, die_likewise
+from apisnoop_addons.run.folder import run_folder, runtime_folder
+from apisnoop_addons.run.kubeconfig import Kubeconfig, current_cluster, load_kubeconfig
+from apisnoop_addons.run.notices import Notices
+from apisnoop_addons.run.relay import Relay
+from apisnoop_addons.run.servers import Server, server_of
+from apisnoop_addons.run.session import Result, Session
+from apisnoop_addons.run.settings import Settings
+from apisnoop_addons.run.signals import SignalWatch
+
+
+def start_run(settings: Settings) -> int:
+    """Run the command of `settings` and return the exit code. Raises ApisnoopError where it cannot be run."""
+    environment = dict(os.environ)
+    notices = Notices(quiet=settings.quiet)
+    find_command(settings.command[0], environment.get("PATH"))
+    kubeconfig = load_kubeconfig(environment, settings.kubeconfig, settings.context)
+    servers = usable_servers(kubeconfig, environment)
+    if_killed = (
+        f"apisnoop run: killed before it could report; the calls until then are in {settings.db}: "
+        f"apisnoop coverage --db {settings.db}"
+    )
+    with asyncio.Runner() as runner:
+        relay = Relay(runner.get_loop())
+        with SignalWatch(relay.receive) as watch, run_folder(runtime_folder(environment), if_killed) as folder:
+            session = Session(settings, kubeconfig, servers, folder, notices)
+            try:
+                result = runner.run(_prepared(session, environment, relay, watch.outer_mask))
+            except asyncio.CancelledError:
+                return 128 + (relay.ended_by or signal.SIGINT)
+    code = conclude(result, settings, environment, notices)
+    if relay.interrupted and result.ended.signal == signal.SIGINT:
+        die_likewise(signal.SIGINT)
+    return code
+
+
+def usable_servers(kubeconfig: Kubeconfig, environment: Mapping[str, str]) -> dict[str, Server]:
+    """Return the servers that can be listened for, by cluster.
+
+    A cluster entry that is broken stays as it is, for the client to complain about should it be used; only for the
+    current context that would be too late. Raises ApisnoopError for that one, and where there is no cluster at all.
+    """
+    servers = {}
+    for name, entry in kubeconfig.clusters.items():
+        try:
+            servers[name] = server_of(name, entry, environment)
+        except ApisnoopError:
+            if name == current_cluster(kubeconfig):
+                raise
+    if not servers:
+        files = ", ".join(map(str, kubeconfig.origins))
+        raise ApisnoopError(f"kubeconfig {files} has no cluster that can be used; name another one with --kubeconfig")
+    return servers
+
+
+async def _prepared(session: Session, environment: Mapping[str, str], relay: Relay, mask: set[int]) -> Result:
+    relay.preparing = asyncio.current_task()
+    return await session.run(environment, relay, mask)
