@@ -27,8 +27,10 @@ def claim() -> tuple[Slot, int]:
     sweep()
     routes = network.routes() if os.geteuid() == 0 else []
     for slot in map(Slot, range(SLOTS)):
-        if network.is_free(slot, routes) and (lock := _take(slot)) is not None:
-            return slot, lock
+        if network.is_free(slot, routes) and (lock := _try_lock(slot)) is not None:
+            if not any(slot.directory.iterdir()):
+                return slot, lock
+            os.close(lock)  # it holds what `sweep` could not remove
     raise RuntimeError(
         f"no slot of {SLOTS} is free: `scripts/cluster status` shows the running clusters; "
         "a slot whose addresses (10.89.N.0/24, 10.20N.0.0/16) the machine already routes is not used"
@@ -36,11 +38,15 @@ def claim() -> tuple[Slot, int]:
 
 
 def sweep() -> None:
-    """Clean every slot whose cluster is dead."""
+    """Clean every slot whose cluster is dead; what cannot be removed is told on standard error."""
     for slot in used():
-        if (lock := _take(slot)) is not None:
-            slot.directory.rmdir()
-            os.close(lock)
+        if (lock := _try_lock(slot)) is not None:
+            try:
+                clean(slot)
+            except OSError as error:
+                print(f"cluster {slot.index} is dead but cannot be removed: {error}", file=sys.stderr)
+            finally:
+                os.close(lock)
 
 
 def running() -> list[Slot]:
@@ -50,24 +56,11 @@ def running() -> list[Slot]:
 
 def used() -> list[Slot]:
     """List the slots that have a folder, running or dead."""
-    if not slots_directory().is_dir():
+    try:
+        entries = list(slots_directory().iterdir())
+    except FileNotFoundError:
         return []
-    return [Slot(index) for index in sorted(int(entry.name) for entry in slots_directory().iterdir())]
-
-
-def _take(slot: Slot) -> int | None:
-    """Lock a slot and empty it; None when it is in use, or holds something that cannot be removed."""
-    while (lock := _try_lock(slot)) is not None:
-        if not any(slot.directory.iterdir()):
-            return lock
-        try:
-            clean(slot)
-        except OSError as error:
-            print(f"cluster {slot.index} is dead but cannot be removed: {error}", file=sys.stderr)
-            return None
-        finally:
-            os.close(lock)
-    return None
+    return [Slot(index) for index in sorted(int(entry.name) for entry in entries)]
 
 
 def _try_lock(slot: Slot) -> int | None:
@@ -75,19 +68,29 @@ def _try_lock(slot: Slot) -> int | None:
 
     The lock is a BSD lock on the slot's folder itself, which also keeps systemd-tmpfiles from ageing its content.
     """
-    parent = slots_directory()
-    parent.mkdir(mode=0o700, exist_ok=True)
-    if parent.stat().st_uid != os.getuid():
-        raise PermissionError(f"{parent} belongs to user {parent.stat().st_uid}; remove it or set TMPDIR")
     while True:
-        slot.directory.mkdir(mode=0o700, exist_ok=True)
-        descriptor = os.open(slot.directory, os.O_RDONLY | os.O_DIRECTORY)
+        descriptor = _open(slot.directory)
+        if descriptor is None:
+            continue
         if not _lock(descriptor):
             os.close(descriptor)
             return None
         if _is_still(slot.directory, descriptor):
             return descriptor
         os.close(descriptor)
+
+
+def _open(directory: Path) -> int | None:
+    """Open a slot's folder, made if need be; None when somebody removes it at this very moment."""
+    parent = directory.parent
+    parent.mkdir(mode=0o700, exist_ok=True)
+    if parent.stat().st_uid != os.getuid():
+        raise PermissionError(f"{parent} belongs to user {parent.stat().st_uid}; remove it, nobody else should have it")
+    try:
+        directory.mkdir(mode=0o700, exist_ok=True)
+        return os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        return None
 
 
 def _is_held(slot: Slot) -> bool:

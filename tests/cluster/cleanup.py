@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 from typing import TYPE_CHECKING
 
 from . import cgroups, network
+from .slot import slots_directory
 
 if TYPE_CHECKING:
     from .slot import Slot
@@ -24,3 +26,5 @@ def clean(slot: Slot) -> None:
     for directory in (slot.memory_directory, slot.directory):
         if directory.exists():
             shutil.rmtree(directory)
+    with contextlib.suppress(OSError):  # other clusters have folders in it
+        slots_directory().rmdir()

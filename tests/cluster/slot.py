@@ -7,7 +7,6 @@ meet, and a dead one is found without any list of what it made.
 from __future__ import annotations
 
 import os
-import tempfile
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
@@ -72,5 +71,9 @@ class Slot:
 
 
 def slots_directory() -> Path:
-    """Return the folder that holds one folder per slot, for this user."""
-    return Path(tempfile.gettempdir()).resolve() / f"apisnoop-cluster-{os.getuid()}"
+    """Return the folder that holds one folder per slot, for this user.
+
+    It follows no TMPDIR: a slot's devices and control groups are the machine's, so its lock has to be. And it is on a
+    disk wherever /tmp is in memory, which a node's images would fill.
+    """
+    return Path("/var/tmp").resolve() / f"apisnoop-cluster-{os.getuid()}"

@@ -1,0 +1,34 @@
+"""Control groups: reading what is mounted."""
+
+from __future__ import annotations
+
+from cluster.cgroups import parse_mounts
+
+HYBRID = """\
+tmpfs /sys/fs/cgroup tmpfs rw,relatime,mode=755 0 0
+cgroup /sys/fs/cgroup/cpu,cpuacct cgroup rw,nosuid,nodev,noexec,relatime,cpu,cpuacct 0 0
+cgroup /sys/fs/cgroup/systemd cgroup rw,relatime,xattr,release_agent=/lib/systemd/agent,name=systemd 0 0
+cgroup2 /sys/fs/cgroup/unified cgroup2 rw,relatime,nsdelegate 0 0
+proc /proc proc rw,relatime 0 0
+"""
+
+UNIFIED = "cgroup2 /sys/fs/cgroup cgroup2 rw,nosuid,nodev,noexec,relatime,nsdelegate,memory_recursiveprot 0 0\n"
+
+
+def test_a_hybrid_machine_has_every_hierarchy_mounted_again_for_a_node() -> None:
+    """A v1 hierarchy is mounted by its controllers, a named one by its name, v2 without options."""
+    assert [hierarchy.mount_line for hierarchy in parse_mounts(HYBRID)] == [
+        "cgroup cpu,cpuacct /sys/fs/cgroup/cpu,cpuacct",
+        "cgroup none,name=systemd /sys/fs/cgroup/systemd",
+        "cgroup2 rw /sys/fs/cgroup/unified",
+    ]
+
+
+def test_a_unified_machine_has_one_hierarchy() -> None:
+    """On cgroup v2 alone there is one mount, without controllers among its options."""
+    assert [hierarchy.mount_line for hierarchy in parse_mounts(UNIFIED)] == ["cgroup2 rw /sys/fs/cgroup"]
+
+
+def test_a_hierarchy_mounted_over_another_counts_once() -> None:
+    """Only the topmost mount of a place can be seen."""
+    assert len(parse_mounts(UNIFIED * 2)) == 1
