@@ -29,6 +29,8 @@ TOLERANCE = 5.0
 EXAMPLES = 10
 
 BY_PROXY_ERRORS = ("upstream-error", "refused-by-proxy")
+OWN_AGENT = "apisnoop/"
+"""Before the command starts, `apisnoop run` asks for the server's version with the user's own credentials."""
 
 
 class Excluded(StrEnum):
@@ -38,6 +40,7 @@ class Excluded(StrEnum):
     STILL_OPEN = "still open when the log was read"
     NOT_AUDITED = "refused before the audit"
     BY_PROXY = "answered by the proxy"
+    OWN = "asked by apisnoop itself"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +142,8 @@ class _Join:
         self._exclude(Excluded.BY_PROXY, lambda call: not call.audit_id and call.error in BY_PROXY_ERRORS)
         self._exclude(Excluded.CLIENT_GONE, lambda call: not call.audit_id and call.status == 0)
         self._exclude_not_audited()
-        self._exclude_open()
+        self._exclude_events(Excluded.STILL_OPEN, lambda event: not event.ended)
+        self._exclude_events(Excluded.OWN, lambda event: event.agent.startswith(OWN_AGENT))
         return Agreement(
             self._user,
             self._all_events,
@@ -215,10 +219,10 @@ class _Join:
         refused = self._drop_calls(lambda call: not call.audit_id and 400 <= call.status < 600)
         self._excluded[Excluded.NOT_AUDITED] += refused
 
-    def _exclude_open(self) -> None:
-        still_open = [event for event in self._events if not event.ended]
-        self._excluded[Excluded.STILL_OPEN] += len(still_open)
-        self._events = [event for event in self._events if event.ended]
+    def _exclude_events(self, why: Excluded, wanted: Callable[[AuditEvent], bool]) -> None:
+        kept = [event for event in self._events if not wanted(event)]
+        self._excluded[why] += len(self._events) - len(kept)
+        self._events = kept
 
     def _drop_calls(self, wanted: Callable[[RecordedCall], bool]) -> int:
         kept = [call for call in self._calls if not wanted(call)]

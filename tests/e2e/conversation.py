@@ -27,14 +27,14 @@ CLOSED = -1
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a program left: its standard output, and its exit code (negative: the signal that killed it)."""
+    """What a program left: its standard output, and its exit code as a shell tells it (128 + n for signal n)."""
 
     stdout: bytes
     status: int
 
 
 class Conversation:
-    """A running program in a process group of its own, so that an interrupt reaches it as Ctrl-C in a shell does."""
+    """A running program, in a session of its own so that nothing it starts outlives the conversation."""
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str], *, terminal: bool = False) -> None:
         """Start a program with pipes or, with `terminal`, with a terminal for standard input and output."""
@@ -91,12 +91,8 @@ class Conversation:
         os.close(self._input)
         self._input = CLOSED
 
-    def interrupt(self) -> None:
-        """Do what Ctrl-C does: SIGINT to the whole process group."""
-        os.killpg(self._process.pid, signal.SIGINT)
-
     def signal(self, number: signal.Signals) -> None:
-        """Send a signal to the program that was started, and not to its children."""
+        """Send a signal to the program that was started, and not to its children. (Type Ctrl-C to reach them too.)"""
         self._process.send_signal(number)
 
     def finish(self) -> Outcome:
@@ -105,7 +101,7 @@ class Conversation:
         while self._open:
             self._receive(deadline)
         status = self._process.wait(max(0.0, deadline - time.monotonic()))
-        return Outcome(self.stdout, status)
+        return Outcome(self.stdout, status if status >= 0 else 128 - status)
 
     def _receive(self, deadline: float) -> None:
         """Take what there is of output and errors, waiting until there is some."""

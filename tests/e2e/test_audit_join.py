@@ -193,6 +193,13 @@ def test_an_open_watch_that_was_recorded_is_joined():
     assert join([event(verb="watch", ended=False)], [call(verb="watch")], USER).joined_by_id == 1
 
 
+def test_what_apisnoop_asks_for_itself_is_left_out_by_name():
+    """Its question for the server's version comes from no client."""
+    agreement = join([event(path="/version", verb="get", agent="apisnoop/0.1.0")], [], USER)
+    assert agreement.holds
+    assert agreement.excluded[Excluded.OWN] == 1
+
+
 def test_the_table_shows_the_figures_and_the_first_faults():
     """A person sees how many, and which."""
     agreement = join([event(), event(audit_id="lost")], [call(), call(audit_id="made-up")], USER)
