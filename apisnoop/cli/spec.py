@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import click
 import msgspec
@@ -76,19 +76,20 @@ def check(document: str, output: str, kubeconfig: Path | None, context: str | No
     A folder stands for all documents in it, cluster for all that the server gives. The exit code is 1 when something
     is wrong with one of them.
     """
-    wrong = 0
+    bad = 0
     for name, content in _contents(document, kubeconfig, context):
         verdict = check_document(name, content)
-        wrong += bool(verdict.findings)
+        bad += any(finding.kind != "default" for finding in verdict.findings)
         click.echo(msgspec.json.encode(verdict).decode() if output == "json" else render_verdict(verdict))
-    return ExitCode.FINDINGS if wrong else ExitCode.OK
+    return ExitCode.FINDINGS if bad else ExitCode.OK
 
 
-class Finding(NamedTuple):
+class Finding(msgspec.Struct, frozen=True):
     """Something wrong with a document."""
 
     kind: str
-    """`invalid`: against the OpenAPI specification; `unused`: we could not use it."""
+    """`invalid`: against the OpenAPI specification; `unused`: we could not use it; `default`: a default value does not
+    fit its own schema, which the documents of every Kubernetes have ({} where something is required)."""
     where: str
     what: str
 
@@ -110,7 +111,7 @@ def check_document(name: str, content: bytes | Problem) -> Verdict:
     try:
         document = parse_document(content, name)
     except ValueError as error:
-        return Verdict(name, "", 0, 0, [Finding("invalid", "/", str(error))])
+        return Verdict(name, "", 0, 0, [Finding("invalid", "document", str(error))])
     figures = figures_of(document.operations)
     unused = [Finding("unused", problem.where, problem.what) for problem in document.problems]
     findings = [*_validate(unpack(content, name)), *unused]
@@ -120,10 +121,10 @@ def check_document(name: str, content: bytes | Problem) -> Verdict:
 def render_verdict(verdict: Verdict) -> str:
     """Write a verdict for people, a finding a line."""
     count = f"{verdict.operations} operations, {verdict.not_deprecated} not deprecated"
-    wrong = f"{len(verdict.findings)} found" if verdict.findings else "fine"
+    wrong = sum(finding.kind != "default" for finding in verdict.findings)
     version = f"OpenAPI {verdict.openapi}, " if verdict.openapi else ""
     lines = [f"  {finding.kind}  {finding.where}  {finding.what}" for finding in verdict.findings]
-    return "\n".join([f"{verdict.name}: {version}{count}: {wrong}", *lines])
+    return "\n".join([f"{verdict.name}: {version}{count}: {f'{wrong} found' if wrong else 'fine'}", *lines])
 
 
 def summary_of(catalogue: Catalogue) -> dict[str, str | int]:
@@ -168,14 +169,20 @@ def _validate(content: bytes) -> list[Finding]:
         loaded: Any = msgspec.json.decode(content)
     except msgspec.DecodeError:
         loaded = yaml.safe_load(content)
-    return list(_invalid(get_validator_cls(loaded)(loaded)))
+    found = list(_invalid(get_validator_cls(loaded)(loaded), loaded))
+    invalid = list(dict.fromkeys(finding for finding in found if finding.kind == "invalid"))
+    defaults = len(found) - sum(finding.kind == "invalid" for finding in found)
+    what = f"default values that do not fit their schemas: {defaults}"
+    return [*invalid, Finding("default", "document", what)] if defaults else invalid
 
 
-def _invalid(validator: Any) -> Iterator[Finding]:  # noqa: ANN401 - one class a version of OpenAPI
+def _invalid(validator: Any, document: object) -> Iterator[Finding]:  # noqa: ANN401 - one class a version of OpenAPI
     try:
         for error in validator.iter_errors():
-            where = "/".join(str(step) for step in error.absolute_path)
-            yield Finding("invalid", where or "/", error.message.splitlines()[0][:_LONGEST])
+            where = " > ".join(str(step) for step in error.absolute_path)
+            # A default value is validated on its own, so its errors do not say where it is.
+            kind = "invalid" if where or error.instance is document else "default"
+            yield Finding(kind, where or "document", error.message.splitlines()[0][:_LONGEST])
     except (LookupError, TypeError, ValueError, AttributeError, RecursionError) as error:
         # It goes on with a document that it found to be malformed, and falls over.
-        yield Finding("invalid", "/", f"the validator gave up here: {type(error).__name__} {error}"[:_LONGEST])
+        yield Finding("invalid", "document", f"the validator gave up here: {type(error).__name__} {error}"[:_LONGEST])

@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from apisnoop.operations.entry import Leaf, Reads, complete, entry_of
+from apisnoop.operations.entry import Entry, Leaf, Reads, complete, entry_of
 from apisnoop.operations.findings import Findings
 from apisnoop.operations.match import Match
 from apisnoop.operations.operation import Operation
@@ -140,7 +140,7 @@ class Catalogue:
         leaf = self._trie.find(decoded)
         entry = leaf.get(method) if leaf is not None else None
         parts = split_path(decoded)
-        if entry is None:
+        if entry is None or _lacks_name(entry, parts):
             return self._findings.match(method, parts, leaf, query, content_type)
         if entry.open_ended:
             entry = self._findings.close(entry, parts)
@@ -176,6 +176,10 @@ class Catalogue:
         elif template.count("{") == 1 and template.rpartition("/")[0].endswith("/{name}"):
             base, _, subresource = template.partition("/{name}/")
             self._subresources.setdefault(base, {})[subresource] = leaf
+
+
+def _lacks_name(entry: Entry, parts: list[str]) -> bool:
+    return entry.place is not None and entry.place.name > 0 and not parts[entry.place.name]
 
 
 def _leaves(operations: Iterable[Operation]) -> dict[str, Leaf]:

@@ -56,6 +56,7 @@ class PathItem(msgspec.Struct, frozen=True, gc=False):
 class Info(msgspec.Struct, frozen=True, gc=False):
     """What we read of an OpenAPI document's head."""
 
+    title: str = ""
     version: str = ""
 
 
@@ -106,7 +107,9 @@ def parse_document(content: bytes, name: str) -> Document:
     if not (head.swagger == "2.0" or head.openapi.startswith("3.")):
         raise ValueError(f"{name} is OpenAPI {head.swagger or head.openapi}; only 2.0 and 3.x can be read")
     operations, problems = read_paths(paths)
-    return Document(head.swagger or head.openapi, release_of(head.info.version), operations, problems)
+    # Others number their own documents: that of custom resources says v0.1.0.
+    release = release_of(head.info.version) if head.info.title == "Kubernetes" else ""
+    return Document(head.swagger or head.openapi, release, operations, problems)
 
 
 def merge_documents(documents: Sequence[Document]) -> Document:
@@ -213,7 +216,7 @@ def _decode_yaml(content: bytes, name: str, json_error: str) -> tuple[_Head, dic
     except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError):
         raise ValueError(f"{name} is neither JSON nor YAML: {json_error}") from None
     if not isinstance(loaded, dict):
-        raise ValueError(f"{name} is not an OpenAPI document: {json_error}")  # noqa: TRY004 - a bad value, not a bad call
+        raise ValueError(f"{name} is not an OpenAPI document: it holds no object")  # noqa: TRY004 - a bad value
     try:
         document = msgspec.convert(loaded, _YamlDocument)
     except msgspec.ValidationError as error:

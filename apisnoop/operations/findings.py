@@ -104,11 +104,13 @@ class Findings:
     def _entry_of_resource(self, method: str, parts: list[str], place: Place, leaf: Leaf | None) -> Entry:
         wanted = _coordinates(parts, place)
         known = bounded_method(method)
-        if leaf is not None:
+        template = _template(parts, place)
+        if place.name and not parts[place.name]:
+            finding, reason = Finding.UNKNOWN_PATH, "the name is empty"
+        elif leaf is not None:
             template = next(iter(leaf.values())).target.template
             finding, reason = Finding.METHOD_NOT_ALLOWED, _allowed(leaf)
         else:
-            template = _template(parts, place)
             finding, reason = self._classify(wanted, place)
         verb = _verb(method, place, named=bool(parts[place.name]))
         return Entry(

@@ -37,11 +37,14 @@ class PathTrie[Leaf]:
         node.leaf = leaf
 
     def find(self, path: str) -> Leaf | None:
-        """Find the leaf for a decoded path. A slash at its end counts only where a greedy tail may begin."""
+        """Find the leaf for a decoded path. A slash at its end counts only where a greedy tail may begin.
+
+        As in the server's router, an empty part fills a placeholder, and a path that begins with two slashes is none.
+        """
+        if path.startswith("//"):
+            return None
         parts = split_path(path)
-        if path.endswith("/") and len(parts) > 1:
-            parts.append("")
-        return _find(self._root, parts, 1)
+        return _find(self._root, [*parts, ""] if path.endswith("/") else parts, 1)
 
     @staticmethod
     def _step(node: _Node[Leaf], part: str) -> _Node[Leaf]:
@@ -62,10 +65,10 @@ def _find[Leaf](node: _Node[Leaf], parts: list[str], at: int) -> Leaf | None:
     if at == len(parts):
         return node.leaf
     part = parts[at]
-    if not part and at == len(parts) - 1 and node.greedy is None:
-        return node.leaf
+    if not part and at == len(parts) - 1:
+        return node.leaf if node.greedy is None else node.greedy
     child = node.literals.get(part)
     found = _find(child, parts, at + 1) if child is not None else None
-    if found is None and part and node.wildcard is not None:
+    if found is None and node.wildcard is not None:
         found = _find(node.wildcard, parts, at + 1)
     return node.greedy if found is None else found
