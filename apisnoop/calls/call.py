@@ -24,4 +24,4 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     audit_id: str = ""
     """The server's Audit-Id response header; empty for upgrades."""
     error: str = ""
-    """Why no complete answer was seen: client-disconnected, upstream-error, refused-by-proxy; empty when all went well."""
+    """Why no complete answer was seen: client-disconnected, upstream-error or refused-by-proxy; empty otherwise."""

@@ -49,3 +49,16 @@ def find_reader(head: bytes) -> tuple[str, Reader] | None:
         if reader.recognises(head):
             return point.name, reader
     return None
+
+
+def reader_named(name: str) -> tuple[str, Reader] | None:
+    """Give the registered reader of that name; None if there is none."""
+    for point in entry_points(group=GROUP, name=name):
+        reader: Reader = point.load()
+        return name, reader
+    return None
+
+
+def reader_names() -> list[str]:
+    """Give the names of all registered readers."""
+    return sorted({point.name for point in entry_points(group=GROUP)})

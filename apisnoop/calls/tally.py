@@ -123,7 +123,8 @@ class TallyBatch:
         return cells
 
     def count_cell(self, cells: Cells, match: Match, status: int, started: float, duration: float | None) -> None:
-        """Count one call of the caller whose cells these are; `started` must lie between zero and `LATEST`."""
+        """Count one call of the caller whose cells these are; `started` must not lie after `LATEST`."""
+        started = max(started, 0.0)
         key = (match.target, match.verb, match.detail, match.namespace, status, int(started) // 3600)
         tally = cells.get(key)
         if tally is None:
@@ -147,8 +148,10 @@ class TallyBatch:
     def _new_tally(self, cells: Cells, key: CellKey, started: float) -> Tally:
         """Make the tally of a key that is not known yet, under a coarser key where the batch is full."""
         target, verb, detail, namespace, status, hour = key
-        if len(namespace) > LONGEST_NAMESPACE:
-            key = (target, verb, detail, OTHER, status, hour)
+        if len(namespace) > LONGEST_NAMESPACE or not 0 <= status <= 999:
+            namespace = namespace if len(namespace) <= LONGEST_NAMESPACE else OTHER
+            status = status if 0 <= status <= 999 else 0
+            key = (target, verb, detail, namespace, status, hour)
         if key not in cells and self.size >= self.full:
             cells = self._by_caller.setdefault(OTHER_CALLER, {})
             key = (coarse_target(target), verb, detail, OTHER if namespace else "", status, hour)

@@ -121,7 +121,10 @@ class LossRow(msgspec.Struct, frozen=True, gc=False):
 
 
 class ImportRow(msgspec.Struct, frozen=True, gc=False):
-    """An input that was read: up to which position, how many records of it, how many of them calls, and when."""
+    """An input that was read: up to which position, how many lines or records, how many of them calls, and when.
+
+    `problem` says in words how its reading ended before its time (cut off in a line, damaged), or is empty.
+    """
 
     path: str
     format: str
@@ -130,6 +133,7 @@ class ImportRow(msgspec.Struct, frozen=True, gc=False):
     calls: int
     started: float
     updated: float
+    problem: str
 
 
 class RunRow(msgspec.Struct, frozen=True, gc=False):

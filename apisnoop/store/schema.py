@@ -78,7 +78,7 @@ def create_records(db: "Database") -> None:
     )  # fmt: skip
     imports = {
         "id": int, "path": str, "format": str, "head_length": int, "head_digest": str, "position": int,
-        "tail_digest": str, "lines": int, "calls": int, "started": float, "updated": float,
+        "tail_digest": str, "lines": int, "calls": int, "started": float, "updated": float, "problem": str,
     }  # fmt: skip
     table = db.table("imports").create(imports, pk="id", not_null=set(imports) - {"id"}, strict=True)
     table.create_index(["head_digest", "head_length"], "imports_by_head")
@@ -90,7 +90,7 @@ def create_records(db: "Database") -> None:
     db.table("losses").create(losses, pk=["source", "reason", "detail"], not_null=losses, strict=True)
     unfinished = {"audit_id": str, "verb": str, "stage": str, "started": float}
     db.table("unfinished").create(unfinished, pk="audit_id", not_null=unfinished, strict=True)
-    db.table("seen_ids").create({"id": int, "number": int}, pk="id", not_null=["number"], strict=True)
+    db.table("seen_ids").create({"id": int, "generation": int}, pk="id", not_null=["generation"], strict=True)
 
 
 def create_views(db: "Database") -> None:

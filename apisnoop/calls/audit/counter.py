@@ -1,0 +1,227 @@
+"""Counting audit events into tallies: the hot path of `apisnoop import`.
+
+Works on blocks of whole lines and knows nothing of files. What it has counted is taken away as one value, so that a
+process of its own can count and hand over.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+import msgspec
+
+from apisnoop.calls.agent import Agent, parse_agent
+from apisnoop.calls.audit.envelopes import NOT_JSON, events_in, events_in_line, events_in_value
+from apisnoop.calls.audit.event import COMPLETE, PANIC, STAGES, Record, Time, User, decoder
+from apisnoop.calls.audit.tracking import Beginning, Stretch
+from apisnoop.calls.call import Call
+from apisnoop.calls.identity import caller_of
+from apisnoop.calls.reader import Matcher
+from apisnoop.calls.tally import Cells, TallyBatch
+
+REMEMBERED = 20_000
+"""Callers and agents remembered between events; when full, all are forgotten, which costs time only."""
+NOBODY = User()
+TOO_LONG = "too-long"
+SHOWN = 80
+"""Bytes shown of a record that cannot be read."""
+SHOWN_WORDS = frozenset({"kind", "apiVersion", "audit", "k8s", "io", "v1", "level", "auditID", "stage", "requestURI"})
+_WORD = re.compile(r"[^\W_]+")
+_time_decoder = msgspec.json.Decoder(Time)
+
+
+class BadRecord(NamedTuple):
+    """The first record of a kind that could not be counted: where it is and what it looks like."""
+
+    block: int
+    line: int
+    """Lines before it in its block."""
+    size: int
+    """Bytes."""
+    shape: str
+    """Its beginning, masked: see `shape_of`."""
+
+
+class Counted(NamedTuple):
+    """What was counted since the last time."""
+
+    batch: TallyBatch
+    stretch: Stretch
+    lines: dict[int, int]
+    """Lines of each block."""
+    bad: dict[str, int]
+    """How many records were not counted, by reason."""
+    examples: dict[str, BadRecord]
+    """The first of each reason."""
+
+
+class AuditCounter:
+    """Counts events of one log. `is_new` tells whether an event with this audit id has not been counted before."""
+
+    def __init__(self, matcher: Matcher, is_new: Callable[[str], bool] | None = None) -> None:
+        self._match = matcher.match_audit
+        self._is_new = is_new
+        self._agents: dict[str, Agent] = {}
+        self._callers: dict[tuple[User, str], Cells] = {}
+        self._reset()
+
+    def _reset(self) -> None:
+        self._callers.clear()  # its values belong to the batch
+        self.batch = TallyBatch()
+        self._stretch = Stretch()
+        self._lines: dict[int, int] = {}
+        self._bad: dict[str, int] = {}
+        self._examples: dict[str, BadRecord] = {}
+
+    def take(self) -> Counted:
+        """Give what was counted and begin anew."""
+        counted = Counted(self.batch, self._stretch, self._lines, self._bad, self._examples)
+        self._reset()
+        return counted
+
+    def count_block(self, block: bytes, number: int = 0) -> None:
+        """Count the events of a block of whole lines; blocks of one log have different numbers."""
+        before = self._lines.get(number, 0)
+        try:
+            records = decoder.decode_lines(block)
+        except msgspec.DecodeError:
+            self._count_lines(block, number, before)
+        else:
+            self._count_records(records, number, before, block)
+        self._lines[number] = before + block.count(b"\n")
+
+    def _count_lines(self, block: bytes, number: int, before: int) -> None:
+        """Count a block that has a line which is no plain JSON object."""
+        for index, line in enumerate(block.split(b"\n")):
+            if line.strip():
+                self._count_found(events_in_line(line), BadRecord(number, before + index, len(line), shape_of(line)))
+
+    def skip_line(self, size: int = 0, number: int = 0) -> None:
+        """Note a line that was too long to be read."""
+        before = self._lines.get(number, 0)
+        self._note(TOO_LONG, BadRecord(number, before, size, ""))
+        self._lines[number] = before + 1
+
+    def count_value(self, value: bytes) -> None:
+        """Count the events in one JSON value, the next record of an input that is not read by lines."""
+        self._count_found(events_in_value(value), self._next_record(value))
+
+    def count_call(self, call: Call) -> None:
+        """Count a call that another reader made, the next record of its input."""
+        self._next_record(b"")
+        if self._is_new is None or self._is_new(call.audit_id):
+            self.batch.add(call)
+
+    def note_record(self, reason: str, record: bytes) -> None:
+        """Note that the next record of the input is no call."""
+        self._note(reason, self._next_record(record))
+
+    def _next_record(self, record: bytes) -> BadRecord:
+        index = self._lines.get(0, 0)
+        self._lines[0] = index + 1
+        return BadRecord(0, index, len(record), shape_of(record))
+
+    def count_last_line(self, line: bytes, number: int) -> bool:
+        """Count a line without an end; tell whether it was complete."""
+        found = list(events_in_line(line))
+        if not found or NOT_JSON in found:
+            return False
+        before = self._lines.get(number, 0)
+        self._lines[number] = before + 1
+        self._count_found(iter(found), BadRecord(number, before, len(line), shape_of(line)))
+        return True
+
+    def _count_found(self, found: Iterator[Record | str], where: BadRecord) -> None:
+        events = []
+        for event in found:
+            if isinstance(event, str):
+                self._note(event, where)
+            else:
+                events.append(event)
+        self._count_events(events)
+
+    def _note(self, reason: str, where: BadRecord) -> None:
+        self._bad[reason] = self._bad.get(reason, 0) + 1
+        self._examples.setdefault(reason, where)
+
+    def _count_records(self, records: list[Record], number: int, before: int, block: bytes) -> None:
+        odd = self._count_events(records)
+        if odd:
+            lines = [line for line in block.split(b"\n") if line.strip()]
+            places = {id(record): index for index, record in enumerate(records)}
+            for record in odd:
+                index = places[id(record)]
+                line = lines[index]
+                self._count_found(events_in(record), BadRecord(number, before + index, len(line), shape_of(line)))
+
+    def _count_events(self, events: Iterable[Record]) -> list[Record]:
+        """Count all events among these records and give back the records that are none. Runs once a line of a log."""
+        match, count, known, is_new = self._match, self.batch.count_cell, self._callers, self._is_new
+        begun, end = self._stretch.begun, self._stretch.ended.append
+        odd = []
+        for event in events:
+            stage = event.stage
+            if stage not in (COMPLETE, PANIC):
+                if stage in STAGES:
+                    begun[event.auditID] = Beginning(event.verb, stage, _started(event))
+                else:
+                    odd.append(event)
+                continue
+            if begun.pop(event.auditID, None) is None:
+                end(hash(event.auditID))
+            if is_new is not None and not is_new(event.auditID):
+                continue
+            user = event.impersonatedUser or event.user or NOBODY
+            cells = known.get((user, event.userAgent))
+            if cells is None:
+                cells = self._cells_of(user, event.userAgent)
+            received, finished, status = event.requestReceivedTimestamp, event.stageTimestamp, event.responseStatus
+            count(
+                cells,
+                match(event.verb, event.requestURI),
+                0 if status is None else status.code,
+                _started(event) if received is None else received.timestamp(),
+                None if received is None or finished is None else (finished - received).total_seconds(),
+            )
+        return odd
+
+    def _cells_of(self, user: User, user_agent: str) -> Cells:
+        if len(self._callers) >= REMEMBERED:
+            self._callers.clear()
+        agent = self._agents.get(user_agent)
+        if agent is None:
+            if len(self._agents) >= REMEMBERED:
+                self._agents.clear()
+            agent = self._agents[user_agent] = parse_agent(user_agent)
+        extra = user.extra
+        caller = caller_of(
+            user.username,
+            agent,
+            pod=extra.pod[0] if extra and extra.pod else "",
+            pod_uid=extra.pod_uid[0] if extra and extra.pod_uid else "",
+            node=extra.node[0] if extra and extra.node else "",
+        )
+        cells = self._callers[user, user_agent] = self.batch.cells_of(caller)
+        return cells
+
+
+def _started(event: Record) -> float:
+    """Give when a request began, as well as its event tells: epoch seconds, or zero."""
+    if event.requestReceivedTimestamp is not None:
+        return event.requestReceivedTimestamp.timestamp()
+    try:
+        written = _time_decoder.decode(event.timestamp) if event.timestamp else event.stageTimestamp
+    except msgspec.DecodeError:
+        written = event.stageTimestamp
+    return written.timestamp() if written is not None else 0.0
+
+
+def shape_of(record: bytes) -> str:
+    """Give the beginning of a record that cannot be read, with letters and digits masked: it may hold a secret."""
+    text = record[:SHOWN].decode("latin-1")
+    masked = _WORD.sub(lambda word: word.group() if word.group() in SHOWN_WORDS else _mask(word.group()), text)
+    return "".join(character if character.isprintable() else "?" for character in masked)
+
+
+def _mask(word: str) -> str:
+    return "".join("0" if character.isdigit() else "x" for character in word)

@@ -1,0 +1,170 @@
+"""Importing: from the name of an input to its calls in the store, whatever it is and however much of it is known."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from time import time
+from typing import Protocol
+
+from apisnoop.calls.audit.counter import AuditCounter
+from apisnoop.calls.audit.workers import Local, Workers
+from apisnoop.calls.inputs.errors import InputError
+from apisnoop.calls.inputs.recognition import AUTO, Format, Layout, recognise
+from apisnoop.calls.inputs.source import STANDARD_INPUT, Source
+from apisnoop.calls.reader import Matcher, reader_names
+from apisnoop.store.importing.bookmark import FINGERPRINT, Bookmark, add_bookmark, bookmarks_of, digest
+from apisnoop.store.importing.line_import import LineImport
+from apisnoop.store.importing.pace import Pace
+from apisnoop.store.importing.record_import import DiffersError, RecordImport
+from apisnoop.store.importing.seen import SeenIds
+from apisnoop.store.importing.session import Outcome, Session
+from apisnoop.store.importing.unfinished import load_unfinished
+from apisnoop.store.store import CatalogueFacts, Store
+
+WORTH_WORKERS = 32 * 1024 * 1024
+"""Bytes of an input from which on more than one process is quicker."""
+SKIPPED = 1024 * 1024
+"""Bytes passed over at a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How to import."""
+
+    format: str = AUTO
+    jobs: int = 1
+    dedupe_ids: bool = False
+    pace: Pace = field(default_factory=Pace)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownCatalogue:
+    """What the store keeps of the catalogue, worked out once."""
+
+    release: str
+    source: str
+    digest: str
+
+
+class Catalogue(Matcher, CatalogueFacts, Protocol):
+    """What is asked of a catalogue."""
+
+
+class Importer:
+    """Imports inputs into one store, against one catalogue."""
+
+    def __init__(
+        self,
+        store: Store,
+        catalogue: Catalogue,
+        settings: Settings | None = None,
+        progress: Callable[[Source], None] = lambda _: None,
+    ) -> None:
+        self._store = store
+        self._catalogue = catalogue
+        self._facts = KnownCatalogue(catalogue.release, catalogue.source, catalogue.digest)
+        self._settings = settings or Settings()
+        self._progress = progress
+        self._unfinished = load_unfinished(store.connection)
+        self._seen = SeenIds(store.connection) if self._settings.dedupe_ids else None
+
+    def run(self, name: str) -> Outcome:
+        """Import an input. Raises InputError if it cannot be read or understood, StoreError for the store."""
+        foreign: set[int] = set()
+        while True:
+            with Source.open(name) as source:
+                beginning = source.head_with_line()
+                if not beginning:
+                    return Outcome(source.name, problem="it is empty")
+                session, kind = self._open(source, beginning, foreign)
+                try:
+                    self._read(source, session, kind)
+                except DiffersError:
+                    if name == STANDARD_INPUT:
+                        raise InputError(
+                            "standard input begins like an input imported before and goes on differently: "
+                            "save it to a file and import that"
+                        ) from None
+                    foreign.add(session.bookmark.id or 0)
+                else:
+                    return session.outcome
+
+    def _open(self, source: Source, beginning: bytes, foreign: set[int]) -> tuple[Session, Format]:
+        """Find or make the bookmark of an input."""
+        head = beginning[:FINGERPRINT]
+        known = [mark for mark in bookmarks_of(self._store.connection, head) if mark.id not in foreign]
+        kind = recognise(beginning, known[0].format if known else self._settings.format)
+        if kind is None:
+            raise InputError(unknown_format(source))
+        if known:
+            bookmark = known[0]
+        else:
+            bookmark = Bookmark(source.name, kind.name, len(head), digest(head), time())
+            with self._store.transaction():
+                bookmark = add_bookmark(self._store.connection, bookmark, head, foreign)
+        bookmark.path = source.name
+        bookmark.head_length, bookmark.head_digest = len(head), digest(head)
+        return Session(self._store, self._facts, bookmark, self._unfinished, self._seen), kind
+
+    def _read(self, source: Source, session: Session, kind: Format) -> None:
+        counter = AuditCounter(self._catalogue, self._seen.is_new if self._seen else None)
+        pace, progress = self._settings.pace, self._progress
+        if kind.layout is not Layout.LINES:
+            RecordImport(session, source, counter, self._catalogue, pace=pace, progress=progress).run(kind)
+            return
+        if not go_to(source, session.bookmark):
+            return
+        counting = self._counting(source, counter, session.bookmark.position)
+        try:
+            lines = LineImport(session, source, counting, counter, pace=pace, progress=progress)
+            try:
+                lines.read()
+            except KeyboardInterrupt:
+                lines.commit()
+                raise
+            lines.finish()
+        finally:
+            counting.close()
+
+    def _counting(self, source: Source, counter: AuditCounter, position: int) -> Local | Workers:
+        """Count in several processes where that was asked for and pays; ids seen before are known to this one only."""
+        jobs = 1 if self._seen is not None else self._settings.jobs
+        left = (source.size or WORTH_WORKERS) - (position if source.is_regular else 0)
+        if jobs < 2 or left < WORTH_WORKERS:
+            return Local(counter)
+        return Workers(self._catalogue, jobs, source.fileno() if source.is_regular else None)
+
+
+def go_to(source: Source, bookmark: Bookmark) -> bool:
+    """Go to the position up to which an input was read; false if it has no more than that.
+
+    Raises DiffersError if what lies before the position is not what was read then.
+    """
+    position = bookmark.position
+    if source.is_regular:
+        if (source.size or 0) < position:
+            return False
+        start = max(0, position - FINGERPRINT)
+        source.seek(start)
+        tail = source.read_exactly(position - start)
+    else:
+        tail = b""
+        while position and (chunk := source.read(min(position, SKIPPED))):
+            position -= len(chunk)
+            tail = (tail + chunk)[-FINGERPRINT:]
+        if position:
+            return False
+    if bookmark.position and digest(tail) != bookmark.tail_digest:
+        raise DiffersError
+    return True
+
+
+def unknown_format(source: Source) -> str:
+    """Tell why an input cannot be read, and what to do."""
+    compression = source.unread_compression
+    if compression:
+        return f"input {source.name} is compressed with {compression}: decompress it and import the result"
+    kinds = ", ".join(("Kubernetes audit log", "HAR", *reader_names()))
+    return (
+        f"input {source.name} is no recording that can be read ({kinds}): "
+        "name another file, or its kind with --format if it only begins with something else"
+    )

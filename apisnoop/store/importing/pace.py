@@ -1,0 +1,10 @@
+"""How often an import commits."""
+
+from typing import NamedTuple
+
+
+class Pace(NamedTuple):
+    """When to commit: a kill costs reading so much again, never a count."""
+
+    seconds: float = 5.0
+    tallies: int = 50_000
