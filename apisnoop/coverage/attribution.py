@@ -42,7 +42,7 @@ class Deeds:
         return tuple((kind, self.findings[kind]) for kind in FindingClass if kind in self.findings)
 
 
-def deeds_by[Name: (str, Who)](seen: Seen, name: Callable[[queries.CallerRow], Name]) -> dict[Name, Deeds]:
+def deeds_by[Name: str | Who](seen: Seen, name: Callable[[queries.CallerRow], Name]) -> dict[Name, Deeds]:
     """Add up everything that was called, by a name of the caller."""
     names, groups = _groups(seen, name)
     deeds: dict[Name, Deeds] = {}
@@ -58,7 +58,7 @@ def deeds_by[Name: (str, Who)](seen: Seen, name: Callable[[queries.CallerRow], N
     return deeds
 
 
-def _groups[Name: (str, Who)](
+def _groups[Name: str | Who](
     seen: Seen, name: Callable[[queries.CallerRow], Name]
 ) -> tuple[list[Name], dict[int, int]]:
     places: dict[Name, int] = {}

@@ -1,5 +1,6 @@
 """Gathering a report's provenance from a store: which recordings it holds, and what is missing from them."""
 
+import os
 from collections.abc import Sequence
 
 from apisnoop.coverage.provenance import CatalogueUsed, Lost, Provenance, Source
@@ -12,21 +13,30 @@ IN_MEMORY = ":memory:"
 
 
 def provenance_of(seen: Seen, generated: float) -> Provenance:
-    """Say where a report's figures come from; `generated` is when it was made, in epoch seconds."""
-    store, catalogue, window = seen.store, seen.catalogue, seen.window or Window()
+    """Say where the figures of a report on one catalogue come from; `generated` (epoch seconds) is when it was made."""
+    catalogue = seen.catalogue
+    own = CatalogueUsed(catalogue.release, catalogue.source, catalogue.digest)
+    return origin_of(seen.store, own, seen.window, seen.uses, generated)
+
+
+def origin_of(
+    store: Store, own: CatalogueUsed | None, window: Window | None, uses: Sequence[queries.UseRow], generated: float
+) -> Provenance:
+    """Say where figures come from; without a catalogue of the report's own it is the last one used while recording."""
+    window = window or Window()
     recorded = tuple(
         CatalogueUsed(row.release, row.source, row.digest) for row in queries.catalogues_used(store.connection)
     )
-    own = CatalogueUsed(catalogue.release, catalogue.source, catalogue.digest)
+    own = own or (recorded[0] if recorded else CatalogueUsed("", "none is named in the store", ""))
     return Provenance(
         catalogue=own,
-        store="in memory" if store.path == IN_MEMORY else store.path,
+        store=_name_of(store),
         generated=generated,
         since=None if window.since is None else float(window.since * HOUR),
         until=None if window.until is None else float(window.until * HOUR),
-        first_seen=min((use.first for use in seen.uses if use.first), default=None),
-        last_seen=max((use.last for use in seen.uses if use.last), default=None),
-        calls=sum(use.ok + use.errors for use in seen.uses),
+        first_seen=min((use.first for use in uses if use.first), default=None),
+        last_seen=max((use.last for use in uses if use.last), default=None),
+        calls=sum(use.ok + use.errors for use in uses),
         recorded_with=recorded,
         sources=sources_of(store),
         lost=lost_from(store),
@@ -34,10 +44,16 @@ def provenance_of(seen: Seen, generated: float) -> Provenance:
     )
 
 
+def _name_of(store: Store) -> str:
+    """Give a store's path as text; bytes of a file name that are no UTF-8 become U+FFFD."""
+    return "in memory" if store.path == IN_MEMORY else os.fsencode(store.path).decode(errors="replace")
+
+
 def sources_of(store: Store) -> tuple[Source, ...]:
     """Give every recording that went into the store: imported files, then runs."""
     imports = (
-        Source("import", row.path, row.calls, row.started, row.updated) for row in queries.imports(store.connection)
+        Source("import", row.path, row.calls, row.started, row.updated, row.problem)
+        for row in queries.imports(store.connection)
     )
     return (*imports, *(_run(row) for row in queries.runs(store.connection)))
 

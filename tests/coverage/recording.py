@@ -60,7 +60,7 @@ SHOP = (
     Called(ALICE, "GET", "/livez", 200, 7, 3706),
     Called(SUITE, "GET", "/api/v1/namespaces/shop/pods", 200, 1, 3707),
 )
-"""A little of everything: a workload, a person, a test suite; good and bad answers; every class of finding but alpha."""
+"""A bit of everything: a workload, a person, a test suite; good and bad answers; all classes of finding but alpha."""
 
 
 def recorded(

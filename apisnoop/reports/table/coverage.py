@@ -7,6 +7,7 @@ from apisnoop.coverage.report import Breakdown, CoverageReport, Group
 from apisnoop.coverage.share import Count, Share
 from apisnoop.reports.columns import Column, render_columns
 from apisnoop.reports.paint import Paint, bar
+from apisnoop.reports.table.blocks import join_blocks
 from apisnoop.reports.table.findings import render_findings
 from apisnoop.reports.table.origin import render_origin
 from apisnoop.reports.wording import (
@@ -30,9 +31,9 @@ def render_coverage(report: CoverageReport, width: int | None = None, color: boo
     paint = Paint(color)
     if report.provenance.is_empty:
         parts = [[paint(empty_explained(report.provenance), "bold")], render_origin(report.provenance, paint)]
-        return _joined([*parts, ["next: apisnoop import AUDIT_LOG, or apisnoop run -- CMD"]])
+        return join_blocks([*parts, ["next: apisnoop import AUDIT_LOG, or apisnoop run -- CMD"]])
     rows = None if wide else ROWS
-    return _joined(
+    return join_blocks(
         [
             _summary(report, width, paint),
             _levels(report, width, paint),
@@ -46,10 +47,6 @@ def render_coverage(report: CoverageReport, width: int | None = None, color: boo
             [_next(report)],
         ]
     )
-
-
-def _joined(parts: Sequence[list[str]]) -> str:
-    return "\n\n".join("\n".join(part) for part in parts if part) + "\n"
 
 
 def _summary(report: CoverageReport, width: int | None, paint: Paint) -> list[str]:

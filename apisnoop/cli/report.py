@@ -1,0 +1,85 @@
+"""What the verbs that report share: their output options, reading the store, and where the text goes."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from apisnoop.cli.options import open_catalogue
+from apisnoop.coverage.gate import Verdict
+from apisnoop.errors import ApisnoopError, ExitCode, UsageError
+from apisnoop.operations.catalogue import Catalogue
+from apisnoop.operations.shipped import nearest_release
+from apisnoop.operations.source import shipped_catalogue
+from apisnoop.reports.paint import wants_colour
+from apisnoop.store import queries
+from apisnoop.store.store import Store
+
+PLAIN_WIDTH = 120
+"""Columns of a table that does not go to a terminal."""
+
+
+def output_options(formats: Sequence[str]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """Add -o, which gives `output` (the first format is the default), and --output-file, which gives a path or None."""
+    names = click.Choice(formats)
+    chosen = click.option("-o", "--output", type=names, default=formats[0], show_default=True, help="The format.")
+    place = click.option(
+        "--output-file",
+        metavar="FILE",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="Write there and not to standard output.",
+    )
+    return lambda command: chosen(place(command))
+
+
+@contextmanager
+def reading(db: Path) -> Iterator[Store]:
+    """Open a store for reading. Raises StoreError where there is none or it cannot be read."""
+    with Store.open(db, create=False, read_only=True) as store:
+        yield store
+
+
+def catalogue_for(store: Store, spec: str | None, kubeconfig: Path | None, context: str | None) -> Catalogue:
+    """Give the catalogue that `--spec` names, else the shipped one nearest to what the store was recorded against."""
+    recorded = next((row.release for row in queries.catalogues_used(store.connection) if row.release), "")
+    if spec is not None or not recorded:
+        return open_catalogue(spec, kubeconfig, context)
+    nearest = nearest_release(recorded)
+    return shipped_catalogue(nearest, "" if nearest == recorded else f"the nearest to {recorded}, used while recording")
+
+
+def terminal(place: Path | None) -> tuple[int, bool]:
+    """Give the width that a table may take and whether it may be coloured, if it is written to `place`."""
+    is_terminal = place is None and sys.stdout.isatty()
+    columns = shutil.get_terminal_size().columns if is_terminal else int(os.environ.get("COLUMNS") or PLAIN_WIDTH)
+    return columns, wants_colour(os.environ, is_terminal=is_terminal)
+
+
+def write_report(text: str, place: Path | None) -> None:
+    """Write a report to a file or to standard output. Raises ApisnoopError where a file cannot be written."""
+    if place is None:
+        click.echo(text, nl=False, color=True)
+        return
+    try:
+        place.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ApisnoopError(f"{place} cannot be written ({error.strerror}): name another --output-file") from error
+
+
+def demand_file(output: str, place: Path | None) -> None:
+    """Refuse to pour a page for browsers over a terminal. Raises UsageError naming the option."""
+    if output == "html" and place is None and sys.stdout.isatty():
+        raise UsageError("-o html is a page for a browser: add --output-file coverage.html, or redirect the output")
+
+
+def leave_by(verdicts: Iterable[Verdict]) -> int:
+    """Say on stderr which rules of the gate failed, and give the exit code that follows."""
+    failed = [verdict for verdict in verdicts if not verdict.passed]
+    for verdict in failed:
+        click.echo(f"apisnoop: gate failed: {verdict.rule}: {verdict.message}", err=True)
+    return ExitCode.FINDINGS if failed else ExitCode.OK

@@ -1,0 +1,126 @@
+"""Rights: what a service account was seen to need, in RBAC's own terms, one verb on one resource at a time.
+
+From store rows to a set of rights; turning them into roles is the business of `roles`. A call that the server refused
+(401, 403) needs nothing: the program lived without it.
+"""
+
+from collections import defaultdict
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from apisnoop.calls.tally import OTHER
+from apisnoop.store.queries import AccessRow, NameRow, TargetRow
+
+CREATES_WHAT_IS_MISSING = frozenset({"patch", "update"})
+"""Server-side apply and some updates create; the server then asks for the verb create too (answer 201)."""
+COLLECTION_VERBS = frozenset({"list", "watch", "deletecollection"})
+"""Verbs without a name in the path; a field selector can still name one object."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Right:
+    """One verb on one resource, cluster-wide or in a namespace; or on a path that is no resource."""
+
+    namespace: str
+    """Empty: cluster-wide."""
+    group: str
+    resource: str
+    """With its subresource, e.g. pods/log; empty for a path."""
+    verb: str
+    path: str = ""
+    """A non-resource URL, e.g. /metrics or /logs/*."""
+    name: str = ""
+    """The only object it is needed for; empty for all."""
+
+
+@dataclass(slots=True)
+class Needs:
+    """What one caller was seen to need, and what could not be put into rights."""
+
+    rights: set[Right] = field(default_factory=set)
+    refused: int = 0
+    """Calls that the server refused."""
+    unknown_namespaces: bool = False
+    """Whether more namespaces were met than the store tells apart; what was done there is granted everywhere."""
+    without_verb: int = 0
+    """Calls for which the server knows no verb (OPTIONS): no rule can allow them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """The object names of a recording, and whether they can be relied on for collections too."""
+
+    by_access: Mapping[tuple[int, int, str, str], Mapping[str, int]]
+    """(target, caller, verb, namespace) to names with their counts."""
+    whole: bool
+    """Whether the counts are of the same calls as the accesses, which they are not within a window of time."""
+
+
+def names_from(rows: Iterable[NameRow], *, whole: bool) -> Names:
+    """Arrange the store's object names by access."""
+    found: dict[tuple[int, int, str, str], dict[str, int]] = defaultdict(dict)
+    for row in rows:
+        found[row.target, row.caller, row.verb, row.namespace][row.name] = row.count
+    return Names(found, whole)
+
+
+def needs_of[Subject: Hashable](
+    accesses: Iterable[AccessRow],
+    targets: Mapping[int, TargetRow],
+    subjects: Mapping[int, Subject],
+    names: Names | None = None,
+) -> dict[Subject, Needs]:
+    """Give what each subject needs; `subjects` says which subject a caller is (callers it lacks are left out).
+
+    With `names`, rights are for the objects that were named, wherever all of them are known.
+    """
+    needs: dict[Subject, Needs] = defaultdict(Needs)
+    for access in accesses:
+        if (subject := subjects.get(access.caller)) is None:
+            continue
+        need = needs[subject]
+        need.refused += access.refused
+        if access.calls == access.refused:
+            continue
+        if not access.verb:
+            need.without_verb += access.calls
+            continue
+        need.unknown_namespaces |= access.namespace == OTHER
+        need.rights |= _rights(access, targets[access.target], _names_of(access, targets[access.target], names))
+    return dict(needs)
+
+
+def _names_of(access: AccessRow, target: TargetRow, names: Names | None) -> frozenset[str]:
+    """Give the only objects an access was about; empty where it was about others too, or nobody knows."""
+    if names is None:
+        return frozenset()
+    found = names.by_access.get((access.target, access.caller, access.verb, access.namespace), {})
+    if OTHER in found:
+        return frozenset()
+    in_path = access.verb not in COLLECTION_VERBS and target.path.count("{name}") > 0
+    if in_path or (names.whole and sum(found.values()) == access.calls):
+        return frozenset(found)
+    return frozenset()
+
+
+def _rights(access: AccessRow, target: TargetRow, names: frozenset[str]) -> set[Right]:
+    if not target.resource:
+        return {Right("", "", "", access.verb, path) for path in urls(target.path)}
+    resource = f"{target.resource}/{target.subresource}" if target.subresource else target.resource
+    namespace = "" if access.namespace == OTHER else access.namespace
+    verbs = [access.verb]
+    if access.created and access.verb in CREATES_WHAT_IS_MISSING:
+        verbs.append("create")
+    return {Right(namespace, target.api_group, resource, verb, "", name) for verb in verbs for name in names or {""}}
+
+
+def urls(template: str) -> tuple[str, ...]:
+    """Give the non-resource URLs that allow a path: up to its first placeholder, with and without a slash at the end.
+
+    RBAC compares such URLs as they were sent, and allows `*` at the end only.
+    """
+    head, placeholder, _ = template.partition("{")
+    if placeholder:
+        return (f"{head}*",)
+    bare = template.rstrip("/") or "/"
+    return (bare, f"{bare}/") if template.endswith("/") and bare != "/" else (bare,)

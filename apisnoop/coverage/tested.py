@@ -1,0 +1,60 @@
+"""What is tested: operations with the tests known to call them, from the coverage JSON that apisnoop publishes.
+
+Its shape: a list of objects with `endpoint` (an operation id) and `tests` (objects with `codename`, or null), as in
+resources/coverage/conformance-endpoints.json of kubernetes-sigs/apisnoop.
+"""
+
+import gzip
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import msgspec
+
+from apisnoop.errors import ApisnoopError
+
+GZIP = b"\x1f\x8b"
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointTests:
+    """Which tests call which operations."""
+
+    source: str
+    """The file, or a word for what was seen in the store."""
+    tests: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    """Operation id to names of tests; an operation that is listed without tests has an empty set."""
+
+
+class _Test(msgspec.Struct):
+    codename: str = ""
+    testname: str = ""
+
+
+class _Endpoint(msgspec.Struct):
+    endpoint: str
+    tests: list[_Test | None] | None = None
+
+
+def read_tested(path: Path) -> EndpointTests:
+    """Read a file of tested endpoints, plain or gzip. Raises ApisnoopError, naming the file and what is wrong."""
+    try:
+        data = path.read_bytes()
+        data = gzip.decompress(data) if data.startswith(GZIP) else data
+        endpoints = msgspec.json.decode(data, type=list[_Endpoint])
+    except (OSError, EOFError, zlib.error) as error:
+        remedy = "name another file with --tested"
+        raise ApisnoopError(f"tested endpoints {path} cannot be read ({error}): {remedy}") from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ApisnoopError(
+            f"tested endpoints {path} are not apisnoop's coverage JSON ({error}): "
+            "expected a list of objects with `endpoint` and `tests`"
+        ) from error
+    return EndpointTests(
+        path.name,
+        {
+            found.endpoint: frozenset(test.codename or test.testname for test in found.tests or () if test)
+            for found in endpoints
+        },
+    )

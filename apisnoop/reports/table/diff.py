@@ -1,0 +1,73 @@
+"""A comparison of two recordings for a terminal."""
+
+from collections.abc import Sequence
+
+from apisnoop.coverage.comparison import Change, ComparisonReport
+from apisnoop.reports.columns import Column, render_columns
+from apisnoop.reports.paint import Paint
+from apisnoop.reports.remarks import some_callers, standing_of
+from apisnoop.reports.table.blocks import join_blocks
+from apisnoop.reports.table.origin import render_origin
+from apisnoop.reports.wording import clean, number, summarize_diff
+
+ROWS = 20
+COLUMNS = (
+    Column("", colour="bold"),
+    Column("method"),
+    Column("path", shrinks=True, least=24),
+    Column("before", right=True),
+    Column("after", right=True),
+    Column("what", shrinks=True),
+    Column("by", shrinks=True, colour="dim"),
+)
+"""BEFORE and AFTER are calls."""
+
+
+def render_diff(report: ComparisonReport, width: int | None = None, color: bool = False, wide: bool = False) -> str:
+    """Render a comparison as text, at most `width` columns wide where it can be; `wide` leaves no row out."""
+    paint = Paint(color)
+    width = None if wide else width
+    first, *others = summarize_diff(report)
+    return join_blocks(
+        [
+            [paint(first, "bold"), *others],
+            *(
+                _section(title, sign, changes, width, paint, wide=wide)
+                for title, sign, changes in sections(report)
+                if changes
+            ),
+            [paint("BEFORE", "dim"), *render_origin(report.before, paint)],
+            [paint("AFTER", "dim"), *render_origin(report.after, paint)],
+        ]
+    )
+
+
+def sections(report: ComparisonReport) -> list[tuple[str, str, Sequence[Change]]]:
+    """Give the parts of a comparison with their titles and signs, the most urgent first."""
+    return [
+        ("no longer served", "!", report.no_longer_served),
+        ("newly deprecated", "~", report.newly_deprecated),
+        ("newly used", "+", report.newly_used),
+        ("no longer used", "-", report.no_longer_used),
+    ]
+
+
+def _section(
+    title: str, sign: str, changes: Sequence[Change], width: int | None, paint: Paint, *, wide: bool
+) -> list[str]:
+    shown = changes if wide else changes[:ROWS]
+    rows = [
+        [
+            sign,
+            clean(change.method),
+            clean(change.path),
+            number(change.calls_before.total),
+            number(change.calls_after.total),
+            clean(standing_of(change)),
+            clean(some_callers(change.callers, 1)),
+        ]
+        for change in shown
+    ]
+    left = len(changes) - len(shown)
+    more = [paint(f"… {number(left)} more (-o wide)", "dim")] if left else []
+    return [f"{title}: {number(len(changes))}", *render_columns(COLUMNS, rows, width, paint), *more]
