@@ -9,11 +9,11 @@ from collections.abc import Iterable
 
 import msgspec
 
-from apisnoop.operations.document import level_of
+from apisnoop.operations.absence import Absence
 from apisnoop.operations.entry import Entry, Leaf, Reads, bounded_method, complete, detail_of, reads_of
-from apisnoop.operations.lifecycle import Coordinates, absence_of, removal_of
+from apisnoop.operations.lifecycle import Coordinates
 from apisnoop.operations.match import Finding, Match, Target
-from apisnoop.operations.operation import Level, Operation
+from apisnoop.operations.operation import Operation
 from apisnoop.operations.request_info import Place, locate, verb_of
 
 KEPT = 4096
@@ -23,6 +23,10 @@ _SEGMENT = re.compile(r"[A-Za-z0-9._:~-]{1,253}")
 """What a group, version, resource or subresource may look like; anything else is not repeated to anyone."""
 _UNREADABLE = "{unreadable}"
 
+_LEGACY_PROXY = (
+    Finding.REMOVED,
+    "the /proxy/ prefix: removed in 1.10; use the proxy subresource of pods, services or nodes",
+)
 _DISCOVERY = frozenset({("api", 3), ("apis", 3), ("apis", 4)})
 _NOT_API = {
     "": "the list of paths",
@@ -45,14 +49,7 @@ class Findings:
     """Classifies what a catalogue does not have."""
 
     def __init__(self, operations: Iterable[Operation], release: str) -> None:
-        self._release = release
-        self._versions: dict[str, set[str]] = {}
-        self._resources: dict[tuple[str, str], set[str]] = {}
-        for operation in operations:
-            if operation.version:
-                self._versions.setdefault(operation.group, set()).add(operation.version)
-            if operation.resource:
-                self._resources.setdefault((operation.group, operation.resource), set()).add(operation.version)
+        self._absence = Absence(operations, release)
         self._kept: dict[tuple[str, ...], Entry] = {}
 
     def match(self, method: str, parts: list[str], leaf: Leaf | None, query: str, content_type: str) -> Match:
@@ -111,7 +108,7 @@ class Findings:
             template = next(iter(leaf.values())).target.template
             finding, reason = Finding.METHOD_NOT_ALLOWED, _allowed(leaf)
         else:
-            finding, reason = self._classify(wanted, place)
+            finding, reason = _LEGACY_PROXY if place.special_verb == "proxy" else self._absence.judge(wanted)
         verb = _verb(method, place, named=bool(parts[place.name]))
         return Entry(
             target=Target(None, finding, known, template, *wanted, reason),
@@ -135,56 +132,13 @@ class Findings:
         elif (words[1], len(words)) in _DISCOVERY:
             template = "/".join(words)
             wanted = Coordinates(words[2], "".join(words[3:])) if words[1] == "apis" else Coordinates("", words[2])
-            finding, reason = self._classify_version(wanted)
+            finding, reason = self._absence.judge(wanted)
         else:
             template = _template_below(words, keep=1)
-            finding, reason = Finding.UNKNOWN_PATH, self._unknown("no operation has this path")
+            finding, reason = self._absence.judge_path()
         target = Target(None, finding, known, template, wanted.group, wanted.version, "", "", reason)
         verb = _verb(method, None, named=False)
         return Entry(target, verb, detail_of(known), Reads.NOTHING, None, open_ended=False)
-
-    def _classify(self, wanted: Coordinates, place: Place) -> tuple[Finding, str]:
-        if place.special_verb == "proxy":
-            instead = "the proxy subresource"
-            return Finding.REMOVED, f"the /proxy/ prefix was removed in 1.10; use {instead} of pods, services or nodes"
-        if wanted.version not in self._versions.get(wanted.group, ()):
-            return self._classify_version(wanted)
-        removal = removal_of(wanted, self._release)
-        if removal is not None:
-            return Finding.REMOVED, self._removed(wanted, removal.release, removal.replacement)
-        whole = wanted._replace(subresource="")
-        absence = absence_of(wanted, self._release)
-        lacks = f"{whole if not wanted.subresource else wanted} is unknown"
-        return Finding.UNKNOWN_PATH, self._unknown(f"{lacks}; {absence}" if absence else lacks)
-
-    def _classify_version(self, wanted: Coordinates) -> tuple[Finding, str]:
-        removal = removal_of(wanted, self._release)
-        if removal is not None:
-            return Finding.REMOVED, self._removed(wanted, removal.release, removal.replacement)
-        absence = absence_of(wanted, self._release) or absence_of(Coordinates(*wanted[:2]), self._release)
-        group_version = Coordinates(*wanted[:2])
-        lacks = f"{group_version} is unknown" if wanted.version else f"group {wanted.group} is unknown"
-        if not absence and wanted.group in self._versions:
-            absence = f"{wanted.group or 'the core group'} has {', '.join(sorted(self._versions[wanted.group]))}"
-        return Finding.UNKNOWN_GROUP_VERSION, self._unknown(f"{lacks}; {absence}" if absence else lacks)
-
-    def _removed(self, wanted: Coordinates, release: str, replacement: str) -> str:
-        instead = replacement or self._replacement(wanted)
-        return f"{wanted} was removed in {release}; " + (f"use {instead}" if instead else "nothing replaces it")
-
-    def _replacement(self, wanted: Coordinates) -> str:
-        """Give the best version of the same resource that this catalogue has."""
-        versions = self._resources.get((wanted.group, wanted.resource), set())
-        if not wanted.resource:
-            versions = self._versions.get(wanted.group, set())
-        if not versions:
-            return ""
-        order = list(Level)
-        best = max(versions, key=lambda version: (order.index(level_of(version)), version))
-        return str(Coordinates(wanted.group, best))
-
-    def _unknown(self, reason: str) -> str:
-        return f"{reason} (catalogue: Kubernetes {self._release})" if self._release else reason
 
 
 def _coordinates(parts: list[str], place: Place) -> Coordinates:

@@ -12,10 +12,13 @@ from apisnoop.operations.shipped import operation_of, release_key, shipped
 
 
 class Removal(NamedTuple):
-    """The first release without something, and what took its place (empty: nothing did)."""
+    """The first release without something, and what took its place."""
 
     release: str
     replacement: str = ""
+    """Empty where none is known."""
+    last: str = ""
+    """The last release known to have it, where the first one without it is only the next known; else empty."""
 
 
 class Coordinates(NamedTuple):
@@ -113,23 +116,16 @@ def removal_of(wanted: Coordinates, release: str) -> Removal | None:
     if announced is not None:
         gone = not release or release_key(announced.release) <= release_key(release)
         return announced if gone else None
-    known = _releases_with(wanted)
+    known = releases_with(wanted)
     if not known or not release or release_key(known[-1]) >= release_key(release):
         return None
     first_without = next(name for name in shipped().releases if release_key(name) > release_key(known[-1]))
-    return Removal(first_without)
+    return Removal(first_without, last=known[-1])
 
 
-def absence_of(wanted: Coordinates, release: str) -> str:
-    """Say, as the end of a sentence, what other releases know of something that was not removed; empty if nothing."""
-    known = _releases_with(wanted)
-    if not known:
-        return ""
-    if not release:
-        return f"Kubernetes {known[0]} has it"
-    if release_key(known[0]) > release_key(release):
-        return f"it came after {release}; Kubernetes {known[0]} has it"
-    return f"Kubernetes {release} can serve it, but here it is off"
+def releases_with(wanted: Coordinates) -> tuple[str, ...]:
+    """Give the releases inside the package that have something, oldest first."""
+    return _history().get(wanted, ())
 
 
 def _announced(wanted: Coordinates) -> Removal | None:
@@ -140,7 +136,7 @@ def _announced(wanted: Coordinates) -> Removal | None:
         return None
     last = max(whole, key=lambda removal: release_key(removal.release))
     # A version goes when the last of its resources does, unless others have come since (storage.k8s.io/v1beta1).
-    since = any(release_key(known) >= release_key(last.release) for known in _releases_with(wanted))
+    since = any(release_key(known) >= release_key(last.release) for known in releases_with(wanted))
     return None if since else last
 
 
@@ -155,7 +151,3 @@ def _history() -> dict[Coordinates, tuple[str, ...]]:
         for key in {wanted, Coordinates(wanted.group, wanted.version)}:
             masks[key] = masks.get(key, 0) | row.releases
     return {key: tuple(known.releases_in(mask)) for key, mask in masks.items()}
-
-
-def _releases_with(wanted: Coordinates) -> tuple[str, ...]:
-    return _history().get(wanted, ())

@@ -7,7 +7,6 @@ that.
 import re
 from collections.abc import Callable
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from apisnoop import __version__
 from apisnoop.errors import ApisnoopError, UsageError
@@ -37,7 +36,7 @@ def load_catalogue(
             raise UsageError("--spec cluster cannot be used here; name a release, file or URL")
         return read_cluster()
     if is_url(spec):
-        return catalogue_of(read_documents(spec), spec, f"URL {spec}")
+        return catalogue_of(read_documents(spec), spec.split("/", 3)[-1], f"URL {spec}")
     release = release_of(spec)
     if release in shipped().releases:
         return shipped_catalogue(release)
@@ -65,7 +64,7 @@ def catalogue_of(document: Document, name: str, source: str) -> Catalogue:
 
 def is_url(spec: str) -> bool:
     """Tell a URL from a path."""
-    return urlsplit(spec).scheme in {"http", "https"}
+    return spec.startswith(("http://", "https://"))
 
 
 def read_documents(place: str) -> Document:
@@ -123,5 +122,5 @@ def _fetch(url: str) -> bytes:
 
 
 def _release_in(name: str) -> str:
-    found = re.search(r"v?(\d+\.\d+)", name)
+    found = re.search(r"(?<![\d.])(1\.\d+)", name)
     return found[1] if found else ""
