@@ -135,9 +135,9 @@ def render(report: CoverageReport, verdicts: tuple[Verdict, ...], output: str, p
 
             return junit.render_coverage(report, verdicts)
         case "html":
-            from apisnoop.reports import html
+            from apisnoop.reports.html import render_coverage_html
 
-            return html.render_coverage(report, verdicts)
+            return render_coverage_html(report)
     from apisnoop.reports.table import render_coverage
 
     width, colour = terminal(place)

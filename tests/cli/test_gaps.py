@@ -1,0 +1,67 @@
+"""`apisnoop gaps` as people and pipelines use it."""
+
+import json
+
+import pytest
+
+from apisnoop.errors import ExitCode
+from tests.cli.reporting import run
+from tests.coverage.recording import ALICE, Called
+
+
+@pytest.fixture
+def endpoints(tmp_path):
+    """Two tests for reading a pod, one for its log, none for anything else."""
+    tests = {"readCoreV1NamespacedPod": ["a", "b"], "readCoreV1NamespacedPodLog": ["a"]}
+    file = tmp_path / "endpoints.json"
+    file.write_text(
+        json.dumps([{"endpoint": name, "tests": [{"codename": t} for t in of]} for name, of in tests.items()])
+    )
+    return file
+
+
+def test_gaps_are_ranked_with_what_tests_them(shop, endpoints):
+    """What two tests call is left out, what one calls is named with it, the rest is untested."""
+    document = json.loads(run("gaps", "--db", shop, "--tested", endpoints, "-o", "json").stdout)
+    tests = {gap["id"]: gap["tests"] for gap in document["gaps"]}
+    assert "readCoreV1NamespacedPod" not in tests
+    assert tests["readCoreV1NamespacedPodLog"] == ["a"]
+    assert tests["replaceCoordinationV1NamespacedLease"] == []
+    assert document["tested"] == ["endpoints.json", "tests seen in the store"]
+
+
+@pytest.mark.parametrize("output", ["table", "wide", "csv", "markdown"])
+def test_people_get_the_same_ranking(shop, endpoints, output):
+    """Every format has the operation, its caller and where it comes from."""
+    text = run("gaps", "--db", shop, "--tested", endpoints, "-o", output).stdout
+    assert "readCoreV1NamespacedPodLog" in text
+    assert "alice" in text
+    assert "endpoints.json" in text
+    assert "Kubernetes 1.36" in text
+
+
+def test_without_anything_tested_the_report_says_so(stored):
+    """No operation is called untested; the next step is named."""
+    text = run("gaps", "--db", stored("one.db", [Called(ALICE, "GET", "/api/v1/nodes")])).stdout
+    assert text.startswith("1 operation used in the field; what is tested is not known")
+    assert "--tested FILE" in text
+    assert "untested" not in text.splitlines()[0]
+
+
+def test_an_empty_store_has_no_gaps_and_says_why(stored):
+    """Nothing recorded is told from nothing lacking."""
+    empty = stored("empty.db", [])
+    for output in ("table", "markdown"):
+        assert "No calls are recorded" in run("gaps", "--db", empty, "-o", output).stdout
+    assert "# EMPTY" in run("gaps", "--db", empty, "-o", "csv").stdout
+
+
+@pytest.mark.parametrize("content", ["not JSON", '{"a": 1}'])
+def test_a_file_of_another_shape_is_an_input_error(shop, tmp_path, content):
+    """Exit code 3 and one line that names the file."""
+    file = tmp_path / "wrong.json"
+    file.write_text(content)
+    answer = run("gaps", "--db", shop, "--tested", file)
+    assert answer.exit_code == ExitCode.UNAVAILABLE
+    assert "wrong.json" in answer.stderr
+    assert answer.stderr.count("\n") == 1
