@@ -13,6 +13,7 @@ import yaml
 from . import binaries
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 
@@ -62,6 +63,10 @@ class Access:
     def get(self, *arguments: str) -> Any:
         """Return what `kubectl get ARGUMENTS -o json` prints, parsed."""
         return json.loads(self.kubectl("get", *arguments, "-o", "json"))
+
+    def apply(self, thing: Mapping[str, Any], namespace: str = "default") -> None:
+        """Create or update an object, or a List of them."""
+        self.kubectl("apply", "--filename=-", f"--namespace={namespace}", stdin=json.dumps(thing))
 
     def run(self, *command: str | Path, stdin: str | None = None, timeout: float = 120) -> str:
         """Run a client program with this cluster's `environment` and return its standard output."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import TYPE_CHECKING, Any, Self
 
 from . import binaries, control_plane, dns, images, network, packages
+from .limits import raise_inotify_limit
 from .node import Node, node_name
 from .node_files import write_node_files
 from .preparation import prepare
@@ -42,6 +42,7 @@ class Cluster(Server):
         if os.geteuid():
             raise PermissionError("a cluster with nodes needs root (namespaces, mounts, cgroups); ApiServer does not")
         packages.require()
+        raise_inotify_limit()
         archive = images.archive()
         programs = [binaries.build(binaries.KUBERNETES), binaries.build(binaries.CONTAINERD)]
         with Processes.claim() as processes:
@@ -61,7 +62,7 @@ class Cluster(Server):
             cluster._start_controllers()
             cluster._start_scheduler()
             cluster._join_nodes()
-            cluster.kubectl("apply", "--filename=-", stdin=json.dumps(dns.objects()))
+            cluster.apply(dns.objects(), dns.NAMESPACE)
             for started in imports:
                 started.finish()
             cluster._wait_until_usable()

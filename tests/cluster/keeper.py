@@ -10,14 +10,17 @@ Run as `python -m cluster.keeper SLOT SOCKET OWNER`; the slot's lock is an inher
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +30,11 @@ from .slot import Slot
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+LOGS_VARIABLE = "APISNOOP_TEST_LOGS"
+"""Names a folder that keeps the logs of every cluster that ends; unset, they go with it."""
+
 _PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
 _CHUNK = 65536
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -80,7 +87,9 @@ class Keeper:
         for process in self._processes.values():
             process.wait()
         self._processes.clear()
+        _keep_logs(self._slot)
         clean(self._slot)
+        _collect_orphans()
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """Do what a request asks for; what goes wrong is part of the answer."""
@@ -90,6 +99,21 @@ class Keeper:
             return {"result": operation(**request)}
         except (OSError, subprocess.SubprocessError) as error:
             return {"error": str(error)}
+
+
+def _collect_orphans() -> None:
+    """Collect a node's first process, which became ours when its `unshare` was killed before it."""
+    with contextlib.suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
+def _keep_logs(slot: Slot) -> None:
+    """Copy the logs to where the environment says, for a look at what happened in a cluster that is gone."""
+    if target := os.environ.get(LOGS_VARIABLE):
+        kept = Path(target) / f"cluster-{slot.index}-{time.time_ns()}"
+        shutil.copytree(slot.directory / "logs", kept)
+        shutil.copy(slot.directory / "audit.log", kept)
 
 
 def _before_exec(join: Sequence[str]) -> None:
@@ -135,6 +159,7 @@ def main() -> None:
     """Serve one owner, then clean up; the exit code is 1 when something could not be removed."""
     slot, control, owner = Slot(int(sys.argv[1])), socket.socket(fileno=int(sys.argv[2])), int(sys.argv[3])
     keeper = Keeper(slot)
+    _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1)
     signal.signal(signal.SIGTERM, _exit)
     try:
         descriptor = os.pidfd_open(os.getppid())

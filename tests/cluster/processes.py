@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from .slot import Slot
 
-_LOG_TAIL = 20
+_LOG_TAIL = 10
 _POLL_SECONDS = 0.01
 _TEAR_DOWN_TIMEOUT = 60.0
 
@@ -72,6 +72,7 @@ class Processes:
     ) -> None:
         """Keep the processes when the block that starts them is through, tear them down when it fails."""
         if error is not None:
+            error.add_note(self._evidence())
             self.tear_down()
 
     def start(self, name: str, argv: Sequence[str | Path], *, join: Sequence[Path] = ()) -> int:
@@ -130,6 +131,11 @@ class Processes:
             return "\n".join(self.log(name).read_text(errors="replace").splitlines()[-_LOG_TAIL:])
         except FileNotFoundError:
             return "(no log)"
+
+    def _evidence(self) -> str:
+        """Return the end of every log, for whoever has to find out why a cluster did not start."""
+        names = sorted(path.stem for path in logs_directory(self.slot).glob("*.log"))
+        return "\n".join(f"--- the end of {name}'s log:\n{self.tail(name)}" for name in names)
 
     def _ask(self, operation: str, **arguments: Any) -> Any:
         with self._asking:
