@@ -55,7 +55,7 @@ class Findings:
     def match(self, method: str, parts: list[str], leaf: Leaf | None, query: str, content_type: str) -> Match:
         """Make the match of a request for which the catalogue has no operation.
 
-        `leaf` holds the operations of its path with other methods, if there are any.
+        `leaf` holds the operations of its path, if there are any: with other methods, or with a name that is missing.
         """
         place = locate(parts)
         if place is None:
@@ -102,7 +102,7 @@ class Findings:
         wanted = _coordinates(parts, place)
         known = bounded_method(method)
         template = _template(parts, place)
-        if place.name and not parts[place.name]:
+        if leaf is not None and method in leaf:
             finding, reason = Finding.UNKNOWN_PATH, "the name is empty"
         elif leaf is not None:
             template = next(iter(leaf.values())).target.template
@@ -122,7 +122,6 @@ class Findings:
     def _entry_off_resources(self, method: str, parts: list[str], leaf: Leaf | None) -> Entry:
         known = bounded_method(method)
         words = [_readable(part) for part in parts]
-        wanted = Coordinates("", "")
         if leaf is not None:
             template = next(iter(leaf.values())).target.template
             finding, reason = Finding.METHOD_NOT_ALLOWED, _allowed(leaf)
@@ -131,12 +130,14 @@ class Findings:
             finding, reason = Finding.NOT_API, f"{_NOT_API[words[1]]}, served beside the API"
         elif (words[1], len(words)) in _DISCOVERY:
             template = "/".join(words)
-            wanted = Coordinates(words[2], "".join(words[3:])) if words[1] == "apis" else Coordinates("", words[2])
+            wanted = (
+                Coordinates(*words[2:], *[""] * (4 - len(words))) if words[1] == "apis" else Coordinates("", words[2])
+            )
             finding, reason = self._absence.judge(wanted)
         else:
             template = _template_below(words, keep=1)
             finding, reason = self._absence.judge_path()
-        target = Target(None, finding, known, template, wanted.group, wanted.version, "", "", reason)
+        target = Target(None, finding, known, template, "", "", "", "", reason)
         verb = _verb(method, None, named=False)
         return Entry(target, verb, detail_of(known), Reads.NOTHING, None, open_ended=False)
 
