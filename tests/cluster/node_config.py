@@ -76,6 +76,8 @@ def kubelet(resolv_conf: Path, ca: Path, identity: KeyPair, feature_gates: Mappi
             "cgroupDriver": "cgroupfs",
             "clusterDNS": [str(DNS_SERVICE)],
             "clusterDomain": CLUSTER_DOMAIN,
+            # `kubectl logs` shows what was written since the last rotation; tests read long logs whole.
+            "containerLogMaxSize": "1Gi",
             "containerRuntimeEndpoint": "unix:///run/containerd/containerd.sock",
             "enforceNodeAllocatable": [],
             "evictionHard": {"memory.available": "50Mi", "nodefs.available": "1%", "imagefs.available": "1%"},
