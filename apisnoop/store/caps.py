@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Caps:
-    """Most distinct values of each dimension."""
+    """Most distinct values of each dimension, and the size from which on nothing new is told apart."""
 
-    templates: int = 2_000
-    """Path templates of findings: callers make up unknown paths. Operations are as many as catalogues have."""
+    findings: int = 2_000
+    """Targets that are no operation: callers make up unknown paths. Operations are as many as catalogues have."""
     callers: int = 50_000
     """Distinct callers: an e2e run makes some 7,000 of one identity, a large cluster has as many pods."""
     namespaces: int = 10_000
@@ -19,10 +19,8 @@ class Caps:
     actions: int = 500
     """Pairs of verb and detail; a client may send any method."""
     names: int = 64
-    """Object names of one target, caller, action and namespace."""
-    all_names: int = 500_000
-    """Object names in all."""
-    tallies: int = 5_000_000
-    """Tallies in all (some 500 MB); beyond it new keys share one caller and one namespace."""
+    """Object names of one target, action, caller and namespace. Nobody lists more in a role."""
     losses: int = 1_000
     """Kinds of loss."""
+    bytes: int = 2_000_000_000
+    """Size of the store (some 25 million tallies); beyond it new keys share one caller and one namespace."""

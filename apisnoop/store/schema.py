@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 APPLICATION_ID = 0x61706973
 """'apis' in ASCII; tells the store from any other SQLite file (https://www.sqlite.org/fileformat.html#application_id)."""
 
+TABLES = (
+    "tallies", "object_names", "targets", "actions", "callers", "namespaces", "runs", "imports", "catalogues", "losses",
+    "unfinished", "seen_ids", "meta",
+)  # fmt: skip
+"""All tables, those that point to others first."""
 TARGET_COLUMNS = TargetRow.__struct_fields__
 CALLER_COLUMNS = Caller.__struct_fields__
 

@@ -8,6 +8,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import time
 from types import TracebackType
 from typing import Protocol, Self
@@ -18,13 +19,11 @@ from sqlite_utils import Database
 from apisnoop.calls.durations import merge_durations
 from apisnoop.calls.tally import TallyBatch
 from apisnoop.store.caps import Caps
+from apisnoop.store.connection import MEMORY, connect, prepare_for_writing
 from apisnoop.store.errors import StoreError, store_errors
 from apisnoop.store.fold import fold_batch
 from apisnoop.store.queries import RunRow
 from apisnoop.store.schema import APPLICATION_ID, STEPS, VERSION
-
-BUSY_SECONDS = 60.0
-"""How long a writer waits for another; a fold takes well under a second."""
 
 
 class CatalogueFacts(Protocol):
@@ -41,10 +40,15 @@ class CatalogueFacts(Protocol):
 class Store:
     """An open store. Use as a context manager, or call `close`."""
 
-    def __init__(self, db: Database, path: str, caps: Caps) -> None:
-        self.db = db
+    def __init__(self, connection: sqlite3.Connection, path: str, caps: Caps) -> None:
+        self.db = Database(connection, execute_plugins=False)
         self.path = path
+        """As the user named it."""
+        self.file = path
+        """The file that holds it: another one where an older store was opened read-only and had to be upgraded."""
         self.caps = caps
+        self._copy: TemporaryDirectory[str] | None = None
+        self.db.register_function(merge_durations, deterministic=True)
 
     @classmethod
     def open(
@@ -56,30 +60,37 @@ class Store:
         version, or cannot be written although `read_only` is false.
         """
         name = str(path)
-        if name != ":memory:" and (read_only or not create) and not Path(name).is_file():
+        if name != MEMORY and (read_only or not create) and not Path(name).is_file():
             raise StoreError(
                 f"store {name} does not exist: `apisnoop import` or `apisnoop run` makes one; name it with --db"
             )
         with store_errors(name):
-            connection = _connect(name, read_only=read_only)
+            store = cls(connect(name, read_only=read_only), name, caps or Caps())
             try:
-                store = cls(Database(connection, execute_plugins=False), name, caps or Caps())
                 store._prepare(read_only=read_only)
             except BaseException:
-                connection.close()
+                store.close()
                 raise
         return store
 
     def _prepare(self, *, read_only: bool) -> None:
-        self.db.register_function(merge_durations, deterministic=True)
         version = self._version()
+        if not read_only:
+            prepare_for_writing(self.connection)
+        elif version < VERSION:
+            self._move_to_copy()
         if version < VERSION:
-            if read_only:
-                raise StoreError(
-                    f"store {self.path} has the format of an older apisnoop ({version}, now {VERSION}): "
-                    "any command that writes to it brings it up to date, e.g. `apisnoop import --db` with an empty file"
-                )
             self._upgrade()
+
+    def _move_to_copy(self) -> None:
+        """Go on with a temporary copy, which can be upgraded where the file itself must not be written."""
+        self._copy = TemporaryDirectory(prefix="apisnoop-")
+        self.file = str(Path(self._copy.name, "store.db"))
+        copy = connect(self.file, read_only=False)
+        self.connection.backup(copy)
+        self.db.close()
+        self.db = Database(copy, execute_plugins=False)
+        self.db.register_function(merge_durations, deterministic=True)
 
     def _version(self) -> int:
         connection = self.connection
@@ -146,6 +157,8 @@ class Store:
     def close(self) -> None:
         """Close the file."""
         self.db.close()
+        if self._copy is not None:
+            self._copy.cleanup()
 
     def __enter__(self) -> Self:
         return self
@@ -154,19 +167,3 @@ class Store:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _connect(name: str, *, read_only: bool) -> sqlite3.Connection:
-    target = name if name == ":memory:" else f"{Path(name).absolute().as_uri()}?mode={'ro' if read_only else 'rwc'}"
-    connection = sqlite3.connect(target, timeout=BUSY_SECONDS, isolation_level=None, uri=name != ":memory:")
-    try:
-        if not read_only:
-            connection.execute("PRAGMA journal_mode = WAL")
-            # On a power cut NORMAL loses at most the last transactions, never consistency: an import then continues
-            # from the position before them.
-            connection.execute("PRAGMA synchronous = NORMAL")
-        connection.execute("PRAGMA mmap_size = 1073741824")
-    except BaseException:
-        connection.close()
-        raise
-    return connection

@@ -8,12 +8,17 @@ LONGEST_LINE = 64 * 1024 * 1024
 """Bytes of a line that is still read: etcd holds no object of more than a few megabytes, so no event needs more."""
 
 
+TAIL = 4096
+
+
 class Block(NamedTuple):
     """Whole lines, each with its line feed; or one line that was too long, and then no data."""
 
     data: bytes
     size: int
     """Bytes of the stream."""
+    tail: bytes
+    """Its last bytes, `TAIL` of them if it has so many: also where there is no data."""
 
 
 class LineBlocks:
@@ -26,6 +31,7 @@ class LineBlocks:
         self._parts: list[bytes] = []
         self._held = 0
         self._skipped = 0
+        self._skipped_tail = b""
 
     @property
     def rest(self) -> bytes:
@@ -54,20 +60,22 @@ class LineBlocks:
         self._parts, self._held = [], 0
         if end < len(chunk):
             self._hold(chunk[end:])
-        yield Block(data, len(data))
+        yield Block(data, len(data), data[-TAIL:])
 
     def _hold(self, part: bytes) -> None:
         self._parts.append(part)
         self._held += len(part)
         if self._held > self._longest:
-            self._skipped, self._parts, self._held = self._held, [], 0
+            self._skipped, self._skipped_tail = self._held, b"".join(self._parts)[-TAIL:]
+            self._parts, self._held = [], 0
 
     def _skip(self, chunk: bytes) -> Iterator[Block]:
-        end = chunk.find(b"\n") + 1
-        if not end:
-            self._skipped += len(chunk)
+        end = chunk.find(b"\n") + 1 or len(chunk)
+        self._skipped += end
+        self._skipped_tail = (self._skipped_tail + chunk[:end][-TAIL:])[-TAIL:]
+        if not chunk.endswith(b"\n", 0, end):
             return
-        size, self._skipped = self._skipped + end, 0
-        yield Block(b"", size)
+        size, self._skipped = self._skipped, 0
+        yield Block(b"", size, self._skipped_tail)
         if end < len(chunk):
             yield from self._cut(chunk[end:])

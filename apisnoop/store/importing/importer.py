@@ -75,7 +75,7 @@ class Importer:
                 beginning = source.head_with_line()
                 if not beginning:
                     return Outcome(source.name, problem="it is empty")
-                session, kind = self._open(source, beginning, foreign)
+                session, kind = self.open_session(source, beginning, foreign)
                 try:
                     self._read(source, session, kind)
                 except DiffersError:
@@ -88,8 +88,8 @@ class Importer:
                 else:
                     return session.outcome
 
-    def _open(self, source: Source, beginning: bytes, foreign: set[int]) -> tuple[Session, Format]:
-        """Find or make the bookmark of an input."""
+    def open_session(self, source: Source, beginning: bytes, foreign: set[int]) -> tuple[Session, Format]:
+        """Find or make the bookmark of an input; `foreign` are bookmarks of others that begin alike."""
         head = beginning[:FINGERPRINT]
         known = [mark for mark in bookmarks_of(self._store.connection, head) if mark.id not in foreign]
         kind = recognise(beginning, known[0].format if known else self._settings.format)
@@ -105,17 +105,29 @@ class Importer:
         bookmark.head_length, bookmark.head_digest = len(head), digest(head)
         return Session(self._store, self._facts, bookmark, self._unfinished, self._seen), kind
 
+    def lines_of(self, session: Session, source: Source, tail: bytes, counting: Local | Workers) -> LineImport:
+        """Read a source whose records are lines; it stands where its bookmark says."""
+        return LineImport(
+            session, source, counting, self.counter(), tail=tail, pace=self._settings.pace, progress=self._progress
+        )
+
+    def counter(self) -> AuditCounter:
+        """Give a new counter of events."""
+        return AuditCounter(self._catalogue, self._seen.is_new if self._seen else None)
+
     def _read(self, source: Source, session: Session, kind: Format) -> None:
-        counter = AuditCounter(self._catalogue, self._seen.is_new if self._seen else None)
-        pace, progress = self._settings.pace, self._progress
         if kind.layout is not Layout.LINES:
-            RecordImport(session, source, counter, self._catalogue, pace=pace, progress=progress).run(kind)
+            records = RecordImport(
+                session, source, self.counter(), self._catalogue, pace=self._settings.pace, progress=self._progress
+            )
+            records.run(kind)
             return
-        if not go_to(source, session.bookmark):
+        tail = go_to(source, session.bookmark)
+        if tail is None:
             return
-        counting = self._counting(source, counter, session.bookmark.position)
+        counting = self._counting(source, session.bookmark.position)
         try:
-            lines = LineImport(session, source, counting, counter, pace=pace, progress=progress)
+            lines = self.lines_of(session, source, tail, counting)
             try:
                 lines.read()
             except KeyboardInterrupt:
@@ -125,37 +137,36 @@ class Importer:
         finally:
             counting.close()
 
-    def _counting(self, source: Source, counter: AuditCounter, position: int) -> Local | Workers:
+    def _counting(self, source: Source, position: int) -> Local | Workers:
         """Count in several processes where that was asked for and pays; ids seen before are known to this one only."""
         jobs = 1 if self._seen is not None else self._settings.jobs
         left = (source.size or WORTH_WORKERS) - (position if source.is_regular else 0)
         if jobs < 2 or left < WORTH_WORKERS:
-            return Local(counter)
+            return Local(self.counter())
         return Workers(self._catalogue, jobs, source.fileno() if source.is_regular else None)
 
 
-def go_to(source: Source, bookmark: Bookmark) -> bool:
-    """Go to the position up to which an input was read; false if it has no more than that.
+def go_to(source: Source, bookmark: Bookmark) -> bytes | None:
+    """Go to the position up to which an input was read; give the last bytes before it, None if it ends before it.
 
-    Raises DiffersError if what lies before the position is not what was read then.
+    Raises DiffersError if those bytes are not what was read then.
     """
     position = bookmark.position
+    tail = b""
     if source.is_regular:
         if (source.size or 0) < position:
-            return False
-        start = max(0, position - FINGERPRINT)
-        source.seek(start)
-        tail = source.read_exactly(position - start)
+            return None
+        source.seek(max(0, position - FINGERPRINT))
+        tail = source.read_exactly(min(position, FINGERPRINT))
     else:
-        tail = b""
         while position and (chunk := source.read(min(position, SKIPPED))):
             position -= len(chunk)
             tail = (tail + chunk)[-FINGERPRINT:]
         if position:
-            return False
+            return None
     if bookmark.position and digest(tail) != bookmark.tail_digest:
         raise DiffersError
-    return True
+    return tail
 
 
 def unknown_format(source: Source) -> str:

@@ -29,6 +29,7 @@ class LineImport:
         counting: Local | Workers,
         last: AuditCounter,
         *,
+        tail: bytes,
         pace: Pace,
         progress: Callable[[Source], None],
     ) -> None:
@@ -41,10 +42,16 @@ class LineImport:
         self._progress = progress
         self._position = session.bookmark.position
         self._number = 0
-        self._tail = b""
+        self._tail = tail
+        """The last bytes before the position; where spans are counted, they are read again instead."""
         self._committed = monotonic()
         self._in_spans = isinstance(counting, Workers) and source.is_regular
         self._blocks = LineBlocks(source.read, block=SENT if isinstance(counting, Workers) else BLOCK)
+
+    @property
+    def position(self) -> int:
+        """Where reading stands: behind the last whole line that was counted."""
+        return self._position
 
     def read(self) -> None:
         """Count all whole lines there are, committing now and then."""
@@ -53,11 +60,16 @@ class LineImport:
             self._counting.count(piece, self._number)
             self._number += isinstance(self._counting, Workers)
             self._position += piece.size
-            if isinstance(piece, Block) and not self._source.is_regular:
-                self._tail = (self._tail + piece.data[-FINGERPRINT:])[-FINGERPRINT:]
+            if isinstance(piece, Block):
+                self._tail = (self._tail + piece.tail)[-FINGERPRINT:]
             self._progress(self._source)
             if monotonic() - self._committed > self._pace.seconds or self._counting.size > self._pace.tallies:
                 self.commit()
+
+    def commit_if_due(self) -> None:
+        """Commit what was counted so far, if the last commit is long enough ago."""
+        if monotonic() - self._committed > self._pace.seconds:
+            self.commit()
 
     def commit(self) -> None:
         """Commit what was counted so far, if anything was."""
@@ -96,7 +108,7 @@ class LineImport:
         return rest, size
 
     def _tail_bytes(self) -> bytes:
-        if not self._source.is_regular:
+        if not self._in_spans:
             return self._tail
         start = max(0, self._position - FINGERPRINT)
         return os.pread(self._source.fileno(), self._position - start, start)

@@ -1,0 +1,61 @@
+"""Clearing a store: all of it, or what is older than an hour. The space is given back to the disk where possible."""
+
+import sqlite3
+
+from apisnoop.store.schema import TABLES
+from apisnoop.store.store import Store
+from apisnoop.store.window import HOUR
+
+# Bookmarks (imports) and seen ids stay: what was cleared must not come back with the next import of the same file.
+OLDER = (
+    "DELETE FROM tallies WHERE hour < :hour",
+    "DELETE FROM object_names WHERE last_hour < :hour",
+    "UPDATE object_names SET first_hour = :hour WHERE first_hour < :hour",
+    "DELETE FROM runs WHERE started < :moment AND coalesce(ended, started) < :moment",
+    "DELETE FROM losses WHERE last > 0 AND last < :moment",
+    "DELETE FROM unfinished WHERE started < :moment",
+)
+UNUSED = {
+    "targets": "target",
+    "actions": "action",
+    "callers": "caller",
+    "namespaces": "namespace",
+}
+
+
+def clear(store: Store, before_hour: int | None = None) -> int:
+    """Delete everything, or all calls before an hour (since the epoch); give the number of calls deleted.
+
+    Deleting everything also forgets which inputs were read, so they can be imported again.
+    """
+    connection = store.connection
+    hour = before_hour if before_hour is not None else 1 << 40
+    counted = "SELECT coalesce(sum(count), 0) FROM tallies WHERE hour < ?"
+    with store.transaction():
+        calls: int = connection.execute(counted, (hour,)).fetchone()[0]
+        if before_hour is None:
+            for table in TABLES:
+                connection.execute(f"DELETE FROM {table}")  # noqa: S608 - constants
+        else:
+            _clear_older(connection, hour)
+    _give_back(connection)
+    return calls
+
+
+def _clear_older(connection: sqlite3.Connection, hour: int) -> None:
+    for statement in OLDER:
+        connection.execute(statement, {"hour": hour, "moment": hour * HOUR})
+    for table, column in UNUSED.items():
+        connection.execute(
+            f"DELETE FROM {table} WHERE id NOT IN (SELECT {column} FROM tallies) "  # noqa: S608 - constants
+            f"AND id NOT IN (SELECT {column} FROM object_names)"
+        )
+
+
+def _give_back(connection: sqlite3.Connection) -> None:
+    """Shrink the file; when another process reads it, or the disk is full, its free pages are used again later."""
+    try:
+        connection.execute("VACUUM")
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL):
+            raise

@@ -1,0 +1,47 @@
+"""Opening the SQLite file of a store."""
+
+import sqlite3
+from pathlib import Path
+
+BUSY_SECONDS = 60.0
+"""How long a writer waits for another; a fold takes well under a second."""
+MAPPED = 1 << 30
+"""Bytes of a file that is only read and may be mapped into memory, which saves copying its pages."""
+MEMORY = ":memory:"
+
+
+def connect(path: str, *, read_only: bool) -> sqlite3.Connection:
+    """Open a file for reading, or for reading and writing; it need not be a store, nor exist in the second case."""
+    if path == MEMORY:
+        return _open(path)
+    if not read_only:
+        return _open(f"{uri_of(path)}?mode=rwc")
+    connection = _open(f"{uri_of(path)}?mode=ro")
+    try:
+        connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+        connection.execute(f"PRAGMA mmap_size = {MAPPED}")
+    except sqlite3.OperationalError as error:
+        connection.close()
+        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CANTOPEN or Path(f"{path}-wal").exists():
+            raise
+        # In WAL mode even a reader needs to write beside the file. Where it cannot, nobody else can either, and
+        # without a log there is nothing to miss (https://www.sqlite.org/wal.html#read_only_databases).
+        return _open(f"{uri_of(path)}?immutable=1")
+    return connection
+
+
+def uri_of(path: str) -> str:
+    """Give the URI of a file, for SQLite."""
+    return Path(path).absolute().as_uri()
+
+
+def prepare_for_writing(connection: sqlite3.Connection) -> None:
+    """Let several processes read and write at a time, on a file that is known to be a store."""
+    connection.execute("PRAGMA journal_mode = WAL")
+    # On a power cut NORMAL loses at most the last transactions, never consistency: an import then continues from the
+    # position before them.
+    connection.execute("PRAGMA synchronous = NORMAL")
+
+
+def _open(target: str) -> sqlite3.Connection:
+    return sqlite3.connect(target, timeout=BUSY_SECONDS, isolation_level=None, uri=True)

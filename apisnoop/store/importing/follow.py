@@ -1,0 +1,105 @@
+"""Following growing files, as `tail -F` does: through rotation by renaming and by truncating."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from apisnoop.calls.audit.workers import Local
+from apisnoop.calls.inputs.errors import InputError
+from apisnoop.calls.inputs.recognition import Layout
+from apisnoop.calls.inputs.source import Source
+from apisnoop.store.importing.importer import Importer, go_to
+from apisnoop.store.importing.record_import import DiffersError
+
+if TYPE_CHECKING:
+    from apisnoop.store.importing.line_import import LineImport
+    from apisnoop.store.importing.session import Outcome
+
+
+class Follower:
+    """Follows one path; `step` never waits."""
+
+    def __init__(self, importer: Importer, name: str) -> None:
+        self._importer = importer
+        self._name = name
+        self._source: Source | None = None
+        self._lines: LineImport | None = None
+        self.outcomes: list[Outcome] = []
+        """One for each file that was at the path."""
+
+    def step(self) -> None:
+        """Count what has been added since the last step. Raises InputError and StoreError as `Importer.run` does."""
+        if self._lines is None and not self._begin():
+            return
+        assert self._lines is not None
+        self._lines.read()
+        if self._is_replaced():
+            self._lines.read()  # what came between the last read and the renaming
+            self._lines.finish()
+            self._close()
+        else:
+            self._lines.commit_if_due()
+
+    def stop(self) -> None:
+        """Commit all whole lines and close."""
+        if self._lines is not None:
+            self._lines.commit()
+        self._close()
+
+    def _begin(self) -> bool:
+        """Open the file at the path; false while it is empty or missing (between the two steps of a rotation)."""
+        if self.outcomes and not Path(self._name).exists():
+            return False
+        foreign: set[int] = set()
+        while True:
+            source = Source.open(self._name)
+            try:
+                if self._try(source, foreign):
+                    return True
+                source.close()
+            except DiffersError:
+                source.close()
+                continue
+            except BaseException:
+                source.close()
+                raise
+            return False
+
+    def _try(self, source: Source, foreign: set[int]) -> bool:
+        if not source.is_regular:
+            raise InputError(f"input {self._name} is no plain file and cannot be followed: import it without --follow")
+        beginning = source.head_with_line()
+        if b"\n" not in beginning:
+            return False
+        session, kind = self._importer.open_session(source, beginning, foreign)
+        if kind.layout is not Layout.LINES:
+            raise InputError(f"input {self._name} does not grow by lines ({kind.name}): import it without --follow")
+        try:
+            tail = go_to(source, session.bookmark)
+        except DiffersError:
+            foreign.add(session.bookmark.id or 0)
+            raise
+        if tail is None:
+            source.seek(session.bookmark.position)
+        self._source = source
+        self._lines = self._importer.lines_of(session, source, tail or b"", Local(self._importer.counter()))
+        self.outcomes.append(session.outcome)
+        return True
+
+    def _is_replaced(self) -> bool:
+        """Tell whether the path leads to another file now, or the file has shrunk."""
+        assert self._source is not None
+        assert self._lines is not None
+        held = os.fstat(self._source.fileno())
+        if held.st_size < self._lines.position:
+            return True
+        try:
+            now = Path(self._name).stat()
+        except OSError:
+            return False  # renamed, and the new one is not there yet: more may still come to the old one
+        return (now.st_dev, now.st_ino) != (held.st_dev, held.st_ino)
+
+    def _close(self) -> None:
+        if self._source is not None:
+            self._source.close()
+        self._source = self._lines = None
