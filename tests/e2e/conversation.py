@@ -95,9 +95,9 @@ class Conversation:
         """Send a signal to the program that was started, and not to its children. (Type Ctrl-C to reach them too.)"""
         self._process.send_signal(number)
 
-    def finish(self) -> Outcome:
-        """Wait for the end of output and program."""
-        deadline = time.monotonic() + SECONDS
+    def finish(self, seconds: float = SECONDS) -> Outcome:
+        """Wait, so long, for the end of output and program."""
+        deadline = time.monotonic() + seconds
         while self._open:
             self._receive(deadline)
         status = self._process.wait(max(0.0, deadline - time.monotonic()))
@@ -107,7 +107,7 @@ class Conversation:
         """Take what there is of output and errors, waiting until there is some."""
         readable, _, _ = select.select(self._open, [], [], max(0.0, deadline - time.monotonic()))
         if not readable:
-            raise TimeoutError(f"nothing more was said for {SECONDS:.0f} s")
+            raise TimeoutError("nothing more was said in the time that it had")
         for descriptor in readable:
             taken = _read(descriptor)
             if not taken:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import yaml
@@ -26,7 +26,7 @@ class Robot:
 
     namespace: str
     kubeconfig: Path
-    token: str
+    token: str = field(repr=False)
 
     @property
     def user(self) -> str:

@@ -49,7 +49,7 @@ def recording(cluster, programs, tmp_path_factory) -> Iterator[Recording]:
     robot = create_robot(cluster, folder)
     way = through({**client_environment(robot.kubeconfig, folder), "PYTHONPATH": str(TESTS)}, folder)
     with way.start(*workload_command(programs, robot.namespace)) as running:
-        outcome = running.finish()
+        outcome = running.finish(seconds=240)
         said = running.stderr.decode()
     wait_until_settled(cluster.audit_log, robot.user)
     calls, store = folder / "calls.jsonl", folder / "apisnoop.db"
