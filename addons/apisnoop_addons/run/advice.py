@@ -21,9 +21,9 @@ def advise(command: Sequence[str], environment: Mapping[str, str]) -> str:
             )
     if "KUBERNETES_SERVICE_HOST" in environment:
         return (
-            f"no call seen: {program} runs in a pod, where many programs take the pod's service account and do not look "
-            'at KUBECONFIG; give it --kubeconfig "$KUBECONFIG", or try `env -u KUBERNETES_SERVICE_HOST '
-            f"{program} ...`"
+            f"no call seen: {program} runs in a pod, where many programs take the pod's service account and do not "
+            'look at KUBECONFIG; give it --kubeconfig "$KUBECONFIG", or try '
+            f"`env -u KUBERNETES_SERVICE_HOST {program} ...`"
         )
     return (
         f"no call seen: {program} made none, or it does not read KUBECONFIG; "

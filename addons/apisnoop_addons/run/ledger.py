@@ -7,7 +7,7 @@ may hold more.
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO, Self
 
@@ -39,6 +39,7 @@ class Ledger:
         self._writer = _Writer(db, calls)
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
         self._pending: list[Call] = []
+        self._writes: list[Future[None]] = []
         self._timer: asyncio.TimerHandle | None = None
         self._begun = False
 
@@ -68,6 +69,8 @@ class Ledger:
         self._flush()
         await self._in_thread(lambda: self._writer.close(run))
         self._thread.shutdown()
+        for written in self._writes:
+            written.result()  # raises what a fault of ours raised in the thread
         self.troubles += self._writer.troubles()
 
     def _flush_later(self) -> None:
@@ -77,7 +80,8 @@ class Ledger:
     def _flush(self) -> None:
         self._timer = None
         calls, self._pending = self._pending, []
-        self._thread.submit(self._count_and_write, calls)
+        self._writes = [written for written in self._writes if not written.done() or written.exception()]
+        self._writes.append(self._thread.submit(self._count_and_write, calls))
 
     def _count_and_write(self, calls: list[Call]) -> None:
         batch = TallyBatch()
@@ -111,7 +115,11 @@ class _Writer:
             except OSError as error:
                 why = error.strerror
                 raise ApisnoopError(f"--calls {self._path} cannot be written: {why}; name another file") from None
-        self._store = Store.open(self._db)
+        try:
+            self._store = Store.open(self._db)
+        except BaseException:
+            self._close_file()
+            raise
 
     def write(self, calls: list[Call], batch: TallyBatch) -> None:
         self._unsaved.merge(batch)
@@ -125,8 +133,7 @@ class _Writer:
         self._save()
         if self._store is not None:
             self._store.close()
-        if self._file is not None:
-            self._closing(self._file)
+        self._close_file()
 
     def troubles(self) -> list[str]:
         return [trouble for trouble in (self._store_trouble, self._file_trouble) if trouble]
@@ -152,10 +159,15 @@ class _Writer:
             self._file.write(b"".join(map(encode_call, calls)))
             self._file.flush()
         except OSError as error:
-            self._file_trouble = f"--calls {self._path} is incomplete: {error.strerror}; free some space and run again"
+            self._file_trouble = self._incomplete(error)
 
-    def _closing(self, file: BinaryIO) -> None:
+    def _close_file(self) -> None:
+        if self._file is None:
+            return
         try:
-            file.close()
+            self._file.close()
         except OSError as error:
-            self._file_trouble = f"--calls {self._path} is incomplete: {error.strerror}; free some space and run again"
+            self._file_trouble = self._incomplete(error)
+
+    def _incomplete(self, error: OSError) -> str:
+        return f"--calls {self._path} is incomplete: {error.strerror}; free some space and run again"

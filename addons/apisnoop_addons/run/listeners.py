@@ -2,7 +2,7 @@
 
 import datetime
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from mitmproxy.connection import Client
 
@@ -20,8 +20,7 @@ def open_listeners(
     servers: Iterable[Server], certificate: KeyPair, certificates: ClientCertificates, notices: Notices
 ) -> list[Listener]:
     """Bind a free port of loopback for each server. Raises ApisnoopError where none can be had."""
-    present = present_same(certificates, notices)
-    return [_listener(server, certificate, present, notices) for server in servers]
+    return [_listener(server, certificate, certificates, notices) for server in servers]
 
 
 def address_of(listener: Listener) -> str:
@@ -30,30 +29,31 @@ def address_of(listener: Listener) -> str:
     return f"{host}:{port}"
 
 
-def present_same(certificates: ClientCertificates, notices: Notices) -> Callable[[Client], KeyPair | None]:
-    """Return what shows the server the certificate that the client has shown us."""
+def certificate_for(client: Client, certificates: ClientCertificates, notices: Notices) -> KeyPair | None:
+    """Return what to show the server for a client: the certificate that it has shown us, if we know its key."""
+    if not client.certificate_list:
+        return None
+    shown = client.certificate_list[0].to_cryptography()
+    name = shown.subject.rfc4514_string()
+    found = certificates.find(shown)
+    if found is None:
+        notices.tell(
+            f"client certificate {name} is in no user of the kubeconfig, so the server is not shown it; "
+            "put it into the kubeconfig"
+        )
+    elif shown.not_valid_after_utc < datetime.datetime.now(datetime.UTC):
+        notices.tell(f"client certificate {name} expired on {shown.not_valid_after_utc:%Y-%m-%d}; renew it")
+    return found
 
+
+def _listener(server: Server, certificate: KeyPair, certificates: ClientCertificates, notices: Notices) -> Listener:
     def present(client: Client) -> KeyPair | None:
-        if not client.certificate_list:
-            return None
-        shown = client.certificate_list[0].to_cryptography()
-        name = shown.subject.rfc4514_string()
-        found = certificates.find(shown)
-        if found is None:
+        if server.insecure:
             notices.tell(
-                f"client certificate {name} is in no user of the kubeconfig, so the server is not shown it; "
-                "put it into the kubeconfig"
+                f"cluster {server.cluster!r}: {server.url} is not verified, as insecure-skip-tls-verify asks for"
             )
-        elif shown.not_valid_after_utc < datetime.datetime.now(datetime.UTC):
-            notices.tell(f"client certificate {name} expired on {shown.not_valid_after_utc:%Y-%m-%d}; renew it")
-        return found
+        return certificate_for(client, certificates, notices)
 
-    return present
-
-
-def _listener(
-    server: Server, certificate: KeyPair, present: Callable[[Client], KeyPair | None], notices: Notices
-) -> Listener:
     upstream = Upstream(
         host=server.host,
         port=server.port,

@@ -13,6 +13,19 @@ from cryptography.x509.oid import NameOID
 DAY = datetime.timedelta(days=1)
 
 
+_SIGNS = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=False,
+    encipher_only=False,
+    decipher_only=False,
+)
+
+
 @dataclass(frozen=True)
 class Issued:
     """A certificate and its key, PEM."""
@@ -27,14 +40,15 @@ class Authority:
     def __init__(self, name: str = "tests") -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _name(name)
-        builder = _builder(self._name, self._name, self._key, 10 * DAY)
+        builder = self._builder(self._name, self._key, 10 * DAY)
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        builder = builder.add_extension(_SIGNS, critical=True)
         self.pem = builder.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM)
 
     def issue(self, name: str, *, hosts: tuple[str, ...] = (), lifetime: datetime.timedelta = DAY) -> Issued:
         """Issue a certificate; a negative lifetime makes one that has expired."""
         key = ec.generate_private_key(ec.SECP256R1())
-        builder = _builder(_name(name), self._name, key, lifetime)
+        builder = self._builder(_name(name), key, lifetime)
         if hosts:
             builder = builder.add_extension(
                 x509.SubjectAlternativeName([_host(host) for host in hosts]), critical=False
@@ -43,13 +57,17 @@ class Authority:
         private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         return Issued(certificate.public_bytes(Encoding.PEM), private)
 
-
-def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePrivateKey, lifetime: datetime.timedelta
-) -> x509.CertificateBuilder:
-    now = datetime.datetime.now(datetime.UTC)
-    builder = x509.CertificateBuilder(issuer, subject, key.public_key(), x509.random_serial_number())
-    return builder.not_valid_before(now - 2 * DAY).not_valid_after(now + lifetime)
+    def _builder(
+        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, lifetime: datetime.timedelta
+    ) -> x509.CertificateBuilder:
+        now, public, ours = datetime.datetime.now(datetime.UTC), key.public_key(), self._key.public_key()
+        return (
+            x509.CertificateBuilder(self._name, subject, public, x509.random_serial_number())
+            .not_valid_before(now - 2 * DAY)
+            .not_valid_after(now + lifetime)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ours), critical=False)
+        )
 
 
 def _name(name: str) -> x509.Name:

@@ -1,0 +1,40 @@
+"""What a run says on standard error."""
+
+import io
+
+from apisnoop_addons.run.notices import Notices
+
+
+def test_each_thing_is_told_once():
+    """A command that fails the same way a thousand times is told of once."""
+    stream = io.StringIO()
+    notices = Notices(quiet=False, stream=stream)
+    for text in ("a", "b", "a"):
+        notices.tell(text)
+    assert stream.getvalue() == "apisnoop run: a\napisnoop run: b\n"
+
+
+def test_quiet_tells_nothing():
+    """--quiet."""
+    stream = io.StringIO()
+    Notices(quiet=True, stream=stream).tell("a")
+    assert stream.getvalue() == ""
+
+
+def test_what_was_muted_is_told_later():
+    """It does not count as told."""
+    stream = io.StringIO()
+    notices = Notices(quiet=False, stream=stream)
+    with notices.muted():
+        notices.tell("a")
+    notices.tell("a")
+    assert stream.getvalue() == "apisnoop run: a\n"
+
+
+def test_there_is_an_end_to_it():
+    """Ever new messages do not bury the command's own."""
+    stream = io.StringIO()
+    notices = Notices(quiet=False, stream=stream)
+    for number in range(1000):
+        notices.tell(str(number))
+    assert len(stream.getvalue().splitlines()) == 50
