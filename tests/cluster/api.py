@@ -63,6 +63,8 @@ class Api:
             return
         for event in self._watch(path, listing["metadata"]["resourceVersion"], seconds):
             changed = event["object"]
+            if event["type"] == "ERROR":
+                raise ApiError(f"watching {path} ended: {changed.get('message')}")
             if event["type"] == "DELETED":
                 objects.pop(changed["metadata"]["uid"], None)
             else:

@@ -108,7 +108,8 @@ def build(module: Module) -> Path:
 
 def _build(module: Module, directory: Path) -> None:
     go = find_go(module.go_version)
-    print(f"building {module.name} {module.version.removeprefix('v')} ({module.time})", file=sys.stderr)
+    what = f"{module.name} {module.version.removeprefix('v')}".rstrip()
+    print(f"building {what} ({module.time})", file=sys.stderr)
     flags = ["-trimpath", "-mod=readonly", "-buildvcs=false", "-ldflags", module.linker_flags]
     result = subprocess.run(
         [go, "build", *flags, "-o", f"{directory}/", module.target],
@@ -116,7 +117,7 @@ def _build(module: Module, directory: Path) -> None:
         env={**os.environ, "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "", "GOWORK": "off"},
         check=False,
         stdin=subprocess.DEVNULL,
-        stdout=sys.stderr,
+        stdout=cache.STANDARD_ERROR,
     )
     if result.returncode:
         raise RuntimeError(f"{module.name} cannot be built: see what `go build` says above")

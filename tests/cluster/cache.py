@@ -20,6 +20,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+STANDARD_ERROR = 2
+"""Where the programs that make an entry write; sys.stderr is no file under some test runners."""
+
 
 def directory() -> Path:
     """Return the cache's folder: $XDG_CACHE_HOME (or ~/.cache)/apisnoop/cluster."""

@@ -8,10 +8,11 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-from . import binaries, images, packages
+from . import binaries, cache
 from .claim import running, sweep
 from .cluster import Cluster
-from .processes import end, stays
+from .processes import end, keeper_file, stays
+from .provision import provide_nodes
 from .slot import Slot
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         options.run(options)
     except (OSError, RuntimeError, subprocess.SubprocessError) as error:
-        print(f"scripts/cluster: {error}", file=sys.stderr)
+        print("\n".join([f"scripts/cluster: {error}", *getattr(error, "__notes__", [])]), file=sys.stderr)
         return EXIT_FAILED
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
@@ -80,7 +81,7 @@ def _down(options: argparse.Namespace) -> None:
 
 
 def _status(_options: argparse.Namespace) -> None:
-    rows = [_row(slot) for slot in running()]
+    rows = [_row(slot) for slot in running() if keeper_file(slot).exists()]
     if not rows:
         print("no cluster is running", file=sys.stderr)
         return
@@ -90,13 +91,12 @@ def _status(_options: argparse.Namespace) -> None:
 
 def _row(slot: Slot) -> tuple[str, str, str, str, str]:
     nodes = len(list(slot.directory.glob("node*/")))
-    started = datetime.datetime.fromtimestamp((slot.directory / "keeper.pid").stat().st_mtime).astimezone()
+    started = datetime.datetime.fromtimestamp(keeper_file(slot).stat().st_mtime).astimezone()
     owner = "up" if stays(slot) else "test"
     return str(slot.index), str(nodes), f"{started:%H:%M:%S}", owner, str(slot.directory / "admin.kubeconfig")
 
 
 def _build(_options: argparse.Namespace) -> None:
-    packages.require()
-    for module in binaries.MODULES:
-        print(binaries.build(module), file=sys.stderr)
-    print(images.archive(), file=sys.stderr)
+    provide_nodes()
+    binaries.build(binaries.HELM)
+    print(f"everything is in {cache.directory()}", file=sys.stderr)

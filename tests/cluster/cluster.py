@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Self
 
-from . import binaries, control_plane, dns, images, network, packages
+from . import control_plane, dns, network
 from .limits import raise_inotify_limit
 from .node import Node, node_name
 from .node_files import write_node_files
 from .preparation import prepare
 from .processes import Processes
+from .provision import provide_nodes
 from .server import READY_TIMEOUT, Server
 
 if TYPE_CHECKING:
@@ -41,14 +42,12 @@ class Cluster(Server):
         """
         if os.geteuid():
             raise PermissionError("a cluster with nodes needs root (namespaces, mounts, cgroups); ApiServer does not")
-        packages.require()
+        provisions = provide_nodes()
         raise_inotify_limit()
-        archive = images.archive()
-        programs = [binaries.build(binaries.KUBERNETES), binaries.build(binaries.CONTAINERD)]
         with Processes.claim() as processes:
             slot = processes.slot
             switch = network.start_switch(processes)
-            bin_directory = _link(programs, slot.directory / "bin")
+            bin_directory = _link(provisions.programs, slot.directory / "bin")
             plane = prepare(
                 slot, slot.host_address, bin_directory, feature_gates or {}, request_received=audit_request_received
             )
@@ -57,7 +56,7 @@ class Cluster(Server):
             cluster._start_apiserver(arguments)
             # The nodes come up as far as they can while the API server does.
             cluster.nodes = [cluster._boot_node(switch, number, nodes) for number in range(1, nodes + 1)]
-            imports = [node.start_import(archive) for node in cluster.nodes]
+            imports = [node.start_import(provisions.images) for node in cluster.nodes]
             cluster._wait_until_ready()
             cluster._start_controllers()
             cluster._start_scheduler()

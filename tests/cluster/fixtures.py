@@ -5,18 +5,33 @@ The clusters last for the whole session, so tests share them: each works in a `n
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 import pytest
 
+from . import binaries
 from .apiserver import ApiServer
 from .cluster import Cluster
 from .existing import ExistingCluster
+from .provision import provide_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Build what the chosen tests need before the first of them starts: minutes that belong to no test's time limit."""
+    wanted = any(item.get_closest_marker("cluster") for item in session.items)
+    if not wanted or session.config.option.collectonly or ExistingCluster.from_environment():
+        return
+    capture = session.config.pluginmanager.getplugin("capturemanager")
+    with capture.global_and_fixture_disabled() if capture else nullcontext():
+        provide_nodes() if os.geteuid() == 0 else binaries.build(binaries.KUBERNETES)
 
 
 @pytest.fixture(scope="session")

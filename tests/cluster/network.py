@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .slot import Slot
 
 BRIDGE = "bridge0"
+_NARROWEST_DEFAULT = 8
 _TIMEOUT = 30.0
 
 
@@ -32,7 +33,9 @@ def is_free(slot: Slot, routes: Iterable[str]) -> bool:
     """Tell whether none of the machine's routes overlaps the slot's addresses, so that using them hides nothing."""
     wanted = (slot.node_network, slot.cluster_network)
     taken = [IPv4Network(route, strict=False) for route in routes if route != "default"]
-    return not any(network.overlaps(want) for network in taken for want in wanted)
+    # Some VPNs split the default route into halves; what is that wide claims nothing in particular.
+    specific = [network for network in taken if network.prefixlen >= _NARROWEST_DEFAULT]
+    return not any(network.overlaps(want) for network in specific for want in wanted)
 
 
 def routes() -> list[str]:

@@ -52,11 +52,15 @@ def require() -> None:
     with (cache.directory() / "packages.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         missing = [need for need in NEEDS if not need.is_met]
-        if missing and os.geteuid() == 0 and shutil.which("apt-get"):
+        if missing and _can_install():
             _install([need.package for need in missing])
     if missing := [need for need in NEEDS if not need.is_met]:
         programs = ", ".join(f"{need.program} (Debian package {need.package})" for need in missing)
         raise RuntimeError(f"a cluster with nodes needs programs that this machine lacks: {programs}")
+
+
+def _can_install() -> bool:
+    return os.geteuid() == 0 and shutil.which("apt-get") is not None
 
 
 def _install(names: list[str]) -> None:
@@ -68,5 +72,5 @@ def _install(names: list[str]) -> None:
             env={**os.environ, "DEBIAN_FRONTEND": "noninteractive"},
             check=False,  # whether it is enough is looked at afterwards
             stdin=subprocess.DEVNULL,
-            stdout=sys.stderr,
+            stdout=cache.STANDARD_ERROR,
         )

@@ -51,6 +51,8 @@ def free_port(address: IPv4Address, preferred: int) -> int:
     """Return the preferred port of an address that is this cluster's own, or another if somebody listens everywhere."""
     for port in (preferred, 0):
         with socket.socket() as probe:
+            # As the server itself does: connections of an earlier cluster may still linger.
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((str(address), port))
             except OSError:

@@ -61,7 +61,7 @@ class Processes:
                 env=environment_without_proxies(),
             )
         os.close(lock)
-        (slot.directory / "keeper.pid").write_text(str(keeper.pid))
+        keeper_file(slot).write_text(str(keeper.pid))
         return cls(slot, keeper, ours)
 
     def __enter__(self) -> Self:
@@ -154,6 +154,11 @@ def logs_directory(slot: Slot) -> Path:
     return slot.directory / "logs"
 
 
+def keeper_file(slot: Slot) -> Path:
+    """Return the file with the process id of a slot's keeper; it is written once, when the cluster begins to start."""
+    return slot.directory / "keeper.pid"
+
+
 def stays(slot: Slot) -> bool:
     """Tell whether a slot's cluster was started to outlive its owner."""
     return _stays_file(slot).exists()
@@ -165,7 +170,7 @@ def end(slot: Slot) -> None:
     Raises RuntimeError when it is not gone after a minute.
     """
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it ended in the meantime
-        keeper = os.pidfd_open(int((slot.directory / "keeper.pid").read_text()))
+        keeper = os.pidfd_open(int(keeper_file(slot).read_text()))
         signal.pidfd_send_signal(keeper, signal.SIGTERM)
         select.select([keeper], [], [], _TEAR_DOWN_TIMEOUT)
         os.close(keeper)

