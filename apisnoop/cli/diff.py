@@ -73,7 +73,7 @@ def render(report: ComparisonReport, output: str, place: Path | None) -> str:
             from apisnoop.reports import markdown
 
             return markdown.render_diff(report)
-    from apisnoop.reports.table import render_diff
+    from apisnoop.reports.table.diff import render_diff
 
     width, colour = terminal(place)
     return render_diff(report, width=width, color=colour, wide=output == "wide")

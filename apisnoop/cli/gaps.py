@@ -75,7 +75,7 @@ def render(report: GapsReport, output: str, place: Path | None) -> str:
             from apisnoop.reports import markdown
 
             return markdown.render_gaps(report)
-    from apisnoop.reports.table import render_gaps
+    from apisnoop.reports.table.gaps import render_gaps
 
     width, colour = terminal(place)
     return render_gaps(report, width=width, color=colour, wide=output == "wide")

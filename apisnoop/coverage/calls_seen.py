@@ -3,11 +3,10 @@
 Adding is associative and commutative, so it does not matter in which order rows come.
 """
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class CallsSeen:
+class CallsSeen(msgspec.Struct, frozen=True, gc=False):
     """Calls answered without (`ok`) and with an error (`errors`, also those never answered); epoch seconds, UTC."""
 
     ok: int = 0
@@ -24,8 +23,8 @@ class CallsSeen:
         return CallsSeen(
             self.ok + other.ok,
             self.errors + other.errors,
-            min((time for time in (self.first, other.first) if time is not None), default=None),
-            max((time for time in (self.last, other.last) if time is not None), default=None),
+            other.first if self.first is None or (other.first is not None and other.first < self.first) else self.first,
+            other.last if self.last is None or (other.last is not None and other.last > self.last) else self.last,
         )
 
 

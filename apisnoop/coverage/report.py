@@ -7,6 +7,8 @@ nobody is asked to call them, and whoever does appears among the findings.
 from dataclasses import dataclass
 from enum import StrEnum
 
+import msgspec
+
 from apisnoop.coverage.calls_seen import CallsSeen
 from apisnoop.coverage.provenance import Provenance
 from apisnoop.coverage.share import Count, Share
@@ -77,9 +79,8 @@ class OperationUse:
     """Why conformance leaves it out: a reason code, or an empty string."""
 
 
-@dataclass(frozen=True, slots=True)
-class CallerCalls:
-    """How often one caller did something."""
+class CallerCalls(msgspec.Struct, frozen=True):
+    """How often one caller did something. A large recording makes tens of thousands of these."""
 
     who: Who
     calls: CallsSeen

@@ -9,12 +9,12 @@ from collections.abc import Iterable, Sequence
 from io import StringIO
 
 from apisnoop.coverage.comparison import ComparisonReport
-from apisnoop.coverage.gaps import ENOUGH, GapsReport
+from apisnoop.coverage.gaps import GapsReport
 from apisnoop.coverage.provenance import Provenance
 from apisnoop.coverage.report import Breakdown, CoverageReport, FindingClass, FindingUse, OperationUse
 from apisnoop.coverage.share import Count
-from apisnoop.reports.remarks import standing_of
-from apisnoop.reports.wording import clean, headline, iso, origin, summarize_diff, summarize_gaps
+from apisnoop.reports.remarks import standing_of, summarize_diff, summarize_gaps
+from apisnoop.reports.wording import clean, headline, iso, origin
 
 type Cell = str | int | None
 
@@ -86,7 +86,7 @@ def render_gaps(report: GapsReport) -> str:
             None if gap.tests is None else len(gap.tests), "; ".join(gap.tests or ()),
             "; ".join(who.label for who in gap.callers),
         ])  # fmt: skip
-    return render_rows([report.provenance], summarize_gaps(report, ENOUGH), header, rows)
+    return render_rows([report.provenance], summarize_gaps(report), header, rows)
 
 
 def render_diff(report: ComparisonReport) -> str:

@@ -8,12 +8,12 @@ from collections.abc import Iterable, Sequence
 from itertools import groupby
 
 from apisnoop.coverage.comparison import ComparisonReport
-from apisnoop.coverage.gaps import ENOUGH, GapsReport
+from apisnoop.coverage.gaps import GapsReport
 from apisnoop.coverage.gate import Verdict
 from apisnoop.coverage.provenance import Provenance
 from apisnoop.coverage.report import Breakdown, CoverageReport, FindingUse, Group
 from apisnoop.coverage.share import Count, Share
-from apisnoop.reports.remarks import remark_on, some_callers, standing_of, tests_of
+from apisnoop.reports.remarks import remark_on, some_callers, standing_of, summarize_diff, summarize_gaps, tests_of
 from apisnoop.reports.wording import (
     MEANING,
     clean,
@@ -23,8 +23,6 @@ from apisnoop.reports.wording import (
     number,
     origin,
     percent,
-    summarize_diff,
-    summarize_gaps,
     total_explained,
 )
 
@@ -72,7 +70,7 @@ def render_gaps(report: GapsReport) -> str:
         )
         for rank, gap in enumerate(report.gaps, start=1)
     ]
-    first, *others = summarize_gaps(report, ENOUGH)
+    first, *others = summarize_gaps(report)
     header = ("Rank", "Operation", "Tests", "Used by", "Remark", "Callers", "Calls")
     return joined([f"## API gaps: {first}", *others, table(header, rows, right=2), *render_origin(report.provenance)])
 

@@ -1,13 +1,13 @@
-"""Short remarks on an operation and lists of callers, as gaps and comparisons show them in every format."""
+"""What gaps and comparisons say in every format: their summaries, remarks on an operation, lists of callers."""
 
 from collections.abc import Sequence
 
-from apisnoop.coverage.comparison import Change, Standing
-from apisnoop.coverage.gaps import Gap
+from apisnoop.coverage.comparison import Change, ComparisonReport, Standing
+from apisnoop.coverage.gaps import ENOUGH, Gap, GapsReport
 from apisnoop.coverage.ineligible import REASONS
 from apisnoop.coverage.who import Who
 from apisnoop.operations.operation import Level
-from apisnoop.reports.wording import counted
+from apisnoop.reports.wording import counted, number
 
 CALLERS = 3
 
@@ -50,3 +50,34 @@ def described(standing: Standing) -> str:
     if not standing.operation:
         return standing.kind
     return ", ".join([standing.level, *(["deprecated"] if standing.deprecated else [])])
+
+
+def summarize_gaps(report: GapsReport) -> list[str]:
+    """Say how many operations lack tests, and what says so."""
+    if not report.tested:
+        return [
+            f"{counted(report.used, 'operation')} used in the field; what is tested is not known",
+            "Give --tested FILE (apisnoop's published coverage JSON), or record a test suite that names its tests.",
+        ]
+    untested = sum(not gap.tests for gap in report.gaps)
+    single = len(report.gaps) - untested
+    used = f"{counted(report.used, 'operation')} used in the field"
+    return [
+        f"{number(untested)} of {used} are untested, {number(single)} rest on a single test",
+        f"Tested, according to {' and '.join(report.tested)}, means called by {ENOUGH} tests or more.",
+    ]
+
+
+def summarize_diff(report: ComparisonReport) -> list[str]:
+    """Say how much two recordings differ, and that not seen is not the same as not used."""
+    if not report.differs:
+        first = f"No difference: both use the same {counted(report.used_after, 'operation')}"
+    else:
+        parts = [
+            (len(report.newly_used), "newly used"),
+            (len(report.no_longer_used), "no longer used"),
+            (len(report.newly_deprecated), "newly deprecated"),
+            (len(report.no_longer_served), "no longer served"),
+        ]
+        first = ", ".join(f"{number(count)} {what}" for count, what in parts if count)
+    return [first, f"From {report.before.store} to {report.after.store}; no longer used means not seen in the latter."]

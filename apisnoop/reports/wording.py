@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from math import floor
 from unicodedata import category
 
-from apisnoop.coverage.comparison import ComparisonReport
-from apisnoop.coverage.gaps import GapsReport
 from apisnoop.coverage.provenance import Lost, Provenance, Source
 from apisnoop.coverage.report import CoverageReport, FindingClass
 from apisnoop.coverage.share import Count
@@ -155,34 +153,3 @@ def empty_explained(provenance: Provenance) -> str:
 def longest(texts: Iterable[str]) -> int:
     """Give the length of the longest text, zero for none."""
     return max(map(len, texts), default=0)
-
-
-def summarize_gaps(report: GapsReport, enough: int) -> list[str]:
-    """Say how many operations lack tests, and what says so."""
-    if not report.tested:
-        return [
-            f"{counted(report.used, 'operation')} used in the field; what is tested is not known",
-            "Give --tested FILE (apisnoop's published coverage JSON), or record a test suite that names its tests.",
-        ]
-    untested = sum(not gap.tests for gap in report.gaps)
-    single = len(report.gaps) - untested
-    used = f"{counted(report.used, 'operation')} used in the field"
-    return [
-        f"{number(untested)} of {used} are untested, {number(single)} rest on a single test",
-        f"Tested, according to {' and '.join(report.tested)}, means called by {enough} tests or more.",
-    ]
-
-
-def summarize_diff(report: ComparisonReport) -> list[str]:
-    """Say how much two recordings differ, and that not seen is not the same as not used."""
-    if not report.differs:
-        first = f"No difference: both use the same {counted(report.used_after, 'operation')}"
-    else:
-        parts = [
-            (len(report.newly_used), "newly used"),
-            (len(report.no_longer_used), "no longer used"),
-            (len(report.newly_deprecated), "newly deprecated"),
-            (len(report.no_longer_served), "no longer served"),
-        ]
-        first = ", ".join(f"{number(count)} {what}" for count, what in parts if count)
-    return [first, f"From {report.before.store} to {report.after.store}; no longer used means not seen in the latter."]

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from apisnoop.coverage.comparison import Change, ComparisonReport
 from apisnoop.reports.columns import Column, render_columns
 from apisnoop.reports.paint import Paint
-from apisnoop.reports.remarks import some_callers, standing_of
+from apisnoop.reports.remarks import some_callers, standing_of, summarize_diff
 from apisnoop.reports.table.blocks import join_blocks
 from apisnoop.reports.table.origin import render_origin
-from apisnoop.reports.wording import clean, number, summarize_diff
+from apisnoop.reports.wording import clean, number
 
 ROWS = 20
 COLUMNS = (

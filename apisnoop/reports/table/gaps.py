@@ -1,12 +1,12 @@
 """The ranking of gaps for a terminal."""
 
-from apisnoop.coverage.gaps import ENOUGH, GapsReport
+from apisnoop.coverage.gaps import GapsReport
 from apisnoop.reports.columns import Column, render_columns
 from apisnoop.reports.paint import Paint
-from apisnoop.reports.remarks import remark_on, some_callers, tests_of
+from apisnoop.reports.remarks import remark_on, some_callers, summarize_gaps, tests_of
 from apisnoop.reports.table.blocks import join_blocks
 from apisnoop.reports.table.origin import render_origin
-from apisnoop.reports.wording import clean, empty_explained, number, summarize_gaps
+from apisnoop.reports.wording import clean, empty_explained, number
 
 ROWS = 20
 COLUMNS = (
@@ -42,5 +42,5 @@ def render_gaps(report: GapsReport, width: int | None = None, color: bool = Fals
     left = len(report.gaps) - len(shown)
     table = render_columns(COLUMNS, rows, None if wide else width, paint) if rows else []
     more = [paint(f"… {number(left)} more (-o wide)", "dim")] if left else []
-    first, *others = summarize_gaps(report, ENOUGH)
+    first, *others = summarize_gaps(report)
     return join_blocks([[paint(first, "bold"), *others], [*table, *more], origin])
