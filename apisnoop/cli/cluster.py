@@ -104,10 +104,7 @@ def read_cluster_document(reader: ClusterReader, cache: DocumentCache) -> tuple[
         version = msgspec.json.decode(reader.get("/version"), type=_Version).version
         document = _read_v3(reader, cache) or _read_v2(reader)
     except _RefusedError as error:
-        hint = (
-            "may your user read /openapi? `kubectl get --raw /openapi/v3` tells" if error.status in {401, 403} else ""
-        )
-        raise ApisnoopError(f"cannot read the API of {reader.host}: {error}{'; ' if hint else ''}{hint}") from None
+        raise _no_access(reader, error) from None
     except (msgspec.DecodeError, ValueError) as error:
         raise ApisnoopError(f"{reader.host} does not answer like an API server: {error}") from None
     cache.prune()
