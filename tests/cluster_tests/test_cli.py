@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,16 @@ SCRIPT = Path(__file__).parent.parent.parent / "scripts" / "cluster"
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the script; where the project has no .venv it finds the Python of this test run."""
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     return subprocess.run(
-        [SCRIPT, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=300
+        [SCRIPT, *arguments],
+        env={**os.environ, "PATH": path},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
     )
 
 
