@@ -43,22 +43,25 @@ class Reader(Protocol):
 
 
 def find_reader(head: bytes) -> tuple[str, Reader] | None:
-    """Find the first registered reader, by name, that recognises the input; None if there is none."""
-    for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
-        reader: Reader = point.load()
-        if reader.recognises(head):
-            return point.name, reader
+    """Find the first installed reader, by name, that recognises the input; None if there is none."""
+    for name in reader_names():
+        reader = reader_named(name)
+        if reader is not None and reader.recognises(head):
+            return name, reader
     return None
 
 
-def reader_named(name: str) -> tuple[str, Reader] | None:
-    """Give the registered reader of that name; None if there is none."""
+def reader_named(name: str) -> Reader | None:
+    """Give the registered reader of that name; None if there is none, or what it needs is not installed."""
     for point in entry_points(group=GROUP, name=name):
-        reader: Reader = point.load()
-        return name, reader
+        try:
+            reader: Reader = point.load()
+        except ImportError:
+            return None
+        return reader
     return None
 
 
 def reader_names() -> list[str]:
-    """Give the names of all registered readers."""
+    """Give the names of all registered readers, whether what they need is installed or not."""
     return sorted({point.name for point in entry_points(group=GROUP)})

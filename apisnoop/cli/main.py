@@ -17,11 +17,14 @@ COMMAND_GROUP = "apisnoop.commands"
 
 # verb -> (module in apisnoop.cli, one line of help). The module holds a click command of the module's own name.
 VERBS: dict[str, tuple[str, str]] = {
+    "clear": ("clear", "Delete the calls in a store, all of them or the old ones."),
     "completion": ("completion", "Print the completion script of a shell."),
     "coverage": ("coverage", "Report which operations of the API were called, and by whom."),
     "diff": ("diff", "Compare two stores: newly used, no longer used, deprecated."),
     "explain": ("explain", "Tell what a request to the API server is."),
     "gaps": ("gaps", "Rank what is used but untested, or rests on one test."),
+    "import": ("import_", "Import audit logs, HAR and flow files into the store."),
+    "merge": ("merge", "Merge stores into a new one, adding up their counts."),
     "rbac": ("rbac", "Write the least roles that allow what was recorded."),
     "spec": ("spec", "List, show and check catalogues of what the API can do."),
 }

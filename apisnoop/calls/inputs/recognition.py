@@ -51,8 +51,11 @@ def recognise(head: bytes, wanted: str = AUTO) -> Format | None:
         return Format(AUDIT, layout)
     if wanted == AUDIT or (wanted == AUTO and _has_event(head)):
         return Format(AUDIT, Layout.LINES)
-    found = find_reader(head) if wanted == AUTO else reader_named(wanted)
-    return Format(found[0], Layout.READER, found[1]) if found else None
+    if wanted == AUTO:
+        found = find_reader(head)
+        return Format(found[0], Layout.READER, found[1]) if found else None
+    reader = reader_named(wanted)
+    return Format(wanted, Layout.READER, reader) if reader else None
 
 
 def _layout_of_json(text: bytes) -> Layout | None:

@@ -2,7 +2,7 @@
 
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from io import BufferedReader, RawIOBase
 from pathlib import Path
 from types import TracebackType
@@ -163,23 +163,24 @@ def _is_regular(raw: BinaryIO) -> bool:
     return stat.S_ISREG(os.fstat(raw.fileno()).st_mode)
 
 
-def files_in(names: Iterable[str]) -> Iterator[tuple[str, bool]]:
-    """Give every input that the names stand for, and whether it was found in a folder rather than named.
+def files_in(name: str) -> Iterator[tuple[str, bool]]:
+    """Give every input that a name stands for, and whether it was found in a folder rather than named.
 
     A folder stands for all files below it, oldest first (rotated logs before the one being written), hidden ones left
     out. Raises InputError for a folder that cannot be read.
     """
-    for name in names:
-        path = Path(name)
-        if name == STANDARD_INPUT or not path.is_dir():
-            yield name, False
-            continue
-        try:
-            found = [file for file in path.rglob("*") if file.is_file() and not _is_hidden(file, path)]
-            found.sort(key=lambda file: (file.stat().st_mtime, str(file)))
-        except OSError as error:
-            raise InputError(f"folder {name} cannot be read: {error.strerror}; check path and permissions") from error
-        yield from ((str(file), True) for file in found)
+    path = Path(name)
+    if name == STANDARD_INPUT or not path.is_dir():
+        yield name, False
+        return
+    try:
+        found = [file for file in path.rglob("*") if file.is_file() and not _is_hidden(file, path)]
+        found.sort(key=lambda file: (file.stat().st_mtime, str(file)))
+    except OSError as error:
+        raise InputError(f"folder {name} cannot be read: {error.strerror}; check path and permissions") from error
+    if not found:
+        raise InputError(f"folder {name} holds no file: name another one")
+    yield from ((str(file), True) for file in found)
 
 
 def _is_hidden(file: Path, folder: Path) -> bool:

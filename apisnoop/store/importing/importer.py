@@ -10,13 +10,13 @@ from apisnoop.calls.audit.workers import Local, Workers
 from apisnoop.calls.inputs.errors import InputError
 from apisnoop.calls.inputs.recognition import AUTO, Format, Layout, recognise
 from apisnoop.calls.inputs.source import STANDARD_INPUT, Source
-from apisnoop.calls.reader import Matcher, reader_names
+from apisnoop.calls.reader import Matcher, reader_named, reader_names
 from apisnoop.store.importing.bookmark import FINGERPRINT, Bookmark, add_bookmark, bookmarks_of, digest
 from apisnoop.store.importing.line_import import LineImport
 from apisnoop.store.importing.pace import Pace
 from apisnoop.store.importing.record_import import DiffersError, RecordImport
 from apisnoop.store.importing.seen import SeenIds
-from apisnoop.store.importing.session import Outcome, Session
+from apisnoop.store.importing.session import EMPTY, Outcome, Session
 from apisnoop.store.importing.unfinished import load_unfinished
 from apisnoop.store.store import CatalogueFacts, Store
 
@@ -24,6 +24,10 @@ WORTH_WORKERS = 32 * 1024 * 1024
 """Bytes of an input from which on more than one process is quicker."""
 SKIPPED = 1024 * 1024
 """Bytes passed over at a time."""
+
+
+class UnknownFormatError(InputError):
+    """An input is no recording of any known kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +78,7 @@ class Importer:
             with Source.open(name) as source:
                 beginning = source.head_with_line()
                 if not beginning:
-                    return Outcome(source.name, problem="it is empty")
+                    return Outcome(source.name, problem=EMPTY)
                 session, kind = self.open_session(source, beginning, foreign)
                 try:
                     self._read(source, session, kind)
@@ -94,7 +98,7 @@ class Importer:
         known = [mark for mark in bookmarks_of(self._store.connection, head) if mark.id not in foreign]
         kind = recognise(beginning, known[0].format if known else self._settings.format)
         if kind is None:
-            raise InputError(unknown_format(source))
+            raise UnknownFormatError(unknown_format(source))
         if known:
             bookmark = known[0]
         else:
@@ -174,8 +178,11 @@ def unknown_format(source: Source) -> str:
     compression = source.unread_compression
     if compression:
         return f"input {source.name} is compressed with {compression}: decompress it and import the result"
-    kinds = ", ".join(("Kubernetes audit log", "HAR", *reader_names()))
+    names = reader_names()
+    missing = [name for name in names if reader_named(name) is None]
+    kinds = ", ".join(("Kubernetes audit log", "HAR", *(name for name in names if name not in missing)))
+    hint = f"; {', '.join(missing)} would need `pip install 'apisnoop[proxy]'`" if missing else ""
     return (
         f"input {source.name} is no recording that can be read ({kinds}): "
-        "name another file, or its kind with --format if it only begins with something else"
+        f"name another file, or its kind with --format if it only begins with something else{hint}"
     )

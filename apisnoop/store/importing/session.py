@@ -16,6 +16,8 @@ FORGOTTEN = "unfinished-forgotten"
 DUPLICATES_POSSIBLE = "seen-ids-forgotten"
 """Reason of a loss: `--dedupe-ids` has seen more ids than are kept, so an old event could count twice."""
 
+EMPTY = "it is empty"
+
 
 @dataclass(slots=True)
 class Outcome:
