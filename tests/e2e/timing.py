@@ -2,7 +2,7 @@
 
 It is run by `apisnoop run -- python -m e2e.timing ...`: the kubeconfig that apisnoop gives it is one way, the original
 one, named by --direct, the other. Taking turns, both meet the same machine in the same mood. It prints one JSON object:
-for each scenario, for each way, the seconds of every try.
+for each scenario a list of rounds, each with the median seconds of its tries by each way.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import argparse
 import json
 import os
 import socket
+import statistics
 import subprocess
 import tempfile
 import time
@@ -98,8 +99,8 @@ def main() -> None:
     for name in ("direct", "kubectl", "pod", "talker"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--megabytes", type=int, default=64)
-    parser.add_argument("--tries", type=int, default=9)
-    parser.add_argument("--large-tries", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--tries", type=int, default=5)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         large = Path(folder, "large")
@@ -108,24 +109,23 @@ def main() -> None:
             way: Kubectl(options.kubectl, environment, options.pod, options.talker, large)
             for way, environment in (("direct", {**os.environ, "KUBECONFIG": options.direct}), ("apisnoop", os.environ))
         }
-        times = {
-            **{name: take_turns(ways, scenario, options.tries, 1) for name, scenario in FIRST_BYTES.items()},
-            **{name: take_turns(ways, scenario, options.large_tries, 0) for name, scenario in WHOLE.items()},
-        }
+        for kubectl in ways.values():  # fills kubectl's caches
+            kubectl.whole("get", "services")
+        scenarios = {**FIRST_BYTES, **WHOLE}
+        times: dict[str, list[dict[str, float]]] = {name: [] for name in scenarios}
+        for _ in range(options.rounds):
+            for name, scenario in scenarios.items():
+                times[name].append(take_turns(ways, scenario, options.tries if name in FIRST_BYTES else 1))
     print(json.dumps(times))
 
 
-def take_turns(
-    ways: Mapping[str, Kubectl], scenario: Callable[[Kubectl], float], tries: int, unmeasured: int
-) -> dict[str, list[float]]:
-    """Time a scenario several times, the ways one after the other; the first tries fill kubectl's caches."""
+def take_turns(ways: Mapping[str, Kubectl], scenario: Callable[[Kubectl], float], tries: int) -> dict[str, float]:
+    """Time a scenario several times, the ways one after the other, and return the median of each."""
     times: dict[str, list[float]] = {way: [] for way in ways}
-    for number in range(unmeasured + tries):
+    for _ in range(tries):
         for way, kubectl in ways.items():
-            seconds = scenario(kubectl)
-            if number >= unmeasured:
-                times[way].append(seconds)
-    return times
+            times[way].append(scenario(kubectl))
+    return {way: statistics.median(tries) for way, tries in times.items()}
 
 
 if __name__ == "__main__":
