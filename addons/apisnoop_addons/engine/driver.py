@@ -21,14 +21,16 @@ import logging
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, cast
+from typing import Any
 
 from mitmproxy.connection import Connection, ConnectionState, Server
 from mitmproxy.proxy import commands, events, server_hooks
 from mitmproxy.proxy.layer import Layer
 
-from apisnoop_addons.engine.connect import CONNECT_TIMEOUT, watch_over_server
+from apisnoop_addons.engine.connect import CONNECT_TIMEOUT, limit_unacknowledged, watch_over_server
+from apisnoop_addons.engine.driver_commands import HoldReading, Upgraded
 from apisnoop_addons.engine.hooks import Hooks, log_fault
+from apisnoop_addons.engine.link import Link
 from apisnoop_addons.engine.listener import Client
 
 logger = logging.getLogger(__name__)
@@ -36,44 +38,6 @@ logger = logging.getLogger(__name__)
 IDLE_TIMEOUT = 6 * 3600.0
 """Seconds without a byte in either direction after which a connection is closed. Quiet watches and shells are kept by
 keepalive probes; this is for peers whose kernel answers while nobody is there."""
-
-WRITE_LIMIT = 32 * 2**20
-"""Bytes waiting for one client. A client can only get here by sending without ever reading; it is cut off."""
-
-
-class Link(asyncio.Protocol):
-    """One socket of a driver: its connection object, its transport, whether it takes what is written."""
-
-    transport: asyncio.Transport
-
-    def __init__(self, driver: "Driver", connection: Connection) -> None:
-        self.driver = driver
-        self.connection = connection
-        self.taking = True
-        """The peer takes what is written to it."""
-        self.read_ended = False
-        """The layers have had this connection's ConnectionClosed."""
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast("asyncio.Transport", transport)
-
-    def data_received(self, data: bytes) -> None:
-        self.driver.handle(events.DataReceived(self.connection, data))
-
-    def eof_received(self) -> bool:
-        self.driver.read_end(self)
-        return True  # the other direction stays open until the layers close it
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  why it is lost does not matter
-        self.driver.lost(self)
-
-    def pause_writing(self) -> None:
-        self.taking = False
-        self.driver.balance()
-
-    def resume_writing(self) -> None:
-        self.taking = True
-        self.driver.balance()
 
 
 class Driver:
@@ -91,6 +55,8 @@ class Driver:
         self._timers: set[asyncio.TimerHandle] = set()
         self._events: deque[events.Event] = deque()
         self._handling = False
+        self._unwritten: list[Link] = []
+        """Links with something to write when the layers are done."""
         self._ended = False
         self._active = self._loop.time()
         self._watchdog = self._loop.call_later(IDLE_TIMEOUT, self._check_idle)
@@ -131,12 +97,21 @@ class Driver:
             while self._events:
                 for command in self.layer.handle_event(self._events.popleft()):
                     self._execute(command)
+            self._flush()
         except Exception as error:
             log_fault("a protocol layer", error)
             self._events.clear()
             self.abort()
         finally:
             self._handling = False
+
+    def _flush(self) -> None:
+        """Write what the layers have gathered: one TLS record and one system call for a whole answer."""
+        while self.client.unflushed:
+            for command in self.client.unflushed.pop().flush():
+                self._execute(command)
+        while self._unwritten:
+            self._unwritten.pop().flush()
 
     def _execute(self, command: commands.Command) -> None:
         if isinstance(command, commands.SendData):
@@ -149,20 +124,28 @@ class Driver:
             self._close(command)
         elif isinstance(command, commands.RequestWakeup):
             self._wake_later(command)
+        elif isinstance(command, HoldReading | Upgraded):
+            self._adjust(command)
         elif isinstance(command, commands.Log):
-            # Below warnings, layers quote what peers sent, credentials included.
-            if command.level >= logging.WARNING:
-                logger.log(command.level, "%s", command.message)
+            if command.level >= logging.WARNING:  # below that, layers quote what peers sent, credentials included
+                logger.info("%s", command.message)
         else:
             raise TypeError(type(command).__name__)
 
     def _send(self, command: commands.SendData) -> None:
         link = self._links.get(command.connection)
-        if link is None or link.transport.is_closing():
+        if link is not None and link.write(command.data):
+            self._unwritten.append(link)
+
+    def _adjust(self, command: HoldReading | Upgraded) -> None:
+        link = self._links.get(command.connection)
+        if link is None:
             return
-        link.transport.write(command.data)
-        if not link.taking and link.transport.get_write_buffer_size() > WRITE_LIMIT:
-            link.transport.abort()
+        if isinstance(command, HoldReading):
+            link.held = command.hold
+            self.balance()
+        elif isinstance(command.connection, Server):
+            limit_unacknowledged(link.transport.get_extra_info("socket"), 0)
 
     def _wake_later(self, command: commands.RequestWakeup) -> None:
         def wake() -> None:
@@ -230,7 +213,8 @@ class Driver:
         server.timestamp_start = time.time()
         async with asyncio.timeout(CONNECT_TIMEOUT):
             sock = await self.client.listener.connect(self.client, server.address[0], server.address[1])
-        link = Link(self, server)
+        link = Link()
+        link.connect(self, server)
         try:
             watch_over_server(sock)
             transport, _ = await self._loop.create_connection(lambda: link, sock=sock)
@@ -259,7 +243,7 @@ class Driver:
         """
         for connection, link in self._links.items():
             others = [other for other in self._links if (other is self.client) != (connection is self.client)]
-            if connection in self._opening or not all(self._links[other].taking for other in others):
+            if link.held or connection in self._opening or not all(self._links[other].taking for other in others):
                 link.transport.pause_reading()
             elif not link.transport.is_closing():
                 link.transport.resume_reading()
@@ -281,9 +265,11 @@ class Driver:
                 self._opening[command.connection].cancel()
         elif isinstance(command, commands.CloseTcpConnection) and command.half_close:
             if link.connection.state & ConnectionState.CAN_WRITE and not link.transport.is_closing():
+                link.flush()
                 link.connection.state &= ~ConnectionState.CAN_WRITE
                 link.transport.write_eof()
         else:
+            link.flush()
             link.connection.state = ConnectionState.CLOSED
             link.transport.close()
 

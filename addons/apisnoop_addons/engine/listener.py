@@ -1,10 +1,12 @@
 """A listening socket with all that is known about the connections it accepts. Values only; accepting is `proxy`'s."""
 
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from mitmproxy import connection
+from mitmproxy.proxy.commands import Command
 
 from apisnoop.calls.caller import Caller
 from apisnoop_addons.engine.connect import connect_directly
@@ -54,8 +56,18 @@ class Listener:
     protocols: Protocols = field(default_factory=Protocols)
 
 
+class Flushable(Protocol):
+    """A layer that gathers what it is to send."""
+
+    def flush(self) -> Iterable[Command]:
+        """Give the commands that send it."""
+        ...
+
+
 @dataclass(eq=False, repr=False, kw_only=True)
 class Client(connection.Client):
     """mitmproxy's client connection, knowing its listener."""
 
     listener: Listener = field(metadata={"serialize": False})
+    unflushed: list[Flushable] = field(default_factory=list, metadata={"serialize": False})
+    """Layers of this connection that hold back what is to be sent until everything has been heard."""

@@ -3,23 +3,25 @@
 import asyncio
 import time
 from functools import partial
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from mitmproxy.connection import ConnectionState
-from mitmproxy.options import Options
 from mitmproxy.proxy import events
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layer import CommandGenerator, Layer
-from mitmproxy.proxy.layers.http import HTTPMode
-from mitmproxy.proxy.layers.tls import ClientTLSLayer
 
 from apisnoop_addons.engine.connect import watch_over_client
-from apisnoop_addons.engine.driver import Driver, Link
+from apisnoop_addons.engine.driver import Driver
 from apisnoop_addons.engine.http_layer import HttpLayer
+from apisnoop_addons.engine.link import Link
 from apisnoop_addons.engine.listener import Client, Listener
 from apisnoop_addons.engine.master import Master
 from apisnoop_addons.engine.settings import LayerSettings
 from apisnoop_addons.engine.tls import TlsContexts
+from apisnoop_addons.engine.tls_layer import ClientTls
+
+if TYPE_CHECKING:
+    from mitmproxy.options import Options
 
 BACKLOG = 1024
 
@@ -83,7 +85,7 @@ class Proxy:
         driver = Driver(client, self._layers(client), self.master.hooks, self._forget)
         self._drivers[driver] = listener
         self._idle.clear()
-        link.driver, link.connection = driver, client
+        link.connect(driver, client)
         driver.start(link)
 
     def _layers(self, client: Client) -> Layer:
@@ -94,10 +96,10 @@ class Proxy:
         context.server.sni = upstream.name
         entrance = Entrance(context)
         if client.listener.certificate is None:
-            entrance.child_layer = HttpLayer(context, HTTPMode.transparent)
+            entrance.child_layer = HttpLayer(context)
         else:
-            entrance.child_layer = ClientTLSLayer(context)
-            entrance.child_layer.child_layer = HttpLayer(context, HTTPMode.transparent)
+            entrance.child_layer = ClientTls(context)
+            entrance.child_layer.child_layer = HttpLayer(context)
         return entrance
 
     def _forget(self, driver: Driver) -> None:
@@ -120,9 +122,8 @@ class _Accepted(Link):
     """A client's socket, which gets its driver when it is connected."""
 
     def __init__(self, proxy: Proxy, listener: Listener) -> None:
+        super().__init__()
         self._accept = partial(proxy.accepted, listener)
-        self.taking = True
-        self.read_ended = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)

@@ -126,7 +126,7 @@ def _use(context: SSL.Context, key_pair: KeyPair) -> None:
     context.check_privatekey()
 
 
-def _select_protocol(connection: SSL.Connection, offered: list[bytes]) -> Any:
+def _select_protocol(connection: SSL.Connection, offered: list[bytes]) -> Any:  # noqa: ANN401  bytes or a sentinel
     spoken: tuple[bytes, ...] = connection.get_app_data()
     for protocol in offered:
         if protocol in spoken:

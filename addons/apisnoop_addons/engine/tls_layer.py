@@ -1,0 +1,135 @@
+"""mitmproxy's TLS layers, made quicker, and closing as TLS wants it.
+
+- What is sent is gathered until the layers have had their say, so that an answer's head and body become one record.
+- A clean end is told to the peer (close_notify), so that it can tell it from a cut; mitmproxy always cuts.
+- Why TLS could not be set up is told to whoever wanted the connection.
+"""
+
+from collections.abc import Iterable
+
+from mitmproxy.connection import ConnectionState
+from mitmproxy.proxy import commands, events
+from mitmproxy.proxy.context import Context
+from mitmproxy.proxy.layer import CommandGenerator
+from mitmproxy.proxy.layers.tls import (
+    ClientTLSLayer,
+    ServerTLSLayer,
+    TLSLayer,
+    TlsStartClientHook,
+    TlsStartServerHook,
+)
+from mitmproxy.proxy.tunnel import TunnelState
+from mitmproxy.tls import TlsData
+from OpenSSL import SSL
+
+from apisnoop_addons.engine.http_events import Break
+from apisnoop_addons.engine.listener import Client
+
+RECORD = 16 * 1024
+"""Bytes; one TLS record holds no more, and one read gives no more than one record."""
+CHUNK = 256 * 1024
+"""Bytes of records taken from OpenSSL at a time."""
+
+
+class _Tls(TLSLayer):
+    nested = False
+    """Inside another tunnel: nothing can be gathered, for it has to pass through the layers around this one."""
+
+    _unsent: list[bytes]
+    _reason = ""
+    """Why TLS cannot be set up."""
+
+    def start_tls(self) -> CommandGenerator[None]:
+        """Let the addon make the OpenSSL connection."""
+        start = TlsData(self.conn, self.context)
+        yield TlsStartClientHook(start) if self.conn == self.context.client else TlsStartServerHook(start)
+        if start.ssl_conn is None:
+            self._reason = self.conn.error or "TLS cannot be set up"
+            yield commands.CloseConnection(self.conn)
+        else:
+            self.tls = start.ssl_conn
+            self._unsent = []
+
+    def _handshake_finished(self, err: str | None) -> CommandGenerator[None]:
+        yield from super()._handshake_finished(err and (self._reason or err))
+
+    def receive_data(self, data: bytes) -> CommandGenerator[None]:
+        """Decrypt what has arrived and pass it on in one piece."""
+        tls = self.tls
+        if data:
+            tls.bio_write(data)
+        pieces, closed = [], False
+        try:
+            while True:
+                pieces.append(tls.recv(RECORD))
+        except SSL.WantReadError:
+            pass
+        except SSL.ZeroReturnError:
+            closed = True
+        except SSL.Error:  # an alert, or bytes that are no TLS
+            yield from self.tls_interact()
+            yield commands.CloseConnection(self.conn)
+        if pieces:
+            plain = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            yield from self.event_to_child(events.DataReceived(self.conn, plain))
+        if closed:
+            self.conn.state &= ~ConnectionState.CAN_READ
+            yield from self.event_to_child(events.ConnectionClosed(self.conn))
+
+    def send_data(self, data: bytes) -> Iterable[commands.Command]:  # type: ignore[override]  # any iterable will do
+        """Encrypt data, when there is nothing more to come."""
+        self._unsent.append(data)
+        if self.nested:
+            return self.flush()
+        if len(self._unsent) == 1:
+            client = self.context.client
+            assert isinstance(client, Client)
+            client.unflushed.append(self)
+        return ()
+
+    def flush(self) -> CommandGenerator[None]:
+        """Encrypt and send what was gathered."""
+        pieces, self._unsent = self._unsent, []
+        try:
+            self.tls.sendall(pieces[0] if len(pieces) == 1 else b"".join(pieces))
+        except SSL.Error:
+            return  # it is closed, and nobody can be told any more
+        yield from self.tls_interact()
+
+    def tls_interact(self) -> CommandGenerator[None]:
+        """Send what OpenSSL has made."""
+        data = b""
+        while not data or len(data) == CHUNK:
+            try:
+                data = self.tls.bio_read(CHUNK)
+            except SSL.WantReadError:
+                return
+            yield commands.SendData(self.conn, data)
+
+    def send_close(self, command: commands.CloseConnection) -> CommandGenerator[None]:
+        """Tell the peer that nothing more will come, unless the connection is to break."""
+        if self.tunnel_state is TunnelState.OPEN:
+            if self._unsent:
+                yield from self.flush()
+            if not isinstance(command, Break):
+                yield from self._say_goodbye()
+        yield from super().send_close(command)
+
+    def _say_goodbye(self) -> CommandGenerator[None]:
+        try:
+            self.tls.shutdown()
+        except SSL.Error:
+            return  # it is broken already
+        yield from self.tls_interact()
+
+
+class ClientTls(_Tls, ClientTLSLayer):
+    """TLS with a client."""
+
+
+class ServerTls(_Tls, ServerTLSLayer):
+    """TLS with the server."""
+
+    def __init__(self, context: Context, *, nested: bool = False) -> None:
+        super().__init__(context)
+        self.nested = nested

@@ -1,0 +1,3 @@
+module apisnoop/benchmarks/load
+
+go 1.25
