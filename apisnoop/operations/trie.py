@@ -11,13 +11,15 @@ _GREEDY = frozenset({"{path}", "{logpath}"})
 
 
 class _Node[Leaf]:
-    __slots__ = ("greedy", "leaf", "literals", "wildcard")
+    __slots__ = ("closed", "greedy", "leaf", "literals", "wildcard")
 
     def __init__(self) -> None:
         self.literals: dict[str, _Node[Leaf]] = {}
         self.wildcard: _Node[Leaf] | None = None
         self.greedy: Leaf | None = None
         self.leaf: Leaf | None = None
+        self.closed: Leaf | None = None
+        """The leaf, if its template ends in a slash: it goes before a greedy tail that is empty (/logs/)."""
 
 
 class PathTrie[Leaf]:
@@ -35,6 +37,7 @@ class PathTrie[Leaf]:
                 return
             node = self._step(node, part)
         node.leaf = leaf
+        node.closed = leaf if template.endswith("/") else None
 
     def find(self, path: str) -> Leaf | None:
         """Find the leaf for a decoded path. A slash at its end counts only where a greedy tail may begin.
@@ -66,7 +69,7 @@ def _find[Leaf](node: _Node[Leaf], parts: list[str], at: int) -> Leaf | None:
         return node.leaf
     part = parts[at]
     if not part and at == len(parts) - 1:
-        return node.leaf if node.greedy is None else node.greedy
+        return node.closed or node.greedy or node.leaf
     child = node.literals.get(part)
     found = _find(child, parts, at + 1) if child is not None else None
     if found is None and node.wildcard is not None:

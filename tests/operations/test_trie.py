@@ -41,6 +41,7 @@ def trie() -> PathTrie[str]:
         ("/api/v1/nodes/n/proxy/a", "/api/v1/nodes/{name}/proxy/{path}"),
         ("/api/v1/nodes/n/proxy/a//b/", "/api/v1/nodes/{name}/proxy/{path}"),
         ("/logs", "/logs/"),
+        ("/logs/", "/logs/"),
         ("/logs/a/b.log", "/logs/{logpath}"),
         ("/api/v1/nodes//proxy", "/api/v1/nodes/{name}/proxy"),
         ("/api/v1/nodes/n/status", None),
