@@ -60,9 +60,10 @@ def explain(
     kubeconfig: Path | None,
     context: str | None,
 ) -> int:
-    """Tell what a request to the API server is: METHOD URL, or - for lines of that on stdin.
+    """Tell what a request to the API server is.
 
-    A third word of a line is the content type. With -o json there is one object a line.
+    Give METHOD and URL, or - to read lines of METHOD URL from stdin; a third word of a line is the content type. With
+    -o json there is one object a line.
 
     \b
     apisnoop explain GET /api/v1/namespaces/shop/pods?watch=true

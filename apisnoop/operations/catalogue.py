@@ -8,6 +8,7 @@ and `source`.
 
 import hashlib
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from types import MappingProxyType
 
 import msgspec
@@ -89,7 +90,7 @@ class Catalogue:
             self._cut_short(template, leaf)
         self._findings = Findings(self.operations.values(), release)
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """A SHA-256 over the facts of all operations: equal digests, equal catalogues."""
         rows = sorted(msgspec.json.encode(operation) for operation in self.operations.values())

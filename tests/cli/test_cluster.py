@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -281,6 +282,32 @@ def test_a_real_cluster_is_read_from_the_cache(api_server: ApiServer, cache: Doc
         rounds.append(set(asked))
     assert len(rounds[0]) > 30
     assert rounds[0] & rounds[1] == {"/version", "/openapi/v3"}
+
+
+@pytest.mark.cluster
+def test_a_server_of_another_authority_is_not_believed(api_server: ApiServer, tmp_path: Path) -> None:
+    """The line says that the certificate did not hold; no token has left by then."""
+    content = yaml.safe_load(api_server.kubeconfig.read_text())
+    other = api_server.client_certificate("other")
+    content["clusters"][0]["cluster"] = {
+        "server": api_server.apiserver_url,
+        "certificate-authority": str(other.certificate),
+    }
+    kubeconfig = tmp_path / "kubeconfig"
+    kubeconfig.write_text(yaml.safe_dump(content))
+    with pytest.raises(ApisnoopError) as caught:
+        read_cluster_catalogue(kubeconfig)
+    assert str(caught.value).startswith(f"cannot reach the API server {api_server.apiserver_url}: ")
+    assert "certificate verify failed" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.cluster
+def test_an_expired_certificate_is_told(api_server: ApiServer) -> None:
+    """The server does not know the user then, and the line says what it answered."""
+    expired = api_server.client_certificate("late", lifetime=timedelta(minutes=-1))
+    with pytest.raises(ApisnoopError, match="the server answered 401; see whether your user may read it"):
+        read_cluster_catalogue(expired.kubeconfig)
 
 
 def wait_until_described(reader: ClusterReader, group: bytes) -> None:
