@@ -137,7 +137,7 @@ def render(report: CoverageReport, verdicts: tuple[Verdict, ...], output: str, p
         case "html":
             from apisnoop.reports.html import render_coverage_html
 
-            return render_coverage_html(report)
+            return render_coverage_html(report, verdicts)
     from apisnoop.reports.table import render_coverage
 
     width, colour = terminal(place)

@@ -10,9 +10,6 @@ from apisnoop.errors import ExitCode
 from tests.cli.reporting import run
 from tests.coverage.recording import ALICE, Called
 
-TEXTS = [output for output in FORMATS if output != "html"]
-"""The page has tests of its own: tests/reports/html."""
-
 
 def test_the_default_is_a_table_on_standard_output(shop):
     """Without options people get text, without colour since it is no terminal, and nothing on stderr."""
@@ -23,7 +20,7 @@ def test_the_default_is_a_table_on_standard_output(shop):
     assert answer.stderr == ""
 
 
-@pytest.mark.parametrize("output", TEXTS)
+@pytest.mark.parametrize("output", FORMATS)
 def test_every_format_goes_to_a_file(shop, tmp_path, output):
     """-o with --output-file writes the same text that standard output would get, and prints nothing."""
     file = tmp_path / "report"
@@ -32,7 +29,7 @@ def test_every_format_goes_to_a_file(shop, tmp_path, output):
     assert "1.36" in file.read_text()
 
 
-@pytest.mark.parametrize("output", TEXTS)
+@pytest.mark.parametrize("output", FORMATS)
 @pytest.mark.parametrize("verdict", [ExitCode.OK, ExitCode.FINDINGS])
 def test_the_gate_decides_the_exit_code_in_every_format(shop, output, verdict):
     """The report is written either way; a failed rule is named on stderr and ends with 1."""
