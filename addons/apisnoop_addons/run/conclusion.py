@@ -22,10 +22,17 @@ def conclude(result: Result, settings: Settings, environment: Mapping[str, str],
     """Report, tell what could not be kept, and return the exit code: the command's own unless only we failed."""
     if not result.run.calls:
         notices.tell(advise(settings.command, environment))
+    elif not has_answers(result):
+        notices.tell("no call was answered, so there is no coverage to report")
     troubles = [*result.troubles, *_report(result, settings, environment)]
     for trouble in troubles:
         sys.stderr.write(f"apisnoop run: {trouble}\n")
     return result.ended.code or (ExitCode.UNAVAILABLE if troubles else ExitCode.OK)
+
+
+def has_answers(result: Result) -> bool:
+    """Tell whether any call was answered by a server."""
+    return any(key.status for key, _ in result.total.tallies())
 
 
 def die_likewise(number: int) -> None:
@@ -41,7 +48,7 @@ def _report(result: Result, settings: Settings, environment: Mapping[str, str]) 
     """Write the report where it was asked for; return what went wrong."""
     if settings.report is not None:
         return _write_report(settings.report, render(result))
-    if result.run.calls and not settings.quiet:
+    if has_answers(result) and not settings.quiet:
         is_terminal = sys.stderr.isatty()
         width = shutil.get_terminal_size().columns if is_terminal else None
         colour = wants_colour(environment, is_terminal=is_terminal)

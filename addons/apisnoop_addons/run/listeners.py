@@ -12,6 +12,7 @@ from apisnoop_addons.engine.listener import Listener
 from apisnoop_addons.engine.upstream import KeyPair, Upstream
 from apisnoop_addons.run.certificates import LOOPBACK
 from apisnoop_addons.run.credentials import ClientCertificates
+from apisnoop_addons.run.failures import explain_failure
 from apisnoop_addons.run.notices import Notices
 from apisnoop_addons.run.servers import Server
 
@@ -72,7 +73,7 @@ def _listener(server: Server, certificate: KeyPair, certificates: ClientCertific
         upstream=upstream,
         certificate=certificate if upstream.tls else None,
         request_client_certificate=True,
-        on_failure=lambda _, reason: notices.tell(f"cluster {server.cluster!r}: {server.url}: {reason}"),
+        on_failure=lambda _, reason: notices.tell(explain_failure(server, reason)),
         explain_failures=True,
         label=server.cluster,
     )

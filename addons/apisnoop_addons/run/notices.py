@@ -1,5 +1,6 @@
 """What a run tells its user on standard error, each thing once, and never on the command's standard output."""
 
+import logging
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,6 +29,16 @@ class Notices:
         self._stream.flush()
 
     @contextmanager
+    def faults_told(self) -> Iterator[None]:
+        """Take over what is logged inside, which would go to standard error as it is."""
+        root, handler = logging.getLogger(), FaultHandler(self)
+        root.addHandler(handler)
+        try:
+            yield
+        finally:
+            root.removeHandler(handler)
+
+    @contextmanager
     def muted(self) -> Iterator[None]:
         """Tell nothing inside, and do not count it as told."""
         quiet, self._quiet = self._quiet, True
@@ -35,3 +46,18 @@ class Notices:
             yield
         finally:
             self._quiet = quiet
+
+
+class FaultHandler(logging.Handler):
+    """Tells faults that the proxy logs, which are our own mistakes, one line each.
+
+    What it warns of is left out: failed connections are told as notices, in better words.
+    """
+
+    def __init__(self, notices: Notices) -> None:
+        super().__init__(logging.ERROR)
+        self._notices = notices
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Tell one record."""
+        self._notices.tell(f"{record.getMessage()}; this is a mistake in apisnoop, please report it")

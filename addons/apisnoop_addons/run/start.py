@@ -29,7 +29,7 @@ def start_run(settings: Settings) -> int:
         f"apisnoop run: killed before it could report; the calls until then are in {settings.db}: "
         f"apisnoop coverage --db {settings.db}"
     )
-    with asyncio.Runner() as runner:
+    with asyncio.Runner() as runner, notices.faults_told():
         relay = Relay(runner.get_loop())
         with SignalWatch(relay.receive) as watch, run_folder(runtime_folder(environment), if_killed) as folder:
             session = Session(settings, kubeconfig, servers, folder, notices)

@@ -39,9 +39,11 @@ class FakeServer:
 
 
 @contextmanager
-def fake_server(folder: Path, issued: Issued | None, clients: Authority | None = None) -> Iterator[FakeServer]:
-    """Serve on a free port with a certificate (None: plain text), asking for one of `clients`."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+def fake_server(
+    folder: Path, issued: Issued | None, clients: Authority | None = None, port: int = 0
+) -> Iterator[FakeServer]:
+    """Serve on a port (0: a free one) with a certificate (None: plain text), asking for one of `clients`."""
+    server = ThreadingHTTPServer(("127.0.0.1", port), _Handler)
     server.daemon_threads = True
     running = FakeServer(server.server_port)
     server.running = running  # type: ignore[attr-defined]

@@ -1,6 +1,7 @@
 """What a run says on standard error."""
 
 import io
+import logging
 
 from apisnoop_addons.run.notices import Notices
 
@@ -38,3 +39,17 @@ def test_there_is_an_end_to_it():
     for number in range(1000):
         notices.tell(str(number))
     assert len(stream.getvalue().splitlines()) == 50
+
+
+def test_faults_that_are_logged_are_told_and_warnings_are_not():
+    """In one line, without what the logger would add; afterwards logging is as it was."""
+    stream = io.StringIO()
+    notices = Notices(quiet=False, stream=stream)
+    before = list(logging.getLogger().handlers)
+    with notices.faults_told():
+        logging.getLogger("apisnoop_addons.engine").warning("Server TLS handshake failed")
+        logging.getLogger("apisnoop_addons.engine").error("an addon failed: %s", "KeyError")
+    assert stream.getvalue() == (
+        "apisnoop run: an addon failed: KeyError; this is a mistake in apisnoop, please report it\n"
+    )
+    assert logging.getLogger().handlers == before
