@@ -145,10 +145,10 @@ def _gone(before: Standing | None, after: Standing | None) -> bool:
 
 
 def _side(store: Store, window: Window | None, made: float) -> _Side:
-    """Gather what a store saw of each method and path."""
+    """Gather what a store saw of each method and path; health checks and the like are no part of the API."""
     connection = store.connection
     uses = queries.uses(connection, window)
-    rows = {row.id: row for row in queries.targets(connection) if row.path != OTHER}
+    rows = {row.id: row for row in queries.targets(connection) if row.path != OTHER and row.kind != Finding.NOT_API}
     who = {row.id: who_of(row) for row in queries.callers(connection)}
     side = _Side({}, {}, {}, origin_of(store, None, window, uses, made))
     for use in queries.uses_by_caller(connection, window, rows):

@@ -82,6 +82,13 @@ def test_an_empty_side_is_refused(catalogue):
             compare(full, full, window=Window.of(0, 3600))
 
 
+def test_health_checks_are_no_change(catalogue):
+    """What belongs to no catalogue is no part of the API to compare."""
+    health = Called(ALICE, "GET", "/livez")
+    with recorded([NODES, health], catalogue=catalogue) as old, recorded([NODES], catalogue=catalogue) as new:
+        assert not compare(old, new).differs
+
+
 def test_both_origins_are_told(catalogue):
     """The comparison says where each side comes from."""
     with recorded([NODES], catalogue=catalogue) as old, recorded([NODES], catalogue=catalogue) as new:

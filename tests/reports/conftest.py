@@ -5,13 +5,17 @@ from dataclasses import replace
 import pytest
 
 from apisnoop.calls.tally import Loss
+from apisnoop.coverage.access import AccessReport
+from apisnoop.coverage.comparison import ComparisonReport, compare
+from apisnoop.coverage.gaps import GapsReport, gaps_of
 from apisnoop.coverage.measure import coverage_of
-from apisnoop.coverage.provenance import Source
+from apisnoop.coverage.provenance import CatalogueUsed, Provenance, Source
 from apisnoop.coverage.report import CoverageReport
+from apisnoop.coverage.tested import EndpointTests
 from apisnoop.coverage.who import Dimension
 from apisnoop.operations.catalogue import Catalogue
 from apisnoop.operations.source import load_catalogue
-from tests.coverage.recording import ALICE, NINE, Called, recorded
+from tests.coverage.recording import ALICE, NINE, SHOP, Called, recorded
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\u2028\x1b[31m|`=cmd()\x00\"'&]]>"
 """A name no honest client has: it tries HTML, terminals, Markdown tables, spreadsheets and XML."""
@@ -54,10 +58,31 @@ def hostile_report(catalogue) -> CoverageReport:
     return settled(made, sources=(Source("run", HOSTILE, 1, NINE, NINE, HOSTILE),))
 
 
-def settled(report: CoverageReport, **changes: object) -> CoverageReport:
+@pytest.fixture(scope="session")
+def gaps(catalogue) -> GapsReport:
+    """What the shop uses, with tests for pods and nothing else."""
+    tests = {"readCoreV1NamespacedPod": {"one", "two"}, "readCoreV1NamespacedPodLog": {"one"}}
+    layer = EndpointTests("endpoints.json", {operation: frozenset(names) for operation, names in tests.items()})
+    with recorded(catalogue=catalogue) as store:
+        return settled(gaps_of(store, catalogue, layer, now=NINE))
+
+
+@pytest.fixture(scope="session")
+def difference(catalogue) -> ComparisonReport:
+    """The shop on an older release and now, judged by the newer one."""
+    older = load_catalogue("1.30")
+    gone = Called(ALICE, "GET", "/apis/flowcontrol.apiserver.k8s.io/v1beta3/flowschemas")
+    with recorded([*SHOP, gone], catalogue=older) as before, recorded(SHOP[:9], catalogue=catalogue) as after:
+        made = compare(before, after, judge=catalogue, now=NINE)
+    return replace(made, before=settled_origin(made.before, "1.30"), after=settled_origin(made.after, "1.36"))
+
+
+def settled[Report: (CoverageReport, GapsReport, AccessReport)](report: Report, **changes: object) -> Report:
     """Take out what differs from one version of the tool to the next, so that golden files stay."""
-    used = replace(report.provenance.catalogue, source="Kubernetes 1.36, shipped with apisnoop", digest="0123456789ab")
-    origin = replace(
-        report.provenance, catalogue=used, recorded_with=(used,), store="apisnoop.db", tool="apisnoop", **changes
-    )
-    return replace(report, provenance=origin)
+    return replace(report, provenance=replace(settled_origin(report.provenance, "1.36"), **changes))
+
+
+def settled_origin(provenance: Provenance, release: str) -> Provenance:
+    """Take the digest and the version out of where a report comes from."""
+    used = CatalogueUsed(release, f"Kubernetes {release}, shipped with apisnoop", "0123456789ab")
+    return replace(provenance, catalogue=used, recorded_with=(used,), store="apisnoop.db", tool="apisnoop")

@@ -6,6 +6,8 @@ import pytest
 
 from apisnoop.reports.columns import width_of
 from apisnoop.reports.table import render_coverage
+from apisnoop.reports.table.diff import render_diff
+from apisnoop.reports.table.gaps import render_gaps
 from tests.reports.golden import compare
 
 ESCAPES = re.compile(r"\x1b\[\d+m")
@@ -62,3 +64,15 @@ def test_the_summary_comes_first_and_the_next_step_last(report):
     lines = render_coverage(report, width=100).splitlines()
     assert lines[0].startswith("Kubernetes 1.36: 8 of 908 operations hit")
     assert lines[-1].startswith("next: ")
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_gaps_look_as_they_did(request, gaps, width):
+    """The ranking with the operation, who uses it and what tests it."""
+    compare(request, f"gaps-{width}.txt", render_gaps(gaps, width=width))
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_comparison_looks_as_it_did(request, difference, width):
+    """What is no longer served first, then deprecated, new and gone, and where both sides come from."""
+    compare(request, f"diff-{width}.txt", render_diff(difference, width=width))

@@ -3,18 +3,18 @@
 from collections.abc import Sequence
 
 from apisnoop.coverage.comparison import Change, ComparisonReport
-from apisnoop.reports.columns import Column, render_columns
+from apisnoop.reports.columns import Column, cut, render_columns
 from apisnoop.reports.paint import Paint
 from apisnoop.reports.remarks import some_callers, standing_of, summarize_diff
 from apisnoop.reports.table.blocks import join_blocks
 from apisnoop.reports.table.origin import render_origin
-from apisnoop.reports.wording import clean, number
+from apisnoop.reports.wording import clean, counted, number
 
 ROWS = 20
 COLUMNS = (
     Column("", colour="bold"),
     Column("method"),
-    Column("path", shrinks=True, least=24),
+    Column("path", shrinks=True, least=36),
     Column("before", right=True),
     Column("after", right=True),
     Column("what", shrinks=True),
@@ -31,9 +31,14 @@ def render_diff(report: ComparisonReport, width: int | None = None, color: bool 
     return join_blocks(
         [
             [paint(first, "bold"), *others],
+            _no_longer_served(report.no_longer_served, width, paint),
             *(
                 _section(title, sign, changes, width, paint, wide=wide)
-                for title, sign, changes in sections(report)
+                for title, sign, changes in (
+                    ("newly deprecated", "~", report.newly_deprecated),
+                    ("newly used", "+", report.newly_used),
+                    ("no longer used", "-", report.no_longer_used),
+                )
                 if changes
             ),
             [paint("BEFORE", "dim"), *render_origin(report.before, paint)],
@@ -42,14 +47,23 @@ def render_diff(report: ComparisonReport, width: int | None = None, color: bool 
     )
 
 
-def sections(report: ComparisonReport) -> list[tuple[str, str, Sequence[Change]]]:
-    """Give the parts of a comparison with their titles and signs, the most urgent first."""
-    return [
-        ("no longer served", "!", report.no_longer_served),
-        ("newly deprecated", "~", report.newly_deprecated),
-        ("newly used", "+", report.newly_used),
-        ("no longer used", "-", report.no_longer_used),
-    ]
+def _no_longer_served(changes: Sequence[Change], width: int | None, paint: Paint) -> list[str]:
+    """Show what an upgrade breaks with reason and callers in full, and every one of them: this is what to act on."""
+    if not changes:
+        return []
+    lines = [f"no longer served: {number(len(changes))}"]
+    for change in changes:
+        calls = max(change.calls_before.total, change.calls_after.total)
+        lines += [
+            paint(_fitted(f"!  {clean(change.method)} {clean(change.path)}  {counted(calls, 'call')}", width), "red"),
+            _fitted(f"     by {clean(some_callers(change.callers))}", width),
+            _fitted(f"     {clean(standing_of(change))}", width),
+        ]
+    return lines
+
+
+def _fitted(line: str, width: int | None) -> str:
+    return line if width is None else cut(line, width)
 
 
 def _section(
