@@ -5,6 +5,7 @@ It is read here independently of apisnoop's own importer, so that the two cannot
 
 from collections.abc import Iterable
 from datetime import datetime
+from pathlib import Path
 from urllib.parse import unquote
 
 import msgspec
@@ -64,6 +65,11 @@ def read_events(lines: Iterable[bytes]) -> list[AuditEvent]:
         line = _decoder.decode(text)
         stages.setdefault(line.audit_id, []).append(line)
     return [_event(line) for request in stages.values() for line in _outcomes(request)]
+
+
+def read_log(path: Path) -> list[AuditEvent]:
+    """Read the log of a server that may be writing it: a last line without its end is not there yet."""
+    return read_events(path.read_bytes().rpartition(b"\n")[0].splitlines())
 
 
 def _outcomes(request: list[_Line]) -> list[_Line]:

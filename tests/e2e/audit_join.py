@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from e2e.audit_events import read_events
+from e2e.audit_events import read_log
 from e2e.recorded_calls import read_calls
 
 if TYPE_CHECKING:
@@ -112,8 +112,8 @@ class Agreement:
 
 def join_files(audit_log: Path, calls: Path, user: str) -> Agreement:
     """Join the API server's audit log with a `--calls` file, for one user name."""
-    with audit_log.open("rb") as events, calls.open("rb") as recorded:
-        return join(read_events(events), read_calls(recorded), user)
+    with calls.open("rb") as recorded:
+        return join(read_log(audit_log), read_calls(recorded), user)
 
 
 def join(events: Iterable[AuditEvent], calls: Iterable[RecordedCall], user: str) -> Agreement:

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 SECONDS = 60.0
 CHUNK = 1 << 16
+SHOWN = 2000
+"""Bytes of what was said, in the message of a failure."""
 SIZE = (40, 120)
 """Rows and columns of a terminal."""
 CLOSED = -1
@@ -67,7 +69,8 @@ class Conversation:
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         if error is not None:
-            error.add_note(f"standard output: {self.stdout!r}\nstandard error: {self.stderr.decode(errors='replace')}")
+            said, erred = (text[-SHOWN:].decode(errors="replace") for text in (self.stdout, self.stderr))
+            error.add_note(f"standard output: ...{said!r}\nstandard error: ...{erred}")
         assert self._process.stderr is not None
         self._process.stderr.close()
         for descriptor in {self._input, self._output} - {CLOSED}:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from e2e.audit_events import read_events
+from e2e.audit_events import read_log
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,5 +26,4 @@ def wait_until_settled(audit_log: Path, user: str) -> None:
 
 
 def _is_serving(audit_log: Path, user: str) -> bool:
-    with audit_log.open("rb") as lines:
-        return any(event.user == user and not event.ended for event in read_events(lines))
+    return any(event.user == user and not event.ended for event in read_log(audit_log))

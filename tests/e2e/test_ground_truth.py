@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from e2e.audit_events import read_events
+from e2e.audit_events import read_log
 from e2e.audit_join import OWN_AGENT, Excluded, join, join_files
 from e2e.conftest import client_environment
 from e2e.recorded_calls import read_calls
@@ -74,8 +74,7 @@ def test_every_call_is_recorded_once_and_nothing_else(recording):
 
 def test_a_call_that_is_taken_away_is_missed(recording):
     """The same join, shown one call less, one twice, and one with another status, says so each time."""
-    with recording.audit_log.open("rb") as lines:
-        events = read_events(lines)
+    events = read_log(recording.audit_log)
     lines = recording.calls.read_bytes().splitlines()
     calls = read_calls(lines)
     user = recording.robot.user
