@@ -8,7 +8,9 @@ from datetime import UTC, datetime
 import msgspec
 
 from apisnoop.calls.call import Call
+from apisnoop.calls.caller import Caller
 
+UNKNOWN = Caller()
 _encoder = msgspec.json.Encoder()
 
 
@@ -58,7 +60,7 @@ class CallLine(msgspec.Struct, frozen=True, omit_defaults=True):
     warnings: tuple[str, ...] = ()
     audit_id: str = ""
     error: str = ""
-    caller: CallerPart = CallerPart()
+    caller: CallerPart | None = None
 
 
 def encode_call(call: Call) -> bytes:
@@ -90,6 +92,6 @@ def encode_call(call: Call) -> bytes:
         warnings=call.warnings,
         audit_id=call.audit_id,
         error=call.error,
-        caller=CallerPart(*msgspec.structs.astuple(call.caller)),
+        caller=CallerPart(*msgspec.structs.astuple(call.caller)) if call.caller != UNKNOWN else None,
     )
     return _encoder.encode(line) + b"\n"

@@ -15,12 +15,11 @@ from apisnoop.calls.call import Call
 from apisnoop.calls.caller import Caller
 from apisnoop.calls.reader import Matcher
 from apisnoop.calls.redaction import kept_url
-from apisnoop.operations.match import Finding
 
 BAD_ENTRY = "not-har"
 NOT_KUBERNETES = "not-kubernetes"
-"""A browser's HAR holds other sites too: an unknown path counts only below these."""
-ROOTS = frozenset({"api", "apis", "logs", "openapi", "openid", "version", ".well-known"})
+"""A browser's HAR holds other sites too: what is no operation counts only below `ROOTS`."""
+ROOTS = frozenset({"api", "apis", "healthz", "livez", "logs", "openapi", "openid", "readyz", "version", ".well-known"})
 
 
 class Header(msgspec.Struct, gc=False):
@@ -73,7 +72,7 @@ def call_of_entry(entry: bytes, matcher: Matcher) -> Call | str:
     request, response = found.request, found.response
     url = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
     match = matcher.match(request.method, url, request.header("content-type"))
-    if match.finding is Finding.UNKNOWN_PATH and parts.path.split("/")[1:2] not in ([root] for root in ROOTS):
+    if match.operation is None and ROOTS.isdisjoint(parts.path.split("/")[1:2]):
         return NOT_KUBERNETES
     agent = parse_agent(request.header("user-agent"))
     audit_ids = (header.value for header in response.headers if header.name.lower() == "audit-id")

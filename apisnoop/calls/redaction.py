@@ -27,10 +27,9 @@ LONGEST = 4096
 
 def kept_url(url: str) -> str:
     """Give the path of a URL with those query keys that may be kept, as they were written; cut at `LONGEST`."""
-    path, _, query = url.partition("?")
-    path = path.partition("#")[0]
+    path, _, query = url.partition("#")[0].partition("?")
     if query and not _is_passed_on(path):
-        kept = [pair for pair in query.partition("#")[0].split("&") if _key(pair) in KEPT_KEYS]
+        kept = [pair for pair in query.split("&") if _key(pair) in KEPT_KEYS]
         if kept:
             path = f"{path}?{'&'.join(kept)}"
     return path if len(path) <= LONGEST else f"{path[: LONGEST - 1]}…"

@@ -218,7 +218,7 @@ def _started(event: Record) -> float:
 
 def shape_of(record: bytes) -> str:
     """Give the beginning of a record that cannot be read, with letters and digits masked: it may hold a secret."""
-    text = record[:SHOWN].decode("latin-1")
+    text = record[:SHOWN].decode("ascii", errors="replace").replace("\ufffd", "x")
     masked = _WORD.sub(lambda word: word.group() if word.group() in SHOWN_WORDS else _mask(word.group()), text)
     return "".join(character if character.isprintable() else "?" for character in masked)
 

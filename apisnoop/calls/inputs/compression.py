@@ -50,7 +50,7 @@ class Decompressed:
         self._read = read
         self._name = compression
         # Fed in small pieces, for one gives all it unfolds to: at most 1 : 1032 with gzip, 1 : 32,768 with zstd.
-        self._piece = 8 * 1024 if compression == "gzip" else 1024
+        self._piece = 8 * 1024 if compression == "gzip" else 512
         self._new_member, self._errors = _gzip() if compression == "gzip" else _zstd()
         self._member: Member | None = None
         self._input = memoryview(b"")

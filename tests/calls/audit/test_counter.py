@@ -1,0 +1,193 @@
+"""Counting audit events."""
+
+import json
+
+import pytest
+
+from apisnoop.calls.audit.counter import TOO_LONG, AuditCounter, shape_of
+from apisnoop.calls.audit.envelopes import NOT_AUDIT, NOT_JSON
+from apisnoop.calls.call import Call
+from apisnoop.calls.caller import Caller
+from tests.calls.sample import CATALOGUE, event, line, log, moment
+
+WEB = Caller(
+    node="node-1",
+    namespace="shop",
+    pod="web-7d4b9-x2x4p",
+    pod_uid="6f1c0a5e-9a39-4f0e-8a51-3a0a7f0a9d11",
+    service_account="shop/web",
+    user="system:serviceaccount:shop:web",
+    client="kubectl",
+    client_version="v1.36.3",
+)
+
+
+def counted(*blocks):
+    counter = AuditCounter(CATALOGUE)
+    for number, block in enumerate(blocks):
+        counter.count_block(block, number)
+    return counter.take()
+
+
+def only(found):
+    ((key, tally),) = found.batch.tallies()
+    return key, tally
+
+
+def test_an_event_becomes_a_call():
+    """Operation, caller, status, time, duration and name of an event are what the tally says."""
+    key, tally = only(counted(line(5)))
+    assert key.target.operation.id == "readCoreV1NamespacedPod"
+    assert (key.caller, key.verb, key.namespace, key.status) == (WEB, "get", "shop", 200)
+    assert (tally.count, tally.first, tally.last) == (1, 1_780_304_405.0, 1_780_304_405.0)
+    assert sum(tally.durations) == 1
+    assert tally.durations[(250_000).bit_length()] == 1
+    assert tally.names == {"web-1": 1}
+
+
+def test_the_credential_id_does_not_make_another_caller():
+    """Tokens are renewed every hour; the caller stays the same, and the id of the credential is not kept."""
+    renewed = event(1)["user"]
+    renewed["extra"] = renewed["extra"] | {"authentication.kubernetes.io/credential-id": ["JTI=another"]}
+    found = counted(line(0) + line(1, user=renewed))
+    assert only(found)[1].count == 2
+    assert "JTI" not in repr(list(found.batch.tallies()))
+
+
+def test_an_impersonated_user_is_the_caller():
+    """Rights are needed by who is acted as, not by who acts."""
+    key, _ = only(counted(line(0, impersonatedUser={"username": "bob"})))
+    assert key.caller.user == "bob"
+    assert key.caller.pod == ""
+
+
+def test_only_an_end_is_a_call():
+    """Beginnings wait; ResponseComplete and Panic count."""
+    found = counted(
+        line(0, stage="RequestReceived")
+        + line(0)
+        + line(1, stage="RequestReceived")
+        + line(1, stage="ResponseStarted", verb="watch")
+        + line(2, stage="Panic", responseStatus={"code": 500})
+    )
+    assert found.batch.calls == 2
+    assert [(begun.verb, begun.stage) for begun in found.stretch.begun.values()] == [("watch", "ResponseStarted")]
+    assert len(found.stretch.ended) == 1
+
+
+def test_a_request_that_ends_in_another_block_is_told_apart():
+    """A block says which ends it has no beginning for."""
+    found = counted(line(0, stage="RequestReceived"), line(0))
+    assert not found.stretch.begun
+    assert counted(line(0)).stretch.ended.tolist() == [hash(event(0)["auditID"])]
+
+
+def test_an_event_without_times_still_counts():
+    """Old and converted events have one time, or none; the duration is then unknown."""
+    old = line(0, requestReceivedTimestamp=None, stageTimestamp=None, timestamp=moment(7))
+    bare = line(1, requestReceivedTimestamp=None, stageTimestamp=None)
+    odd = line(2, requestReceivedTimestamp=None, stageTimestamp=moment(9), timestamp=5)
+    found = counted(old + bare + odd)
+    tallies = sorted((key.hour, tally.first, tally.count, sum(tally.durations)) for key, tally in found.batch.tallies())
+    assert tallies == [(0, 0.0, 1, 0), (494529, 1_780_304_407.0, 2, 0)]
+
+
+def test_an_event_without_a_status_has_none():
+    """No answer is status 0."""
+    assert only(counted(line(0, responseStatus=None)))[0].status == 0
+
+
+def test_a_time_before_the_epoch_counts_at_the_epoch():
+    """A clock that was never set loses no call."""
+    key, tally = only(counted(line(0, requestReceivedTimestamp="0001-01-01T00:00:00Z")))
+    assert (key.hour, tally.first, tally.count) == (0, 0.0, 1)
+
+
+def test_bad_lines_do_not_stop_the_rest():
+    """What cannot be counted is counted as such, with where the first of its kind is."""
+    found = counted(
+        log(range(3)),
+        line(3)
+        + b"garbage with secret password hunter2\n\n"
+        + b'{"hello":"world"}\n'
+        + line(4)[:-30]
+        + b"\n"
+        + line(5),
+    )
+    assert found.batch.calls == 5
+    assert found.lines == {0: 3, 1: 6}
+    assert found.bad == {NOT_JSON: 2, NOT_AUDIT: 1}
+    assert (found.examples[NOT_JSON].block, found.examples[NOT_JSON].line) == (1, 1)
+    assert (found.examples[NOT_AUDIT].block, found.examples[NOT_AUDIT].line) == (1, 3)
+    assert "hunter2" not in found.examples[NOT_JSON].shape
+
+
+def test_an_object_that_is_no_event_is_found_among_good_ones():
+    """A block that decodes as a whole may still hold other programs' objects."""
+    found = counted(line(0) + b'{"hello":"world"}\n' + line(1))
+    assert (found.batch.calls, found.bad) == (2, {NOT_AUDIT: 1})
+    assert (found.examples[NOT_AUDIT].line, found.examples[NOT_AUDIT].size) == (1, 17)
+
+
+def test_wrapped_and_bare_events_mix():
+    """A log of several sources is read in one go."""
+    wrapped = json.dumps({"message": json.dumps(event(1))}).encode() + b"\n"
+    assert counted(line(0) + wrapped + line(2)).batch.calls == 3
+
+
+def test_a_line_without_an_end_counts_if_it_is_whole():
+    """The last line of a file may lack its line feed, or its second half."""
+    counter = AuditCounter(CATALOGUE)
+    assert counter.count_last_line(line(0)[:-1], 0)
+    assert not counter.count_last_line(line(1)[:-5], 0)
+    found = counter.take()
+    assert (found.batch.calls, found.lines, found.bad) == (1, {0: 1}, {})
+
+
+def test_an_event_seen_before_does_not_count_but_ends():
+    """With ids remembered, a second copy of an event is no second call, but still the end of its request."""
+    seen = {event(1)["auditID"]}
+    counter = AuditCounter(CATALOGUE, lambda audit_id: audit_id not in seen)
+    counter.count_block(line(1, stage="RequestReceived") + line(0) + line(1))
+    found = counter.take()
+    assert found.batch.calls == 1
+    assert not found.stretch.begun
+
+
+def test_calls_of_other_readers_are_records_too():
+    """Calls and reasons of a reader are counted beside events, each a record."""
+    counter = AuditCounter(CATALOGUE, lambda audit_id: audit_id != "seen")
+    match = CATALOGUE.match("GET", "/api/v1/pods")
+    for audit_id in ("new", "seen"):
+        counter.count_call(
+            Call(
+                match=match, caller=WEB, method="GET", path="", status=200, started=1.0, duration=1.0, audit_id=audit_id
+            )
+        )
+    counter.note_record("not-http", b"x")
+    counter.skip_line(5)
+    found = counter.take()
+    assert (found.batch.calls, found.lines, found.bad) == (1, {0: 4}, {"not-http": 1, TOO_LONG: 1})
+
+
+def test_taking_begins_anew():
+    """What was taken is not counted again, and callers are known to the new batch."""
+    counter = AuditCounter(CATALOGUE)
+    counter.count_block(line(0))
+    first = counter.take()
+    counter.count_block(line(1))
+    assert (first.batch.calls, counter.take().batch.calls, counter.take().batch.calls) == (1, 1, 0)
+
+
+@pytest.mark.parametrize(
+    ("record", "shape"),
+    [
+        (b'{"kind":"Event","apiVersion":"audit.k8s.io/v1"', '{"kind":"xxxxx","apiVersion":"audit.k8s.io/v1"'),
+        (b"password=hunter2", "xxxxxxxx=xxxxxx0"),
+        ("schlüssel ключ".encode(), "xxxxxxxxxx xxxxxxxx"),
+        (b"\x00\x1b[31m", "??[00x"),
+    ],
+)
+def test_a_bad_record_is_shown_masked(record, shape):
+    """Its form can be seen, its contents cannot: it may be the middle of a Secret."""
+    assert shape_of(record) == shape

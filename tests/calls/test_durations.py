@@ -1,0 +1,64 @@
+"""Histograms of durations."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from apisnoop.calls.durations import (
+    BUCKETS,
+    bucket_of,
+    decode_durations,
+    encode_durations,
+    merge_durations,
+    quantile,
+)
+
+histograms = st.lists(st.integers(0, 1 << 40), min_size=BUCKETS, max_size=BUCKETS)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "bucket"),
+    [(-1.0, 0), (0.0, 0), (0.000_001, 1), (0.000_002, 2), (0.001, 10), (1.0, 20), (3600.0, 32), (1e12, BUCKETS - 1)],
+)
+def test_a_bucket_is_a_power_of_two_of_microseconds(seconds, bucket):
+    """A negative duration counts as none, and one beyond the last bucket falls into it."""
+    assert bucket_of(seconds) == bucket
+
+
+@given(histograms)
+def test_a_histogram_survives_writing(histogram):
+    """What was written is read back."""
+    assert decode_durations(encode_durations(histogram)) == histogram
+
+
+def test_empty_buckets_are_not_written():
+    """The text stays short, and readable by SQLite's JSON functions."""
+    assert encode_durations([0, 2, *[0] * (BUCKETS - 2)]) == '{"1":2}'
+
+
+@given(histograms, histograms, histograms)
+def test_merging_does_not_depend_on_order(a, b, c):
+    """Merging histograms is associative and commutative, and adds bucket by bucket."""
+    x, y, z = map(encode_durations, (a, b, c))
+    assert merge_durations(merge_durations(x, y), z) == merge_durations(x, merge_durations(y, z))
+    assert merge_durations(x, y) == merge_durations(y, x)
+    assert decode_durations(merge_durations(x, y)) == [i + j for i, j in zip(a, b, strict=True)]
+
+
+@given(st.lists(st.floats(0, 10_000), min_size=1), st.floats(0.01, 1))
+def test_a_quantile_is_right_to_a_factor_of_two(values, share):
+    """The bound read from the histogram is at least the true quantile, and less than twice as large."""
+    histogram = [0] * BUCKETS
+    for value in values:
+        histogram[bucket_of(value)] += 1
+    ordered = sorted(values)
+    wanted = share * len(values)
+    true = next(value for rank, value in enumerate(ordered, start=1) if rank >= wanted)
+    bound = quantile(histogram, share)
+    assert bound is not None
+    assert true - 1e-6 <= bound <= 2 * true
+
+
+def test_no_calls_have_no_quantile():
+    """Without calls there is nothing to say."""
+    assert quantile([0] * BUCKETS, 0.5) is None
