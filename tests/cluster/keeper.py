@@ -112,8 +112,9 @@ def _keep_logs(slot: Slot) -> None:
     """Copy the logs to where the environment says, for a look at what happened in a cluster that is gone."""
     if target := os.environ.get(LOGS_VARIABLE):
         kept = Path(target) / f"cluster-{slot.index}-{time.time_ns()}"
-        shutil.copytree(slot.directory / "logs", kept)
-        shutil.copy(slot.directory / "audit.log", kept)
+        with contextlib.suppress(OSError):  # cleaning matters more; and a cluster that died young has no audit log
+            shutil.copytree(slot.directory / "logs", kept)
+            shutil.copy(slot.directory / "audit.log", kept)
 
 
 def _before_exec(join: Sequence[str]) -> None:

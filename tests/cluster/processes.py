@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from .access import environment_without_proxies
-from .claim import claim
+from .claim import claim, sweep
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -114,11 +114,14 @@ class Processes:
         """
         if self._control.fileno() < 0:
             return
-        with contextlib.suppress(OSError, ProcessEndedError):  # the keeper was killed: what is left goes with the next
+        with contextlib.suppress(OSError, ProcessEndedError):  # the keeper was killed: its part is done below
             self._ask("stay", on=False)
         self._answers.close()
         self._control.close()
-        if self._keeper.wait(_TEAR_DOWN_TIMEOUT) > 0:
+        status = self._keeper.wait(_TEAR_DOWN_TIMEOUT)
+        if status < 0:
+            sweep()
+        if status > 0:
             raise RuntimeError(f"cluster {self.slot.index} left something behind:\n{self.tail('keeper')}")
 
     def log(self, name: str) -> Path:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cluster import ApiServer, Cluster
 from cluster.claim import sweep
 from cluster.slot import Slot
 from cluster_tests.traces import kinds, processes, traces
@@ -77,6 +78,25 @@ def test_a_forked_child_of_the_owner_does_not_keep_the_cluster() -> None:
         had = traces(slot)
         kill_and_wait([pid], [keeper_of(slot)])
         assert had & traces(slot) == set()
+
+
+def test_a_stopped_cluster_is_gone_even_when_its_keeper_was_killed() -> None:
+    """The owner does what its keeper cannot do any more."""
+    with Cluster.start() as cluster:
+        slot = Slot(int(cluster.directory.name))
+        had, keeper = traces(slot), keeper_of(slot)
+        kill_and_wait([keeper], [process for process in processes(slot) if process != keeper])
+    assert had & traces(slot) == set()
+
+
+def test_the_logs_of_a_cluster_can_be_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the variable set, every component's log and the audit log are there after the end."""
+    monkeypatch.setenv("APISNOOP_TEST_LOGS", str(tmp_path))
+    with ApiServer.start() as server:
+        server.kubectl("get", "namespaces")
+    (kept,) = tmp_path.iterdir()
+    assert {"audit.log", "etcd.log", "keeper.log", "kube-apiserver.log"} == {path.name for path in kept.iterdir()}
+    assert "/api/v1/namespaces" in (kept / "audit.log").read_text()
 
 
 def test_a_running_cluster_is_not_swept() -> None:
