@@ -117,7 +117,7 @@ def complete(entry: Entry, namespace: str, name: str, query: str, content_type: 
     """Make the match of a request, adding to its entry what names, query and content type say."""
     reads = entry.reads
     if reads is _LIST_OPTIONS:
-        return _complete_list(entry, namespace, name, query)
+        return _complete_list(entry, namespace, query)
     detail = entry.detail
     if reads is _PATCH_TYPE:
         kind = PATCH_DETAILS.get(content_type) or patch_detail(content_type)
@@ -127,15 +127,14 @@ def complete(entry: Entry, namespace: str, name: str, query: str, content_type: 
     return Match(entry.target, entry.verb, detail, namespace, name)
 
 
-def _complete_list(entry: Entry, namespace: str, name: str, query: str) -> Match:
-    verb, detail = entry.verb, entry.detail
+def _complete_list(entry: Entry, namespace: str, query: str) -> Match:
+    verb, detail, name = entry.verb, entry.detail, ""
     if "fieldSelector" in query or hides_keys(query):
         values = parse_query(query)
-        selected = selected_name(values)
-        name = name or selected
+        name = selected_name(values)
         if is_watch(values):
             verb = "watch"
-            detail = join_details(detail, "watch-by-field-selector" if selected else "")
+            detail = join_details(detail, "watch-by-field-selector" if name else "")
     elif "watch" in query and _has_watch(query):
         verb = "watch"
     return Match(entry.target, verb, detail, namespace, name)

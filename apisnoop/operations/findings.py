@@ -64,7 +64,7 @@ class Findings:
         name = parts[place.name]
         coordinates = (parts[place.group], parts[place.version], parts[place.resource], parts[place.subresource])
         size = min(len(parts), place.resource + 4)
-        shape = f"{size} {place.resource} {place.namespace} {leaf is None} {bool(name)} {place.special_verb}"
+        shape = f"{size} {place.resource} {_template_of(leaf)} {bool(name)} {place.special_verb}"
         key = (method, shape, *coordinates)
         entry = self._kept.get(key) or self._keep(key, self._entry_of_resource(method, parts, place, leaf))
         return complete(entry, parts[place.namespace], name, query, content_type)
@@ -105,7 +105,7 @@ class Findings:
         if leaf is not None and method in leaf:
             finding, reason = Finding.UNKNOWN_PATH, "the name is empty"
         elif leaf is not None:
-            template = next(iter(leaf.values())).target.template
+            template = _template_of(leaf)
             finding, reason = Finding.METHOD_NOT_ALLOWED, _allowed(leaf)
         else:
             finding, reason = _LEGACY_PROXY if place.special_verb == "proxy" else self._absence.judge(wanted)
@@ -123,7 +123,7 @@ class Findings:
         known = bounded_method(method)
         words = [_readable(part) for part in parts]
         if leaf is not None:
-            template = next(iter(leaf.values())).target.template
+            template = _template_of(leaf)
             finding, reason = Finding.METHOD_NOT_ALLOWED, _allowed(leaf)
         elif words[1] in _NOT_API:
             template = _template_below(words, keep=2 if words[1] == "openapi" else 1)
@@ -153,6 +153,10 @@ def _readable(part: str) -> str:
 
 def _verb(method: str, place: Place | None, *, named: bool) -> str:
     return verb_of(method[:LONGEST_VERB], place, named=named)
+
+
+def _template_of(leaf: Leaf | None) -> str:
+    return next(iter(leaf.values())).target.template if leaf else ""
 
 
 def _allowed(leaf: Leaf) -> str:

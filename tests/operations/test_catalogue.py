@@ -113,6 +113,8 @@ def test_verbs_agree_with_the_documents_actions(shipped: Catalogue) -> None:
 ANSWERS = """
 GET  /api/v1/pods?watch=true  listCoreV1PodForAllNamespaces  watch - -
 GET  /api/v1/pods?limit=5&watch=true  listCoreV1PodForAllNamespaces  watch - -
+GET  /api/v1/pods?watch=0&watch=true  listCoreV1PodForAllNamespaces  list - -
+POST /api/v1/namespaces/n/pods?%64ryRun=All  createCoreV1NamespacedPod  create dry-run -
 GET  /api/v1/pods?watch=0  listCoreV1PodForAllNamespaces  list - -
 GET  /api/v1/pods?labelSelector=watch%3Dtrue  listCoreV1PodForAllNamespaces  list - -
 GET  /api/v1/pods?labelSelector=watch&watch=true  listCoreV1PodForAllNamespaces  watch - -

@@ -186,6 +186,26 @@ def test_the_next_of_a_kind_shares_its_target(catalogue: Catalogue) -> None:
     assert first.name != second.name
 
 
+@pytest.mark.parametrize(
+    ("method", "urls"),
+    [
+        ("GET", ["/apis/x.io/v1/as/a/log", "/apis/x.io/v1/as//log", "/apis/x.io/v1/as/a/log/more", "/apis/x.io/v1/as"]),
+        ("POST", ["/api/v1/pods", "//api/v1/pods"]),
+        ("FOO", ["/api/v1/nodes/n/proxy", "/api/v1/nodes/n/proxy/", "/api/v1/nodes/n/proxy/x"]),
+        (
+            "GET",
+            ["/apis/x.io/v1/watch/as", "/apis/x.io/v1/proxy/as", "/apis/x.io/v1/as", "/apis/x.io/v1/namespaces/n/as"],
+        ),
+    ],
+)
+def test_what_is_remembered_of_one_is_not_told_of_another(method: str, urls: list[str]) -> None:
+    """Requests that look alike give the same answers after one another as alone."""
+    alone = [load_catalogue("1.34").match(method, url) for url in urls]
+    catalogue = load_catalogue("1.34")
+    for _ in range(2):
+        assert [catalogue.match(method, url) for url in urls] == alone
+
+
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """Requests for ever new resources do not make the catalogue grow; very long ones are not remembered at all."""
     monkeypatch.setattr(findings, "KEPT", 10)

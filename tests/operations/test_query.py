@@ -50,6 +50,7 @@ def test_watch_is_set_by_anything_but_0_and_false(query: str, watching: bool) ->
         ("fieldSelector=spec.nodeName%3Dn,metadata.name%3Dweb", "web"),
         ("fieldSelector=metadata.name%3Dweb,spec.nodeName%3Dn", "web"),
         ("fieldSelector=metadata.name%3Dweb,", "web"),
+        ("fieldSelector=metadata.name%3Dweb,metadata.name%3Dbee", "bee"),
         ("fieldSelector=metadata.name%3Dweb&fieldSelector=metadata.name%3Dother", "web"),
         ("fieldSelector=metadata.name%3Da\\,b", "a,b"),
         ("fieldSelector=metadata.name%3Da\\=b", "a=b"),

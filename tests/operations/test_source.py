@@ -26,7 +26,8 @@ def server() -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            bodies = {"/swagger.json": json.dumps(PODS).encode(), "/words": b"words"}
+            document = json.dumps(PODS).encode()
+            bodies = {"/swagger.json": document, "/release-1.31/swagger.json": document, "/words": b"words"}
             body = bodies.get(self.path)
             self.send_response(404 if body is None else 200)
             self.send_header("Content-Length", str(len(body or b"")))
@@ -96,6 +97,7 @@ def test_a_url_is_a_catalogue(server: str) -> None:
     catalogue = load_catalogue(f"{server}/swagger.json")
     assert list(catalogue.operations) == ["listPods"]
     assert catalogue.source == f"URL {server}/swagger.json"
+    assert load_catalogue(f"{server}/release-1.31/swagger.json").release == "1.31"
 
 
 def test_the_cluster_is_read_by_who_can() -> None:

@@ -54,6 +54,7 @@ fieldSelector=metadata.name%3Dfoo&watch=true fieldSelector=metadata.name=foo fie
 fieldSelector=metadata.name!=foo fieldSelector=metadata.name%3Dfoo&limit=abc fieldSelector=metadata.name%3Dfoo&limit=5
 fieldSelector=metadata.name%3Dfoo&timeoutSeconds= fieldSelector=metadata.name%3Dfoo,spec.nodeName%3Dbar
 fieldSelector=spec.nodeName%3Dbar,metadata.name%3Dfoo fieldSelector=metadata.name%3Dfoo,bad
+fieldSelector=metadata.name%3Dfoo,metadata.name%3Dbar
 fieldSelector=metadata.name%3D.. fieldSelector=metadata.name%3Da/b fieldSelector=metadata.name%3Da\\,b
 fieldSelector=metadata.name%3Da\\x fieldSelector=metadata.name%3D field%53elector=metadata.name%3Dfoo
 fieldSelector=metadata.name%3Dfoo+bar fieldSelector=metadata.name%3Dfoo&fieldSelector=metadata.name%3Dbar
