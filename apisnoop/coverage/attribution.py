@@ -21,6 +21,7 @@ from apisnoop.coverage.seen import Seen, add_up
 from apisnoop.coverage.share import Share
 from apisnoop.coverage.who import Dimension, Who, name_in, who_of
 from apisnoop.store import queries
+from apisnoop.store.store import Store
 
 
 @dataclass(slots=True)
@@ -65,7 +66,7 @@ class Deeds:
 
 def deeds_by[Name: str | Who](seen: Seen, name: Callable[[queries.CallerRow], Name]) -> dict[Name, Deeds]:
     """Add up everything that was called, by a name of the caller."""
-    names, groups = _groups(seen, name)
+    names, groups = groups_of(seen.store, name)
     ids = {target: what.operation.id if what.operation else "" for target, what in seen.resolved.items()}
     deeds: dict[int, Deeds] = {}
     for row in queries.uses_by_group(seen.store.connection, groups, seen.resolved, seen.window):
@@ -76,11 +77,12 @@ def deeds_by[Name: str | Who](seen: Seen, name: Callable[[queries.CallerRow], Na
     return {names[group]: done for group, done in deeds.items()}
 
 
-def _groups[Name: str | Who](
-    seen: Seen, name: Callable[[queries.CallerRow], Name]
+def groups_of[Name: str | Who](
+    store: Store, name: Callable[[queries.CallerRow], Name]
 ) -> tuple[list[Name], dict[int, int]]:
+    """Group the callers of a store by a name: the names, and the place among them of each caller's."""
     places: dict[Name, int] = {}
-    groups = {row.id: places.setdefault(name(row), len(places)) for row in queries.callers(seen.store.connection)}
+    groups = {row.id: places.setdefault(name(row), len(places)) for row in queries.callers(store.connection)}
     return list(places), groups
 
 
@@ -109,7 +111,7 @@ def everybody(seen: Seen, operations: Sequence[OperationUse], counted: frozenset
 
 def findings_of(seen: Seen) -> tuple[FindingUse, ...]:
     """Give every finding with who caused it: by class, then the most calls first."""
-    names, groups = _groups(seen, who_of)
+    names, groups = groups_of(seen.store, who_of)
     found: dict[tuple[FindingClass, str, str], _Found] = {}
     by_target: dict[int, list[_Found]] = {}
     for target, kinds in seen.classes.items():

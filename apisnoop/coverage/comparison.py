@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from time import time
 
 from apisnoop.calls.tally import OTHER
+from apisnoop.coverage.attribution import groups_of
 from apisnoop.coverage.calls_seen import NONE_SEEN, CallsSeen
 from apisnoop.coverage.provenance import CatalogueUsed, Provenance
 from apisnoop.coverage.share import Count
@@ -149,15 +150,15 @@ def _side(store: Store, window: Window | None, made: float) -> _Side:
     connection = store.connection
     uses = queries.uses(connection, window)
     rows = {row.id: row for row in queries.targets(connection) if row.path != OTHER and row.kind != Finding.NOT_API}
-    who = {row.id: who_of(row) for row in queries.callers(connection)}
+    names, groups = groups_of(store, who_of)
     side = _Side({}, {}, {}, origin_of(store, None, window, uses, made))
-    for use in queries.uses_by_caller(connection, window, rows):
+    for use in queries.uses_by_group(connection, groups, rows, window):
         row = rows[use.target]
         key = row.method, row.path
         side.standing[key] = Standing(row.kind, row.operation, row.level, bool(row.deprecated), row.reason)
         side.calls[key] = side.calls.get(key, NONE_SEEN) + CallsSeen(use.ok, use.errors, use.first, use.last)
-        callers = side.callers.setdefault(key, {})
-        callers[who[use.caller]] = callers.get(who[use.caller], 0) + use.ok + use.errors
+        callers, who = side.callers.setdefault(key, {}), names[use.group]
+        callers[who] = callers.get(who, 0) + use.ok + use.errors
     return side
 
 

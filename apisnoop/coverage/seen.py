@@ -49,7 +49,7 @@ def _classes(what: Resolution, answered: bool) -> tuple[FindingClass, ...]:
     return (found,) if found else ()
 
 
-def calls_of(use: queries.UseRow | queries.CallerUseRow) -> CallsSeen:
+def calls_of(use: queries.UseRow) -> CallsSeen:
     """Give the calls of a row."""
     return CallsSeen(use.ok, use.errors, use.first, use.last)
 

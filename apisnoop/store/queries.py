@@ -5,7 +5,7 @@ hours (see `window`); None stands for all of time.
 """
 
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
@@ -57,17 +57,6 @@ class UseRow(msgspec.Struct, frozen=True, gc=False):
     target: int
     verb: str
     detail: str
-    ok: int
-    errors: int
-    first: float
-    last: float
-
-
-class CallerUseRow(msgspec.Struct, frozen=True, gc=False):
-    """How often one caller called a target."""
-
-    target: int
-    caller: int
     ok: int
     errors: int
     first: float
@@ -174,13 +163,6 @@ USES = """
         FROM tallies WHERE hour >= ? AND hour < ? GROUP BY target, action
     ) JOIN actions ON actions.id = action
 """
-USES_BY_CALLER = """
-    SELECT target, caller, sum(ok), sum(total) - sum(ok), min(first), max(last) FROM (
-        SELECT target, caller, sum(CASE WHEN status BETWEEN 100 AND 399 THEN count ELSE 0 END) AS ok,
-            sum(count) AS total, min(first) AS first, max(last) AS last
-        FROM tallies WHERE hour >= ? AND hour < ? {only} GROUP BY target, action, caller
-    ) GROUP BY target, caller
-"""
 # One target at a time: its tallies are sorted by group while they are still in the processor's cache. CROSS JOIN keeps
 # the order of the loops: tallies as they lie in the file, the group looked up for each.
 USES_BY_GROUP = """
@@ -219,15 +201,6 @@ def callers(connection: sqlite3.Connection) -> list[CallerRow]:
 def uses(connection: sqlite3.Connection, window: Window | None = None) -> list[UseRow]:
     """Give the use of every target called within the window, by verb and detail."""
     return _rows(connection, UseRow, USES, *_bounds(window))
-
-
-def uses_by_caller(
-    connection: sqlite3.Connection, window: Window | None = None, targets: Collection[int] | None = None
-) -> list[CallerUseRow]:
-    """Give the use of every target, or of these only, by every caller within the window."""
-    wanted = () if targets is None else tuple(sorted(targets))
-    only = "" if targets is None else f"AND target IN ({', '.join('?' * len(wanted))})"
-    return _rows(connection, CallerUseRow, USES_BY_CALLER.format(only=only), *_bounds(window), *wanted)
 
 
 def uses_by_group(
