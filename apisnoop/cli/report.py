@@ -56,7 +56,7 @@ def catalogue_for(store: Store, spec: str | None, kubeconfig: Path | None, conte
 def terminal(place: Path | None) -> tuple[int, bool]:
     """Give the width that a table may take and whether it may be coloured, if it is written to `place`."""
     is_terminal = place is None and sys.stdout.isatty()
-    columns = shutil.get_terminal_size().columns if is_terminal else int(os.environ.get("COLUMNS") or PLAIN_WIDTH)
+    columns = PLAIN_WIDTH if place else shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns
     return columns, wants_colour(os.environ, is_terminal=is_terminal)
 
 

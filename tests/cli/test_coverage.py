@@ -134,6 +134,20 @@ def test_colour_is_forced_by_the_environment_only(shop, monkeypatch):
     assert "\x1b[" not in run("coverage", "--db", shop).stdout
 
 
+@pytest.mark.parametrize(("columns", "widest"), [("100", 100), ("abc", 120), ("", 120), ("0", 120)])
+def test_the_width_follows_the_environment(shop, monkeypatch, columns, widest):
+    """COLUMNS sets the width of tables; a value that is none is ignored, as everywhere."""
+    monkeypatch.setenv("COLUMNS", columns)
+    body = run("coverage", "--db", shop).stdout.split("\ncatalogue ")[0]
+    assert max(map(len, body.splitlines())) <= widest
+
+
+def test_a_width_of_one_is_survived(shop, monkeypatch):
+    """Whatever a terminal says of itself, there is a report."""
+    monkeypatch.setenv("COLUMNS", "1")
+    assert run("coverage", "--db", shop).exit_code == ExitCode.OK
+
+
 def test_a_pipeline_reads_junit(shop):
     """The text is XML as a whole, with the rule that failed."""
     answer = run("coverage", "--db", shop, "-o", "junit", "--fail-on", "removed")
