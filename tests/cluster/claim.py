@@ -12,7 +12,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from . import network
-from .cleanup import clean
+from .cleanup import clean, clear
 from .slot import SLOTS, Slot, slots_directory
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def claim() -> tuple[Slot, int]:
     for slot in map(Slot, range(SLOTS)):
         if network.is_free(slot, routes) and (lock := _try_lock(slot)) is not None:
             if not any(slot.directory.iterdir()):
+                clear(slot)  # in case somebody removed the folder of a dead cluster by hand
                 return slot, lock
             os.close(lock)  # it holds what `sweep` could not remove
     raise RuntimeError(

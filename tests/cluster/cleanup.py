@@ -17,14 +17,22 @@ if TYPE_CHECKING:
 def clean(slot: Slot) -> None:
     """Kill and remove everything that belongs to a slot; the caller holds its lock.
 
-    The folder itself goes last, so that what could not be removed is found again next time. A slot of an ordinary user
-    has only files: namespaces, devices and control groups are root's.
+    The slot's folder goes last, so that what could not be removed is found again next time.
+    """
+    clear(slot)
+    if slot.directory.exists():
+        shutil.rmtree(slot.directory)
+    with contextlib.suppress(OSError):  # other clusters have folders in it
+        slots_directory().rmdir()
+
+
+def clear(slot: Slot) -> None:
+    """Kill and remove everything that belongs to a slot outside its folder; the caller holds its lock.
+
+    An ordinary user's slot has only etcd's data: devices and control groups are root's.
     """
     if os.geteuid() == 0:
         cgroups.remove(slot)
         network.remove(slot)
-    for directory in (slot.memory_directory, slot.directory):
-        if directory.exists():
-            shutil.rmtree(directory)
-    with contextlib.suppress(OSError):  # other clusters have folders in it
-        slots_directory().rmdir()
+    if slot.memory_directory.exists():
+        shutil.rmtree(slot.memory_directory)

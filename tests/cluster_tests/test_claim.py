@@ -22,6 +22,7 @@ def own_slots(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(slot, "slots_directory", lambda: directory)
     monkeypatch.setattr(claim, "slots_directory", lambda: directory)
     monkeypatch.setattr(claim, "clean", lambda dead: shutil.rmtree(dead.directory))
+    monkeypatch.setattr(claim, "clear", lambda _: None)
     monkeypatch.setattr(network, "routes", list)
     return directory
 
@@ -54,6 +55,15 @@ def test_what_a_dead_cluster_left_is_cleaned_before_its_slot_is_used(own_slots: 
     assert claimed == Slot(0)
     assert list(claimed.directory.iterdir()) == []
     assert not (own_slots / "5").exists()
+    os.close(lock)
+
+
+def test_a_slot_without_a_folder_is_cleared_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody may have removed a dead cluster's folder by hand: what lies elsewhere is then known by its name only."""
+    cleared: list[Slot] = []
+    monkeypatch.setattr(claim, "clear", cleared.append)
+    claimed, lock = claim.claim()
+    assert cleared == [claimed]
     os.close(lock)
 
 
