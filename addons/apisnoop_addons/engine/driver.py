@@ -124,8 +124,10 @@ class Driver:
             self._close(command)
         elif isinstance(command, commands.RequestWakeup):
             self._wake_later(command)
-        elif isinstance(command, HoldReading | Upgraded):
-            self._adjust(command)
+        elif isinstance(command, HoldReading):
+            self._hold(command)
+        elif isinstance(command, Upgraded):
+            self._allow_stillness()
         elif isinstance(command, commands.Log):
             if command.level >= logging.WARNING:  # below that, layers quote what peers sent, credentials included
                 logger.info("%s", command.message)
@@ -137,15 +139,17 @@ class Driver:
         if link is not None and link.write(command.data):
             self._unwritten.append(link)
 
-    def _adjust(self, command: HoldReading | Upgraded) -> None:
+    def _hold(self, command: HoldReading) -> None:
         link = self._links.get(command.connection)
-        if link is None:
-            return
-        if isinstance(command, HoldReading):
+        if link is not None:
             link.held = command.hold
             self.balance()
-        elif isinstance(command.connection, Server):
-            limit_unacknowledged(link.transport.get_extra_info("socket"), 0)
+
+    def _allow_stillness(self) -> None:
+        """Let the server leave what it is sent unread: a shell's command may not want its input yet."""
+        for connection, link in self._links.items():
+            if connection is not self.client:
+                limit_unacknowledged(link.transport.get_extra_info("socket"), 0)
 
     def _wake_later(self, command: commands.RequestWakeup) -> None:
         def wake() -> None:

@@ -151,7 +151,7 @@ class Exchange(HttpStream):
         if response.status_code == 101:
             self.child_layer = Tunnel(self.context, self.flow)
             self._handle_event = self.passthrough  # type: ignore[method-assign]
-            yield Upgraded(self.context.server)
+            yield Upgraded()
             yield from self.child_layer.handle_event(events.Start())
         else:
             self.flow.live = False

@@ -22,6 +22,7 @@ from apisnoop_addons.engine.http1 import Http1Client, Http1Server
 from apisnoop_addons.engine.http2_client import STREAMS_BEFORE_SETTINGS, Http2Client
 from apisnoop_addons.engine.http2_server import Http2Server
 from apisnoop_addons.engine.listener import Client
+from apisnoop_addons.engine.proxy_tunnel import HttpConnect, ProxyUrl, Socks5, parse_proxy_url
 from apisnoop_addons.engine.tls import HTTP2
 from apisnoop_addons.engine.tls_layer import ServerTls
 
@@ -75,10 +76,14 @@ class HttpLayer(MitmproxyHttpLayer):
     def _open(self, event: GetHttpConnection) -> CommandGenerator[None]:
         context = self.context.fork()
         context.server = Server(address=event.address)
-        stack = LayerStack()
+        client = self.context.client
+        assert isinstance(client, Client)
+        stack, proxy_url = LayerStack(), client.listener.upstream.proxy_url
+        if proxy_url:
+            stack /= _proxy_layers(context, parse_proxy_url(proxy_url))
         if event.tls:
             context.server.sni = self.context.server.sni
-            stack /= ServerTls(context)
+            stack /= ServerTls(context, nested=bool(proxy_url))
         stack /= _Opening(context, self._upstreams)
         self.connections[context.server] = stack[0]
         self.waiting_for_establishment[context.server].append(event)
@@ -100,6 +105,15 @@ class HttpLayer(MitmproxyHttpLayer):
                 yield from self.event_to_child(stream, GetHttpConnectionCompleted(request, reply))
             else:
                 yield from self.get_connection(request)
+
+
+def _proxy_layers(context: Context, proxy: ProxyUrl) -> LayerStack:
+    to_proxy, stack = Server(address=(proxy.host, proxy.port)), LayerStack()
+    if proxy.scheme == "https":
+        to_proxy.sni = proxy.host
+        stack /= ServerTls(context, to_proxy)
+    stack /= (Socks5 if proxy.scheme.startswith("socks") else HttpConnect)(context, proxy, to_proxy)
+    return stack
 
 
 def fork(context: Context) -> Context:

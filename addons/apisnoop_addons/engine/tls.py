@@ -14,6 +14,7 @@ from mitmproxy.net.tls import accept_all
 from mitmproxy.tls import TlsData
 from OpenSSL import SSL, crypto
 
+from apisnoop.errors import ApisnoopError
 from apisnoop_addons.engine.listener import Client
 from apisnoop_addons.engine.upstream import KeyPair
 
@@ -36,17 +37,23 @@ class TlsContexts:
         tls_start.ssl_conn.set_accept_state()
 
     def tls_start_server(self, tls_start: TlsData) -> None:
-        """Begin TLS with the API server, or with the https proxy before it."""
+        """Begin TLS with the API server, or with the https:// proxy before it."""
         server, client = tls_start.conn, tls_start.context.client
         assert isinstance(client, Client)
-        upstream = client.listener.upstream
-        key_pair = upstream.client_certificate(client)
-        tls_start.ssl_conn = SSL.Connection(server_facing_context(upstream.ca_pem, upstream.insecure, key_pair))
-        expect_name(tls_start.ssl_conn, upstream.name)
-        server.alpn_offers = offers_for(client.alpn)
+        try:
+            if server == tls_start.context.server:
+                connection = _towards_server(client)
+                server.alpn_offers = offers_for(client.alpn)
+            else:
+                connection = SSL.Connection(server_facing_context(None, insecure=False, key_pair=None))
+                expect_name(connection, server.sni or "")
+        except (ApisnoopError, ValueError, SSL.Error) as error:
+            server.error = str(error) if isinstance(error, ApisnoopError) else "a certificate or key cannot be read"
+            return
         if server.alpn_offers:
-            tls_start.ssl_conn.set_alpn_protos(list(server.alpn_offers))
-        tls_start.ssl_conn.set_connect_state()
+            connection.set_alpn_protos(list(server.alpn_offers))
+        connection.set_connect_state()
+        tls_start.ssl_conn = connection
 
     def tls_established_server(self, established: TlsData) -> None:
         """Learn what the server speaks."""
@@ -54,6 +61,14 @@ class TlsContexts:
         assert isinstance(client, Client)
         if HTTP2 in server.alpn_offers:
             client.listener.protocols.http2 = server.alpn == HTTP2
+
+
+def _towards_server(client: Client) -> SSL.Connection:
+    upstream = client.listener.upstream
+    key_pair = upstream.client_certificate(client)
+    connection = SSL.Connection(server_facing_context(upstream.ca_pem, upstream.insecure, key_pair))
+    expect_name(connection, upstream.name)
+    return connection
 
 
 def offers_for(client_alpn: bytes | None) -> tuple[bytes, ...]:

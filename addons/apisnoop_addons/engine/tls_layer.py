@@ -7,7 +7,7 @@
 
 from collections.abc import Iterable
 
-from mitmproxy.connection import ConnectionState
+from mitmproxy.connection import ConnectionState, Server
 from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layer import CommandGenerator
@@ -38,6 +38,7 @@ class _Tls(TLSLayer):
     _unsent: list[bytes]
     _reason = ""
     """Why TLS cannot be set up."""
+    _end_told = False
 
     def start_tls(self) -> CommandGenerator[None]:
         """Let the addon make the OpenSSL connection."""
@@ -66,7 +67,8 @@ class _Tls(TLSLayer):
             pass
         except SSL.ZeroReturnError:
             closed = True
-        except SSL.Error:  # an alert, or bytes that are no TLS
+        except SSL.Error as error:  # an alert, or bytes that are no TLS
+            self.failed(error)
             yield from self.tls_interact()
             yield commands.CloseConnection(self.conn)
         if pieces:
@@ -74,7 +76,16 @@ class _Tls(TLSLayer):
             yield from self.event_to_child(events.DataReceived(self.conn, plain))
         if closed:
             self.conn.state &= ~ConnectionState.CAN_READ
+            yield from self.receive_close()
+
+    def receive_close(self) -> CommandGenerator[None]:
+        """Tell the layers inside, once, that nothing more will come: after TLS's own farewell, or the socket's."""
+        if not self._end_told:
+            self._end_told = True
             yield from self.event_to_child(events.ConnectionClosed(self.conn))
+
+    def failed(self, error: SSL.Error) -> None:
+        """Hear that an established connection has failed."""
 
     def send_data(self, data: bytes) -> Iterable[commands.Command]:  # type: ignore[override]  # any iterable will do
         """Encrypt data, when there is nothing more to come."""
@@ -130,6 +141,18 @@ class ClientTls(_Tls, ClientTLSLayer):
 class ServerTls(_Tls, ServerTLSLayer):
     """TLS with the server."""
 
-    def __init__(self, context: Context, *, nested: bool = False) -> None:
-        super().__init__(context)
+    def failed(self, error: SSL.Error) -> None:
+        """Tell why the server has ended the connection: in TLS 1.3 it judges our certificate after the handshake."""
+        client = self.context.client
+        assert isinstance(client, Client)
+        client.listener.on_failure(client.listener, f"the server ended TLS: {_alert(error)}")
+
+    def __init__(self, context: Context, conn: Server | None = None, *, nested: bool = False) -> None:
+        super().__init__(context, conn)
         self.nested = nested
+
+
+def _alert(error: SSL.Error) -> str:
+    """Give OpenSSL's name of what went wrong, e.g. "sslv3 alert certificate expired"."""
+    reasons = error.args[0] if error.args and isinstance(error.args[0], list) else []
+    return str(reasons[-1][2]) if reasons and len(reasons[-1]) == 3 else "unknown error"
