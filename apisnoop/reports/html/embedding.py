@@ -6,15 +6,13 @@ The page's policy lets a browser run and apply exactly what was put in, by hash,
 import base64
 import hashlib
 from collections.abc import Iterable
-from typing import Any
-
 import msgspec
 
 UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}
 """Characters that could end a script element, begin a comment in one, or end a line of JavaScript."""
 
 
-def json_for_script(value: Any) -> str:
+def json_for_script(value: object) -> str:
     """Encode a value as JSON that can stand inside a script element, whatever its strings hold."""
     text = msgspec.json.encode(value).decode()
     for character, escaped in UNSAFE.items():

@@ -1,4 +1,7 @@
-"""Elements of the page that is made in Python. ElementTree escapes every text and attribute; no string is ever markup."""
+"""Elements of the page that is made in Python.
+
+ElementTree escapes every text and attribute, so no string can become markup.
+"""
 
 from xml.etree.ElementTree import Element, SubElement, tostring
 

@@ -6,7 +6,7 @@ from apisnoop.coverage.provenance import Provenance
 from apisnoop.coverage.report import CoverageReport
 from apisnoop.coverage.share import Count
 from apisnoop.reports.html.markup import element
-from apisnoop.reports.html.summary import shares_table
+from apisnoop.reports.html.shares_table import shares_table
 from apisnoop.reports.wording import counted, number, origin
 
 LINES = 8

@@ -1,12 +1,13 @@
 """The head of the page: what was covered, what is worth knowing, what is missing. Complete without JavaScript."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from xml.etree.ElementTree import Element
 
 from apisnoop.coverage.gate import Verdict
 from apisnoop.coverage.report import CoverageReport, FindingClass, FindingUse, Group
 from apisnoop.coverage.share import Count, Share
 from apisnoop.reports.html.markup import bar, element
+from apisnoop.reports.html.shares_table import shares_table
 from apisnoop.reports.wording import (
     MEANING,
     counted,
@@ -82,7 +83,7 @@ def _hero(report: CoverageReport) -> Element:
     return element(
         "div",
         element("p", percent(share.percent(count)), class_="figure", id="figure"),
-        element("p", headline(report), class_="headline"),
+        element("p", headline(report).rpartition(" (")[0], class_="headline"),
         bar(share, count),
         element("p", *legend, class_="legend"),
         element("p", total_explained(report), " ", _other_count(share, count), class_="small"),
@@ -96,8 +97,10 @@ def _key(state: str, text: str) -> Element:
 
 def _other_count(share: Share, count: Count) -> str:
     if count is Count.OK:
-        return f"Counting any call, however answered, it would be {number(share.any)} ({percent(share.percent(Count.ANY))})."
-    return f"Counting only calls answered without an error, it would be {number(share.ok)} ({percent(share.percent(Count.OK))})."
+        other, hit = "any call, however answered", Count.ANY
+    else:
+        other, hit = "only calls answered without an error", Count.OK
+    return f"Counting {other}, it would be {number(share.hit(hit))} ({percent(share.percent(hit))})."
 
 
 def _levels(report: CoverageReport) -> Element:
@@ -112,63 +115,28 @@ def _levels(report: CoverageReport) -> Element:
     )
 
 
-def shares_table(name: str, groups: Iterable[Group], count: Count, extra: Group | None = None) -> Element:
-    """Give a table of shares; `extra` is a last row, set apart, that is no part of the total."""
-    heads = (name, "Share", "Hit", "Total", "")
-    rows = [_share_row(group, count) for group in groups]
-    if extra is not None and extra.share.total:
-        rows.append(_share_row(extra, count, class_="apart"))
-    return element(
-        "table",
-        element("thead", element("tr", *(_head(text, number=at > 1) for at, text in enumerate(heads)))),
-        element("tbody", *rows),
-        class_="shares",
-    )
-
-
-def _head(text: str, *, number: bool) -> Element:
-    if not text:
-        return element("td")
-    return element("th", text, scope="col", class_="number" if number else "text")
-
-
-def _share_row(group: Group, count: Count, **attributes: str) -> Element:
-    return element(
-        "tr",
-        element("th", element("bdi", group.name), scope="row"),
-        element("td", bar(group.share, count), class_="bar-cell"),
-        element("td", number(group.share.hit(count)), class_="number"),
-        element("td", number(group.share.total), class_="number"),
-        element("td", percent(group.share.percent(count)), class_="number"),
-        **attributes,
-    )
-
-
 def _gate(verdicts: Sequence[Verdict]) -> list[Element]:
     if not verdicts:
         return []
-    lines = (
-        element(
-            "li",
-            element("strong", "passed" if verdict.passed else "FAILED", class_="passed" if verdict.passed else "failed"),
-            " ",
-            element("code", verdict.rule),
-            f" {verdict.message}",
-        )
-        for verdict in verdicts
+    return [element("div", element("h3", "Gate"), element("ul", *map(_verdict, verdicts)), class_="card gate")]
+
+
+def _verdict(verdict: Verdict) -> Element:
+    word, state = ("passed", "passed") if verdict.passed else ("FAILED", "failed")
+    return element(
+        "li", element("strong", word, class_=state), " ", element("code", verdict.rule), f" {verdict.message}"
     )
-    return [element("div", element("h3", "Gate"), element("ul", *lines), class_="card gate")]
 
 
 def _missing(report: CoverageReport) -> list[Element]:
     """Say at the top, not only at the end, that something was not counted or limits the figures."""
     lost = sum(lost.count for lost in report.provenance.lost)
-    unfinished = sum(bool(source.state) for source in report.provenance.sources)
-    said = [
-        *([f"{number(lost)} {'thing was' if lost == 1 else 'things were'} seen but not counted"] if lost else []),
-        *([f"{counted(unfinished, 'recording')} not whole"] if unfinished else []),
-        *(note.rstrip(".") for note in report.provenance.notes),
-    ]
+    partial = sum(bool(source.state) for source in report.provenance.sources)
+    said = [note.rstrip(".") for note in report.provenance.notes]
+    if partial:
+        said.insert(0, f"{counted(partial, 'recording')} {'is' if partial == 1 else 'are'} incomplete")
+    if lost:
+        said.insert(0, f"{number(lost)} {'thing was' if lost == 1 else 'things were'} seen but not counted")
     if not said:
         return []
     more = element("a", "What is missing", href="#origin")

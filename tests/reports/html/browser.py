@@ -1,4 +1,4 @@
-"""A headless Chromium that opens reports from files and tells what they did: requests, messages, colours, pages on paper."""
+"""A headless Chromium that opens reports from files and tells what they did."""
 
 import base64
 import json

@@ -35,7 +35,7 @@ VALUES = {"namespace": "shop", "name": "web", "path": "x", "logpath": "x"}
 
 def cluster_recording(catalogue: Catalogue, callers: int, per_caller: int = 40) -> Store:
     """Record `callers` callers, each calling some of the usual operations; the same every time."""
-    random = Random(20260601)  # noqa: S311 - no secret
+    random = Random(20260601)
     usual = _usual(catalogue, random)
     batch = TallyBatch()
     for at in range(callers):

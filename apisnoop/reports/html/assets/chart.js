@@ -1,6 +1,7 @@
 // The sunburst. Colours are the page's own variables, so that dark mode and paper change it without drawing anew.
 
 const RING = [28, 99];
+const CROWD = 300;
 const STILL = matchMedia("(prefers-reduced-motion: reduce)");
 
 const fillOf = (step) => (step === "errors" ? "url(#hatch)" : `var(--step-${step})`);
@@ -15,21 +16,29 @@ class Chart {
     this.chart.on("mouseover", ({ data }) => hover(this.nodes.get(data.id)));
     this.chart.on("globalout", () => hover(null));
     this.chart.on("mouseout", () => hover(null));
+    this.font = getComputedStyle(where).fontFamily;
     new ResizeObserver(() => this.resize()).observe(where);
   }
 
   resize() {
     const { clientWidth, clientHeight } = this.where;
     if (clientWidth && (clientWidth !== this.chart.getWidth() || clientHeight !== this.chart.getHeight())) this.chart.resize();
+    this.letScale();
+  }
+
+  /** Lets paper, which has another width than the screen, scale the picture instead of cutting it off. */
+  letScale() {
+    const size = `0 0 ${this.chart.getWidth()} ${this.chart.getHeight()}`;
+    this.where.querySelector("svg")?.setAttribute("viewBox", size);
   }
 
   show(root) {
     this.nodes.clear();
-    const depth = depthBelow(root);
     this.chart.setOption({
       animation: !STILL.matches,
       animationDuration: 250,
       animationDurationUpdate: 350,
+      textStyle: { fontFamily: this.font },
       series: [{
         type: "sunburst",
         data: root.children.map((node) => this.sector(node)),
@@ -38,11 +47,12 @@ class Chart {
         sort: null,
         startAngle: 90,
         labelLayout: { hideOverlap: true },
-        itemStyle: { borderWidth: 1, borderColor: "var(--card)" },
+        itemStyle: { borderColor: "var(--card)" },
         emphasis: { focus: "none", itemStyle: { borderColor: "var(--ink)", borderWidth: 1.5 } },
-        levels: levels(depth, this.where.clientWidth),
+        levels: levels(root, this.where.clientWidth),
       }],
     });
+    this.letScale();
   }
 
   /** The library copies what it is given, so it gets no node (they know their parents) but the way back to it. */
@@ -64,20 +74,22 @@ class Chart {
 const depthBelow = ({ children }) => (children.length ? 1 + depthBelow(children[0]) : 0);
 
 /** One entry a ring; the outermost, single operations, is narrower where there are others. */
-function levels(depth, width) {
+function levels(root, width) {
+  const depth = depthBelow(root);
   const weights = Array.from({ length: depth }, (_, at) => (depth > 2 && at === depth - 1 ? 0.55 : 1));
   const whole = weights.reduce((sum, weight) => sum + weight, 0);
   let at = RING[0];
   const rings = weights.map((weight, ring) => {
     const from = at;
     at += ((RING[1] - RING[0]) * weight) / whole;
-    return { r0: `${from}%`, r: `${at}%`, label: labelOf(ring, depth, ((at - from) / 200) * width) };
+    const crowded = ring === depth - 1 && root.total > CROWD;
+    return { r0: `${from}%`, r: `${at}%`, itemStyle: { borderWidth: crowded ? 0.25 : 1 }, label: labelOf(ring, depth, ((at - from) / 200) * width) };
   });
   return [{}, ...rings];
 }
 
 function labelOf(ring, depth, room) {
-  if (depth > 2 && ring === depth - 1) return { show: false };
+  if ((depth > 2 && ring === depth - 1) || (ring > 0 && room < 40)) return { show: false };
   const around = ring === 0 && depth > 3;
   return {
     show: true,
@@ -86,7 +98,6 @@ function labelOf(ring, depth, room) {
     width: around ? 90 : room - 10,
     overflow: "truncate",
     fontSize: 11,
-    fontFamily: "inherit",
     fontWeight: around ? 600 : 400,
   };
 }

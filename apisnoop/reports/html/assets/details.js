@@ -33,7 +33,6 @@ function operationDetail(operation, model, goToCaller) {
   const actions = operation.actions.map(([name, ok, errors]) => ({ name, ok, errors }));
   return element("div", { class: "detail-columns" },
     facts([
-      ["Request", `${operation.method} ${operation.path}`],
       ["Group", operation.group],
       ["Resource", operation.resource],
       ["Outside conformance", operation.ineligible],
@@ -55,7 +54,7 @@ function findingDetail(finding, model, goToCaller, goToOperation) {
   const callers = finding.callers.map((caller) => ({ ...caller, name: model.who[caller.who], go: caller.who < model.callers.length ? () => goToCaller(caller.who) : null }));
   const operation = finding.operation && model.operations.findIndex(({ id }) => id === finding.operation);
   return element("div", { class: "detail-columns" },
-    facts([["Class", `${finding.class}: ${model.meaning[finding.class]}`], ["Request", `${finding.method} ${finding.path}`], ["Reason", finding.reason], ["Seen", seenBetween(finding)]]),
+    facts([["Class", `${finding.class}: ${model.meaning[finding.class]}`], ["Reason", finding.reason], ["Seen", seenBetween(finding)]]),
     callsTable("Caller", callers),
     operation >= 0 && finding.operation ? button({ class: "link", click: () => goToOperation(operation) }, "Look at the operation") : null);
 }

@@ -18,8 +18,12 @@ const drawn = (tag, attributes = {}, ...children) => fill(document.createElement
 
 const place = (id) => document.getElementById(id);
 const button = (attributes, ...children) => element("button", { type: "button", ...attributes }, ...children);
-/** Text that may run in another direction than the page. */
-const isolated = (text, attributes = {}) => element("bdi", attributes, text);
+
+/** Text that may run in another direction than the page, and that may be broken after a slash. */
+function isolated(text, attributes = {}) {
+  const pieces = text.split(/(?<=\/)/);
+  return element("bdi", attributes, pieces.flatMap((piece, at) => (at ? [element("wbr"), piece] : [piece])));
+}
 
 /** A mark with its word: shape and text tell the state, colour only helps. */
 function stateTag(state) {
