@@ -16,7 +16,7 @@ from apisnoop_addons.run.kubeconfig import Entry
 from apisnoop_addons.run.proxies import proxy_for
 
 _PORTS = {"http": 80, "https": 443}
-PROXY_SCHEMES = ("http", "https", "socks5")
+PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,8 @@ def server_of(name: str, cluster: Entry, environment: Mapping[str, str]) -> Serv
         server_name=str(cluster.get("tls-server-name") or host),
         ca=_authorities(name, cluster),
         insecure=cluster.get("insecure-skip-tls-verify") is True,
-        proxy_url=_proxy_url(name, str(cluster.get("proxy-url") or "")) or proxy_for(scheme, host, port, environment),
+        proxy_url=_checked_proxy(name, "proxy-url", str(cluster.get("proxy-url") or ""))
+        or _checked_proxy(name, "the environment's proxy", proxy_for(scheme, host, port, environment)),
     )
 
 
@@ -80,10 +81,15 @@ def _server_url(name: str, text: str) -> SplitResult:
     return url
 
 
-def _proxy_url(name: str, text: str) -> str:
-    if text and (urlsplit(text).scheme not in PROXY_SCHEMES or not urlsplit(text).hostname):
-        shown = urlsplit(text)._replace(netloc=urlsplit(text).netloc.rpartition("@")[2]).geturl()
-        raise _wrong(name, f"proxy-url {shown!r} is no http, https or socks5 URL")
+def _checked_proxy(name: str, origin: str, text: str) -> str:
+    try:
+        url = urlsplit(text)
+        usable = url.scheme in PROXY_SCHEMES and bool(url.hostname) and (url.port is None or url.port > 0)
+    except ValueError:
+        usable = False
+    if text and not usable:
+        shown = f"{text.partition('://')[0]}://{text.rpartition('@')[2].rpartition('://')[2]}"
+        raise _wrong(name, f"{origin} {shown!r} is no http, https or socks5 URL")
     return text
 
 

@@ -84,7 +84,14 @@ def test_the_password_of_a_proxy_is_not_told():
     """An error about a proxy URL leaves out who logs in to it."""
     with pytest.raises(ApisnoopError) as told:
         server_of("c", {"server": "https://c", "proxy-url": "ftp://ann:hunter2@p:1"}, {})
+    assert "proxy-url 'ftp://p:1' is no http" in str(told.value)
     assert "hunter2" not in str(told.value)
+
+
+def test_a_proxy_of_the_environment_that_is_none_is_told():
+    """So that a typing mistake there is found."""
+    with pytest.raises(ApisnoopError, match=r"the environment's proxy 'ftp://p' is no http, https or socks5 URL"):
+        server_of("c", {"server": "https://c"}, {"HTTPS_PROXY": "ftp://p"})
 
 
 def test_the_entrys_proxy_goes_before_the_environments():
