@@ -1,6 +1,8 @@
 """From a recording to a coverage report."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from apisnoop.calls.tally import Loss
 from apisnoop.coverage.measure import coverage_of
@@ -8,7 +10,7 @@ from apisnoop.coverage.report import FindingClass
 from apisnoop.coverage.share import Count, Share
 from apisnoop.coverage.who import Dimension
 from apisnoop.store.window import Window
-from tests.coverage.recording import ALICE, NINE, SHOP, WEB, Called, recorded
+from tests.coverage.recording import ALICE, NINE, NOBODY, SHOP, SUITE, WEB, Called, recorded
 
 
 @pytest.fixture
@@ -199,3 +201,36 @@ def test_counting_any_answer_changes_the_figure_and_nothing_else(catalogue):
         ok, any_answer = (coverage_of(store, catalogue, count=count, now=NINE) for count in Count)
     assert ok.current == any_answer.current
     assert ok.current.hit(Count.ANY) == any_answer.current.hit(any_answer.count) > ok.current.hit(ok.count)
+
+
+URLS = ["/api/v1/pods", "/api/v1/watch/pods", "/livez", "/nope", "/apis/batch/v1beta1/cronjobs", "/apis/x.io/v1/things"]
+CALLS = st.lists(
+    st.builds(
+        Called,
+        st.sampled_from([WEB, ALICE, SUITE, NOBODY]),
+        st.sampled_from(["GET", "POST", "DELETE"]),
+        st.sampled_from(URLS),
+        st.sampled_from([0, 200, 301, 403, 404, 500]),
+        st.integers(1, 3),
+    ),
+    max_size=12,
+)
+
+
+@settings(deadline=None, max_examples=30)
+@given(CALLS, st.sampled_from(list(Dimension)))
+def test_no_call_is_lost_or_counted_twice(catalogue, calls, by):
+    """However calls are told apart (operation or finding, caller, --by), they add up to those recorded."""
+    with recorded(calls, catalogue=catalogue) as store:
+        report = coverage_of(store, catalogue, by=by, callers=True)
+    total = sum(call.times for call in calls)
+    by_class = {kind: [found for found in report.findings if found.kind is kind] for kind in FindingClass}
+    elsewhere = [*by_class[FindingClass.REMOVED], *by_class[FindingClass.INVALID], *by_class[FindingClass.UNLISTED]]
+    operations = sum(use.calls.total for use in report.operations)
+    assert report.provenance.calls == total
+    assert operations + report.not_api.total + sum(found.calls.total for found in elsewhere) == total
+    assert sum(part.calls.total for part in report.by.parts) == total
+    assert sum(caller.calls.total for caller in report.callers) == total
+    for found in report.findings:
+        assert sum(caller.calls.total for caller in found.callers) == found.calls.total
+    assert report.provenance.is_empty == (total == 0)
