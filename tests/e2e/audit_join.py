@@ -215,8 +215,13 @@ class _Join:
         self._excluded[why] += len(paired) + self._drop_calls(wanted)
 
     def _exclude_not_audited(self) -> None:
-        """Leave out what the HTTP server refused: an answer that passed through the API server has an Audit-Id."""
+        """Leave out what was refused in front of the audit.
+
+        That is what Go's HTTP server refuses, without an Audit-Id, and what an API server that shuts down refuses, with
+        one: `WithWaitGroup` comes before `WithAudit` and after `WithAuditInit` (apiserver's DefaultBuildHandlerChain).
+        """
         refused = self._drop_calls(lambda call: not call.audit_id and 400 <= call.status < 600)
+        refused += self._drop_calls(lambda call: call.status == 503)
         self._excluded[Excluded.NOT_AUDITED] += refused
 
     def _exclude_events(self, why: Excluded, wanted: Callable[[AuditEvent], bool]) -> None:

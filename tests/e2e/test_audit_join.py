@@ -181,6 +181,12 @@ def test_refusals_of_the_http_server_are_left_out_by_name():
     assert agreement.excluded[Excluded.NOT_AUDITED] == 1
 
 
+def test_a_server_that_shuts_down_refuses_before_its_audit():
+    """Its 503 has an Audit-Id and no event; a 500 of that kind would be extra."""
+    assert join([], [call(status=503)], USER).excluded[Excluded.NOT_AUDITED] == 1
+    assert counts(join([], [call(status=500)], USER)) == (0, 1, 0)
+
+
 def test_an_open_watch_is_left_out_by_name():
     """A watch that has not ended when the log is read need not have been recorded yet."""
     agreement = join([event(verb="watch", ended=False)], [], USER)

@@ -153,9 +153,11 @@ func dryRun(ctx context.Context, client *kubernetes.Clientset, namespace, name s
 	return err
 }
 
-// watchConfigMap watches one object until its first event has come.
+// watchConfigMap watches one object until its first event has come, but not for
+// ever: the object may not have been made.
 func watchConfigMap(ctx context.Context, client *kubernetes.Clientset, namespace, name string) error {
-	options := metav1.ListOptions{FieldSelector: "metadata.name=" + name, ResourceVersion: "0"}
+	seconds := int64(5)
+	options := metav1.ListOptions{FieldSelector: "metadata.name=" + name, ResourceVersion: "0", TimeoutSeconds: &seconds}
 	watcher, err := client.CoreV1().ConfigMaps(namespace).Watch(ctx, options)
 	if err != nil {
 		return err
