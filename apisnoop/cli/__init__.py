@@ -1,1 +1,1 @@
-"""The command line: one module a verb, each a thin shell over the packages below; modules load when their verb is used."""
+"""The command line: one module a verb, each a thin shell over the packages below, loaded when its verb is used."""
