@@ -13,7 +13,10 @@ class Caps:
     findings: int = 2_000
     """Targets that are no operation: callers make up unknown paths. Operations are as many as catalogues have."""
     callers: int = 50_000
-    """Distinct callers: an e2e run makes some 7,000 of one identity, a large cluster has as many pods."""
+    """Distinct callers: an e2e run makes some 7,000 of one identity, a large cluster has as many pods.
+
+    Beyond it as many users and service accounts are still told apart, without their programs.
+    """
     namespaces: int = 10_000
     """Namespaces named in requests, which need not exist."""
     actions: int = 500

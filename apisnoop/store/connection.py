@@ -16,17 +16,15 @@ def connect(path: str, *, read_only: bool) -> sqlite3.Connection:
         return _open(path)
     if not read_only:
         return _open(f"{uri_of(path)}?mode=rwc")
-    connection = _open(f"{uri_of(path)}?mode=ro")
     try:
-        connection.execute("SELECT 1 FROM sqlite_master").fetchone()
-        connection.execute(f"PRAGMA mmap_size = {MAPPED}")
+        connection = _open(f"{uri_of(path)}?mode=ro")
     except sqlite3.OperationalError as error:
-        connection.close()
         if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CANTOPEN or Path(f"{path}-wal").exists():
             raise
         # In WAL mode even a reader needs to write beside the file. Where it cannot, nobody else can either, and
         # without a log there is nothing to miss (https://www.sqlite.org/wal.html#read_only_databases).
         return _open(f"{uri_of(path)}?immutable=1")
+    connection.execute(f"PRAGMA mmap_size = {MAPPED}")
     return connection
 
 
@@ -44,4 +42,10 @@ def prepare_for_writing(connection: sqlite3.Connection) -> None:
 
 
 def _open(target: str) -> sqlite3.Connection:
-    return sqlite3.connect(target, timeout=BUSY_SECONDS, isolation_level=None, uri=True)
+    connection = sqlite3.connect(target, timeout=BUSY_SECONDS, isolation_level=None, uri=True)
+    try:
+        connection.execute("SELECT 1 FROM sqlite_master").fetchone()  # only now is the file read
+    except BaseException:
+        connection.close()
+        raise
+    return connection

@@ -32,22 +32,23 @@ class Dictionary:
         self._known: dict[Value, int] = {}
 
     def id_of(self, value: Value, *otherwise: Value) -> int:
-        """Give the number of a value; a new one beyond the cap becomes the first known of `otherwise`, or its last.
+        """Give the number of a value; a new one beyond the cap becomes the first of `otherwise` there is room for.
 
-        Without `otherwise` there is no cap.
+        Each of these has as much room as the value itself; the last one always has, and so has a value without others.
         """
         known = self._known.get(value)
         if known is None:
-            known = self._known[value] = self._look_up(value, otherwise)
+            known = self._known[value] = self._look_up((value, *otherwise))
         return known
 
-    def _look_up(self, value: Value, otherwise: tuple[Value, ...]) -> int:
-        row = self._connection.execute(self._find, value).fetchone()
-        if row is not None:
-            return int(row[0])
-        if otherwise and self._size >= self._cap:
-            return self.id_of(otherwise[0], *otherwise[1:])
-        self._size += bool(otherwise)
+    def _look_up(self, choices: tuple[Value, ...]) -> int:
+        for place, value in enumerate(choices, start=1):
+            row = self._connection.execute(self._find, value).fetchone()
+            if row is not None:
+                return int(row[0])
+            if place == len(choices) or self._size < self._cap * place:
+                break
+        self._size += len(choices) > 1
         return int(self._connection.execute(self._insert, value).lastrowid or 0)
 
 
@@ -86,7 +87,7 @@ class Dimensions:
         return known
 
     def _caller_id(self, caller: Caller) -> int:
-        """Give the number of a caller; beyond the cap its identity is kept as long as possible, its agent is not."""
+        """Give the number of a caller; beyond the cap its identity is kept and its agent is not."""
         known = self._caller_ids.get(caller)
         if known is None:
             identity = Caller(

@@ -6,9 +6,11 @@ tells.
 """
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from apisnoop.store.connection import uri_of
-from apisnoop.store.errors import store_errors
+from apisnoop.store.errors import StoreError, store_errors
 from apisnoop.store.schema import CALLER_COLUMNS, TARGET_COLUMNS
 from apisnoop.store.store import Store
 
@@ -48,8 +50,9 @@ IMPORT_COLUMNS = (
 RECORDS = (
     """
     INSERT INTO main.runs SELECT * FROM other.runs WHERE TRUE
-    ON CONFLICT DO UPDATE SET calls = max(calls, excluded.calls), ended = max(ended, excluded.ended),
-        exit_code = max(exit_code, excluded.exit_code)
+    ON CONFLICT DO UPDATE SET calls = max(calls, excluded.calls),
+        ended = max(ifnull(ended, excluded.ended), ifnull(excluded.ended, ended)),
+        exit_code = max(ifnull(exit_code, excluded.exit_code), ifnull(excluded.exit_code, exit_code))
     """,
     f"""
     INSERT INTO main.imports ({IMPORT_COLUMNS})
@@ -84,7 +87,7 @@ def merge_into(target: Store, source: Store) -> None:
     with store_errors(source.path):
         connection.execute("ATTACH ? AS other", (f"{uri_of(source.file)}?mode=ro",))
     try:
-        with target.transaction():
+        with damages_told(source.path), target.transaction():
             for table, columns in DIMENSIONS.items():
                 _join_dimension(connection, table, columns)
             for statement in (TALLIES, NAMES, *RECORDS):
@@ -93,6 +96,17 @@ def merge_into(target: Store, source: Store) -> None:
                 connection.execute(f"DROP TABLE temp.same_{table}")
     finally:
         connection.execute("DETACH other")
+
+
+@contextmanager
+def damages_told(path: str) -> Iterator[None]:
+    """Turn the failure of our own SQL function, which reads histograms, into a StoreError about their store."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if "user-defined function" not in str(error):
+            raise
+        raise StoreError(f"store {path} holds durations that cannot be read: merge the others without it") from error
 
 
 def _join_dimension(connection: sqlite3.Connection, table: str, columns: tuple[str, ...]) -> None:

@@ -1,0 +1,134 @@
+"""Merging stores."""
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from apisnoop.store import queries
+from apisnoop.store.caps import Caps
+from apisnoop.store.errors import StoreError
+from apisnoop.store.importing.importer import Importer
+from apisnoop.store.merge import merge_into, shared_inputs
+from apisnoop.store.store import Store
+from tests.calls.sample import CATALOGUE, log
+from tests.store.batches import CALLERS, NINE, batch_of, batches
+from tests.store.contents import calls_in, contents
+
+IMPORT = """
+    INSERT INTO imports (path, format, head_length, head_digest, position, tail_digest, lines, calls, started, updated,
+        problem)
+    VALUES (?, 'audit', 10, ?, ?, 'tail', ?, ?, 1.0, ?, '')
+"""
+TIGHT = Caps(findings=1, callers=1, namespaces=1, actions=1, names=1)
+
+records = st.fixed_dictionaries(
+    {
+        "runs": st.lists(
+            st.tuples(st.sampled_from("ab"), st.none() | st.integers(0, 3), st.integers(0, 9)), max_size=2
+        ),
+        "imports": st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 3)), max_size=2),
+        "unfinished": st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from(["get", "watch"])), max_size=2),
+        "seen": st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2)), max_size=2, unique_by=lambda pair: pair[0]),
+        "used": st.lists(st.integers(0, 9), max_size=2),
+    }
+)
+described = st.tuples(st.lists(batches, max_size=2), records, st.sampled_from([Caps(), TIGHT]))
+
+
+def build(path, made):
+    """A store with these batches and records; some hold tight caps, so that "(other)" is merged too."""
+    batches, kept, caps = made
+    with Store.open(path, caps=caps) as store:
+        for batch in batches:
+            store.add(batch)
+        connection = store.connection
+        for name, code, calls in kept["runs"]:
+            ended = None if code is None else NINE + code
+            store.save_run(queries.RunRow(name, "kubectl", "host", NINE, ended, code, calls, "1"))
+        for name, position in kept["imports"]:
+            connection.execute(IMPORT, (f"{name}.log", name, position, position, position, NINE))
+        for name, verb in kept["unfinished"]:
+            connection.execute(
+                "INSERT OR REPLACE INTO unfinished VALUES (?, ?, 'ResponseStarted', ?)", (name, verb, NINE)
+            )
+        connection.executemany("INSERT INTO seen_ids VALUES (?, ?)", kept["seen"])
+        for moment in kept["used"]:
+            connection.execute("INSERT OR REPLACE INTO catalogues VALUES ('1.36', 's', 'd', ?, ?)", (moment, moment))
+    return path
+
+
+def merged(target, *sources):
+    """Merge stores into a new one, as the command does."""
+    with Store.open(target) as store:
+        for path in sources:
+            with Store.open(path, read_only=True) as source:
+                merge_into(store, source)
+    return target
+
+
+def held(path):
+    with Store.open(path, read_only=True) as store:
+        return contents(store)
+
+
+@settings(max_examples=40, deadline=None)
+@given(a=described, b=described, c=described)
+def test_merging_is_associative_and_commutative(tmp_path_factory, a, b, c):
+    """However three stores are merged, the result says the same, capped or not, and counts every call."""
+    folder = tmp_path_factory.mktemp("merge")
+    x, y, z = (build(folder / name, made) for name, made in zip("xyz", (a, b, c), strict=True))
+    left = held(merged(folder / "left", merged(folder / "xy", x, y), z))
+    right = held(merged(folder / "right", x, merged(folder / "yz", y, z)))
+    turned = held(merged(folder / "turned", z, y, x))
+    assert left == right == turned
+    with Store.open(folder / "left", read_only=True) as store:
+        assert calls_in(store) == sum(batch.calls for made in (a, b, c) for batch in made[0])
+
+
+@settings(max_examples=20, deadline=None)
+@given(a=described)
+def test_an_empty_store_changes_nothing(tmp_path_factory, a):
+    """Merging into a new store is copying."""
+    folder = tmp_path_factory.mktemp("merge")
+    x, empty = build(folder / "x", a), build(folder / "empty", ([], dict.fromkeys(a[1], ()), Caps()))
+    assert held(merged(folder / "copy", x, empty)) == held(x)
+
+
+def test_merging_equals_counting_in_one_place(tmp_path):
+    """Two stores that each saw half of the calls hold together what one store holds that saw all."""
+    calls = [("/api/v1/namespaces/a/pods/p", CALLERS[n % 3], 200, n * 600, 1000 * n) for n in range(30)]
+    paths = [tmp_path / name for name in ("even", "odd", "all")]
+    for path, part in zip(paths, (calls[::2], calls[1::2], calls), strict=True):
+        with Store.open(path) as store:
+            store.add(batch_of(part))
+    both, whole = held(merged(tmp_path / "both", *paths[:2])), held(paths[2])
+    assert both["tallies"] == whole["tallies"]
+    assert both["names"] == whole["names"]
+
+
+def test_a_failure_leaves_the_target(tmp_path):
+    """A source that turns out to be damaged adds nothing, and is let go of."""
+    for name in ("target", "source"):
+        with Store.open(tmp_path / name) as store:
+            store.add(batch_of([("/api/v1/namespaces/a/pods/p", CALLERS[0], 200, 0, 1)]))
+    with Store.open(tmp_path / "source") as source:
+        source.connection.execute("UPDATE tallies SET durations = 'no JSON'")
+    before = held(tmp_path / "target")
+    with Store.open(tmp_path / "target") as target, Store.open(tmp_path / "source", read_only=True) as source:
+        with pytest.raises(StoreError, match="source holds durations that cannot be read"):
+            merge_into(target, source)
+        assert [row[1] for row in target.connection.execute("PRAGMA database_list") if row[1] != "temp"] == ["main"]
+    assert held(tmp_path / "target") == before
+
+
+def test_inputs_imported_into_both_are_named(tmp_path):
+    """Their calls count twice in the merger, which nobody can see from the numbers."""
+    (tmp_path / "audit.log").write_bytes(log(range(3)))
+    (tmp_path / "other.log").write_bytes(log(range(10, 13)))
+    for name, inputs in {"left": ["audit.log"], "right": ["audit.log", "other.log"]}.items():
+        with Store.open(tmp_path / name) as store:
+            for input_name in inputs:
+                Importer(store, CATALOGUE).run(str(tmp_path / input_name))
+    with Store.open(tmp_path / "left") as left, Store.open(tmp_path / "right") as right:
+        assert shared_inputs(left, right) == [str(tmp_path / "audit.log")]
+        assert shared_inputs(left, left) == [str(tmp_path / "audit.log")]
