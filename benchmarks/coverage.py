@@ -8,6 +8,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -38,7 +39,7 @@ def run() -> list[Row]:
         fill(path, TALLIES)
         note = f"{TALLIES:,} tallies, {path.stat().st_size / 1e6:.0f} MB"
         return [
-            Row(name, median_seconds(lambda o=options: report(path, o)), "s", 2.0, 0.5, at_least=False, note=note)
+            Row(name, median_seconds(partial(report, path, options)), "s", 2.0, 0.5, at_least=False, note=note)
             for name, options in VARIANTS.items()
         ]
 

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 from benchmarks.row import Row, median_seconds
@@ -16,7 +17,7 @@ def run() -> list[Row]:
         "apisnoop explain, one request": ["explain", "GET", "/api/v1/namespaces/shop/pods/web"],
     }
     return [
-        Row(name, median_seconds(lambda a=arguments: call(a), runs=9), "s", 0.3, 0.15, at_least=False)
+        Row(name, median_seconds(partial(call, arguments), runs=9), "s", 0.3, 0.15, at_least=False)
         for name, arguments in commands.items()
     ]
 
