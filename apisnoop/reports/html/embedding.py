@@ -6,6 +6,7 @@ The page's policy lets a browser run and apply exactly what was put in, by hash,
 import base64
 import hashlib
 from collections.abc import Iterable
+
 import msgspec
 
 UNSAFE = {"<": "\\u003c", ">": "\\u003e", "&": "\\u0026", "\u2028": "\\u2028", "\u2029": "\\u2029"}

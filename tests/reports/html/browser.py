@@ -91,10 +91,13 @@ class Browser:
         """Print the page."""
         return base64.b64decode(self.command("Page.printToPDF", printBackground=True)["data"])
 
-    def screenshot(self, path: Path, *, whole: bool = False) -> None:
-        """Take a picture of what is seen, or of the whole page."""
-        picture = self.command("Page.captureScreenshot", format="png", captureBeyondViewport=whole)
-        path.write_bytes(base64.b64decode(picture["data"]))
+    def picture(self, path: Path, *, down_to: str) -> None:
+        """Take a picture of the page from its top to the bottom of an element."""
+        bottom = "return document.querySelector(arguments[0]).getBoundingClientRect().bottom + scrollY"
+        width, height = self.run("return document.documentElement.clientWidth"), self.run(bottom, down_to) + 24
+        clip = {"x": 0, "y": 0, "width": width, "height": height, "scale": 1}
+        taken = self.command("Page.captureScreenshot", format="png", captureBeyondViewport=True, clip=clip)
+        path.write_bytes(base64.b64decode(taken["data"]))
 
 
 @contextmanager
