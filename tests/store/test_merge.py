@@ -21,13 +21,12 @@ IMPORT = """
 """
 TIGHT = Caps(findings=1, callers=1, namespaces=1, actions=1, names=1)
 
+names = st.sampled_from("ab")
 records = st.fixed_dictionaries(
     {
-        "runs": st.lists(
-            st.tuples(st.sampled_from("ab"), st.none() | st.integers(0, 3), st.integers(0, 9)), max_size=2
-        ),
-        "imports": st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 3)), max_size=2),
-        "unfinished": st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from(["get", "watch"])), max_size=2),
+        "runs": st.lists(st.tuples(names, st.none() | st.integers(0, 3), st.integers(0, 9)), max_size=2),
+        "imports": st.lists(st.tuples(names, st.integers(0, 3)), max_size=2, unique_by=lambda pair: pair[0]),
+        "unfinished": st.lists(st.tuples(names, st.sampled_from(["get", "watch"])), max_size=2),
         "seen": st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2)), max_size=2, unique_by=lambda pair: pair[0]),
         "used": st.lists(st.integers(0, 9), max_size=2),
     }
@@ -48,9 +47,7 @@ def build(path, made):
         for name, position in kept["imports"]:
             connection.execute(IMPORT, (f"{name}.log", name, position, position, position, NINE))
         for name, verb in kept["unfinished"]:
-            connection.execute(
-                "INSERT OR REPLACE INTO unfinished VALUES (?, ?, 'ResponseStarted', ?)", (name, verb, NINE)
-            )
+            connection.execute("INSERT OR REPLACE INTO unfinished VALUES (?, ?, 'Panic', ?)", (name, verb, NINE))
         connection.executemany("INSERT INTO seen_ids VALUES (?, ?)", kept["seen"])
         for moment in kept["used"]:
             connection.execute("INSERT OR REPLACE INTO catalogues VALUES ('1.36', 's', 'd', ?, ?)", (moment, moment))
@@ -64,6 +61,18 @@ def merged(target, *sources):
             with Store.open(path, read_only=True) as source:
                 merge_into(store, source)
     return target
+
+
+def test_a_run_that_ended_has_ended(tmp_path):
+    """Of a run saved at its start in one store and at its end in another, the end is kept."""
+    for name, ended in (("early", None), ("late", NINE + 5)):
+        with Store.open(tmp_path / name) as store:
+            store.save_run(queries.RunRow("r", "kubectl", "host", NINE, ended, ended and 0, 7 if ended else 0, "1"))
+    run = queries.RunRow("r", "kubectl", "host", NINE, NINE + 5, 0, 7, "1")
+    for order in (("early", "late"), ("late", "early")):
+        path = merged(tmp_path / "-".join(order), *(tmp_path / name for name in order))
+        with Store.open(path, read_only=True) as store:
+            assert queries.runs(store.connection) == [run]
 
 
 def held(path):

@@ -3,6 +3,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from apisnoop.calls.caller import Caller
 from apisnoop.store import queries
 from apisnoop.store.store import Store
 from apisnoop.store.window import HOUR, Window
@@ -42,8 +43,6 @@ def test_answers_are_what_counting_by_hand_gives(calls, first, length):
 
 
 def _caller(row):
-    from apisnoop.calls.caller import Caller
-
     return Caller(*(getattr(row, name) for name in Caller.__struct_fields__))
 
 
