@@ -60,7 +60,8 @@ def run_python(namespace: str, lives: int) -> int:
     watcher.start(listed.metadata.resource_version)
     calls = 2 + sum(_live(api, namespace, f"python-{number}") for number in range(lives))
     watcher.finish()
-    return calls + _look_around(namespace) + _apply(namespace)
+    api.delete_collection_namespaced_config_map(namespace, label_selector=LABEL)
+    return calls + 1 + _look_around(namespace) + _apply(namespace)
 
 
 def _live(api: Any, namespace: str, name: str) -> int:
