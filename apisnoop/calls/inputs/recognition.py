@@ -7,6 +7,7 @@ from typing import NamedTuple
 import msgspec
 
 from apisnoop.calls.audit.envelopes import events_in_line
+from apisnoop.calls.inputs.compression import unread_compression_of
 from apisnoop.calls.inputs.source import HEAD
 from apisnoop.calls.reader import Reader, find_reader, reader_named
 
@@ -52,7 +53,7 @@ def recognise(head: bytes, wanted: str = AUTO) -> Format | None:
     if wanted == AUDIT or (wanted == AUTO and _has_event(head)):
         return Format(AUDIT, Layout.LINES)
     if wanted == AUTO:
-        found = find_reader(head)
+        found = None if unread_compression_of(head) else find_reader(head)
         return Format(found[0], Layout.READER, found[1]) if found else None
     reader = reader_named(wanted)
     return Format(wanted, Layout.READER, reader) if reader else None

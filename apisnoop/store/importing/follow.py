@@ -8,8 +8,8 @@ from apisnoop.calls.audit.workers import Local
 from apisnoop.calls.inputs.errors import InputError
 from apisnoop.calls.inputs.recognition import Layout
 from apisnoop.calls.inputs.source import Source
+from apisnoop.store.importing.bookmark import FINGERPRINT, DiffersError, Mark
 from apisnoop.store.importing.importer import Importer, go_to
-from apisnoop.store.importing.record_import import DiffersError
 
 if TYPE_CHECKING:
     from apisnoop.store.importing.line_import import LineImport
@@ -57,7 +57,8 @@ class Follower:
                 if self._try(source, foreign):
                     return True
                 source.close()
-            except DiffersError:
+            except DiffersError as error:
+                foreign.add(error.bookmark)
                 source.close()
                 continue
             except BaseException:
@@ -71,14 +72,11 @@ class Follower:
         beginning = source.head_with_line()
         if b"\n" not in beginning:
             return False
-        session, kind = self._importer.open_session(source, beginning, foreign)
+        kind = self._importer.recognise(source, beginning)
         if kind.layout is not Layout.LINES:
             raise InputError(f"input {self._name} does not grow by lines ({kind.name}): import it without --follow")
-        try:
-            tail = go_to(source, session.bookmark)
-        except DiffersError:
-            foreign.add(session.bookmark.id or 0)
-            raise
+        session = self._importer.session(source, kind, Mark(beginning[:FINGERPRINT]), foreign)
+        tail = go_to(source, session.bookmark)
         if tail is None:
             source.seek(session.bookmark.position)
         self._source = source

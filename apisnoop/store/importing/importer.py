@@ -11,10 +11,10 @@ from apisnoop.calls.inputs.errors import InputError
 from apisnoop.calls.inputs.recognition import AUTO, Format, Layout, recognise
 from apisnoop.calls.inputs.source import STANDARD_INPUT, Source
 from apisnoop.calls.reader import Matcher, reader_named, reader_names
-from apisnoop.store.importing.bookmark import FINGERPRINT, Bookmark, add_bookmark, bookmarks_of, digest
+from apisnoop.store.importing.bookmark import FINGERPRINT, Bookmark, DiffersError, Mark, add_bookmark, digest
 from apisnoop.store.importing.line_import import LineImport
 from apisnoop.store.importing.pace import Pace
-from apisnoop.store.importing.record_import import DiffersError, RecordImport
+from apisnoop.store.importing.record_import import RecordImport
 from apisnoop.store.importing.seen import SeenIds
 from apisnoop.store.importing.session import EMPTY, Outcome, Session
 from apisnoop.store.importing.unfinished import load_unfinished
@@ -76,38 +76,35 @@ class Importer:
         foreign: set[int] = set()
         while True:
             with Source.open(name) as source:
-                beginning = source.head_with_line()
-                if not beginning:
-                    return Outcome(source.name, problem=EMPTY)
-                session, kind = self.open_session(source, beginning, foreign)
                 try:
-                    self._read(source, session, kind)
-                except DiffersError:
+                    return self._read(source, foreign)
+                except DiffersError as error:
                     if name == STANDARD_INPUT:
                         raise InputError(
                             "standard input begins like an input imported before and goes on differently: "
                             "save it to a file and import that"
                         ) from None
-                    foreign.add(session.bookmark.id or 0)
-                else:
-                    return session.outcome
+                    foreign.add(error.bookmark)
 
-    def open_session(self, source: Source, beginning: bytes, foreign: set[int]) -> tuple[Session, Format]:
-        """Find or make the bookmark of an input; `foreign` are bookmarks of others that begin alike."""
-        head = beginning[:FINGERPRINT]
-        known = [mark for mark in bookmarks_of(self._store.connection, head) if mark.id not in foreign]
-        kind = recognise(beginning, known[0].format if known else self._settings.format)
+    def recognise(self, source: Source, beginning: bytes) -> Format:
+        """Tell what an input is. Raises UnknownFormatError."""
+        kind = recognise(beginning, self._settings.format)
         if kind is None:
             raise UnknownFormatError(unknown_format(source))
+        return kind
+
+    def session(self, source: Source, kind: Format, mark: Mark, foreign: set[int]) -> Session:
+        """Find or make the bookmark of an input; `foreign` are bookmarks of others that begin alike."""
+        known = [bookmark for bookmark in mark.bookmarks(self._store.connection) if bookmark.id not in foreign]
         if known:
             bookmark = known[0]
         else:
-            bookmark = Bookmark(source.name, kind.name, len(head), digest(head), time())
+            bookmark = Bookmark(source.name, kind.name, mark.length, digest(mark.content), time())
             with self._store.transaction():
-                bookmark = add_bookmark(self._store.connection, bookmark, head, foreign)
+                bookmark = add_bookmark(self._store.connection, bookmark, mark, foreign)
         bookmark.path = source.name
-        bookmark.head_length, bookmark.head_digest = len(head), digest(head)
-        return Session(self._store, self._facts, bookmark, self._unfinished, self._seen), kind
+        bookmark.head_length, bookmark.head_digest = mark.length, digest(mark.content)
+        return Session(self._store, self._facts, bookmark, self._unfinished, self._seen)
 
     def lines_of(self, session: Session, source: Source, tail: bytes, counting: Local | Workers) -> LineImport:
         """Read a source whose records are lines; it stands where its bookmark says."""
@@ -119,13 +116,21 @@ class Importer:
         """Give a new counter of events."""
         return AuditCounter(self._catalogue, self._seen.is_new if self._seen else None)
 
-    def _read(self, source: Source, session: Session, kind: Format) -> None:
-        if kind.layout is not Layout.LINES:
-            records = RecordImport(
-                session, source, self.counter(), self._catalogue, pace=self._settings.pace, progress=self._progress
-            )
-            records.run(kind)
-            return
+    def _read(self, source: Source, foreign: set[int]) -> Outcome:
+        beginning = source.head_with_line()
+        if not beginning:
+            return Outcome(source.name, problem=EMPTY)
+        kind = self.recognise(source, beginning)
+        if kind.layout is Layout.LINES:
+            session = self.session(source, kind, Mark(beginning[:FINGERPRINT]), foreign)
+            self._read_lines(source, session)
+            return session.outcome
+        records = RecordImport(
+            source, kind, self.counter(), self._catalogue, pace=self._settings.pace, progress=self._progress
+        )
+        return records.run(lambda first: self.session(source, kind, Mark(first, is_record=True), foreign))
+
+    def _read_lines(self, source: Source, session: Session) -> None:
         tail = go_to(source, session.bookmark)
         if tail is None:
             return
@@ -169,7 +174,7 @@ def go_to(source: Source, bookmark: Bookmark) -> bytes | None:
         if position:
             return None
     if bookmark.position and digest(tail) != bookmark.tail_digest:
-        raise DiffersError
+        raise DiffersError(bookmark.id)
     return tail
 
 

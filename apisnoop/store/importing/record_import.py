@@ -1,10 +1,12 @@
 """Importing an input whose records are counted, not lines: JSON over several lines, HAR, and what readers read.
 
-On a second import as many records as were read are passed over, and the last of them must be the same as then.
+Such an input is known by its first record. On a second import as many records as were read are passed over, and the
+last of them must be the same as then.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
+from itertools import chain
 from time import monotonic
 from typing import NamedTuple
 
@@ -17,15 +19,11 @@ from apisnoop.calls.inputs.source import Source
 from apisnoop.calls.json_stream import JsonStream
 from apisnoop.calls.reader import Matcher, Reader
 from apisnoop.calls.tally import Loss
-from apisnoop.store.importing.bookmark import digest
+from apisnoop.store.importing.bookmark import DiffersError, digest
 from apisnoop.store.importing.pace import Pace
-from apisnoop.store.importing.session import Session
+from apisnoop.store.importing.session import EMPTY, Outcome, Session
 
 CHUNK = 1024 * 1024
-
-
-class DiffersError(Exception):
-    """The input is not the one that its bookmark was made for."""
 
 
 class FoundRecord(NamedTuple):
@@ -40,42 +38,57 @@ class RecordImport:
 
     def __init__(
         self,
-        session: Session,
         source: Source,
+        kind: Format,
         counter: AuditCounter,
         matcher: Matcher,
         *,
         pace: Pace,
         progress: Callable[[Source], None],
     ) -> None:
-        self._session = session
         self._source = source
+        self._kind = kind
         self._counter = counter
         self._matcher = matcher
         self._pace = pace
         self._progress = progress
         self._problem = ""
 
-    def run(self, kind: Format) -> None:
-        """Count all new records and commit. Raises DiffersError before anything was counted."""
-        records = self._read(kind.reader) if kind.reader else self._cut(is_har=kind.name == HAR)
-        bookmark, known = self._session.bookmark, self._session.bookmark.position
-        position, last, committed = 0, b"", monotonic()
-        for position, record in enumerate(records, start=1):
+    def run(self, session_for: Callable[[bytes], Session]) -> Outcome:
+        """Count all new records and commit; `session_for` gives the session of the input that begins with a record.
+
+        Raises DiffersError before anything was counted.
+        """
+        reader = self._kind.reader
+        records = self._read(reader) if reader else self._cut(is_har=self._kind.name == HAR)
+        first = next(records, None)
+        if first is None:
+            return Outcome(self._source.name, self._kind.name, problem=self._source.problem or self._problem or EMPTY)
+        session = session_for(first.identity)
+        position, last = self._count(session, chain((first,), records))
+        bookmark, problem = session.bookmark, self._source.problem or self._problem
+        if position > bookmark.position or (position == bookmark.position and problem != bookmark.problem):
+            session.commit([self._counter.take()], position, last, problem)
+        return session.outcome
+
+    def _count(self, session: Session, records: Iterable[FoundRecord]) -> tuple[int, bytes]:
+        """Count the records behind the bookmark; give the number of all records and the last one's identity."""
+        known, committed = session.bookmark.position, monotonic()
+        position, last = 0, b""
+        for record in records:
+            position += 1
             if position < known:
                 continue
             last = record.identity
             if position == known:
-                if digest(last) != bookmark.tail_digest:
-                    raise DiffersError
+                if digest(last) != session.bookmark.tail_digest:
+                    raise DiffersError(session.bookmark.id)
                 continue
             record.enter()
             if monotonic() - committed > self._pace.seconds or self._counter.batch.size > self._pace.tallies:
-                self._session.commit([self._counter.take()], position, last)
+                session.commit([self._counter.take()], position, last)
                 committed = monotonic()
-        problem = self._source.problem or self._problem
-        if position > bookmark.position or (position == bookmark.position and problem != bookmark.problem):
-            self._session.commit([self._counter.take()], position, last, problem)
+        return position, last
 
     def _cut(self, *, is_har: bool) -> Iterator[FoundRecord]:
         stream = JsonStream()
