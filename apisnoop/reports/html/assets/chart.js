@@ -82,10 +82,15 @@ function levels(root, width) {
   const rings = weights.map((weight, ring) => {
     const from = at;
     at += ((RING[1] - RING[0]) * weight) / whole;
-    const crowded = ring === depth - 1 && root.total > CROWD;
-    return { r0: `${from}%`, r: `${at}%`, itemStyle: { borderWidth: crowded ? 0.25 : 1 }, label: labelOf(ring, depth, ((at - from) / 200) * width) };
+    return { r0: `${from}%`, r: `${at}%`, itemStyle: { borderWidth: borderOf(ring, depth, root.total) }, label: labelOf(ring, depth, ((at - from) / 200) * width) };
   });
   return [{}, ...rings];
+}
+
+/** Narrow sectors would be all border: the more there are, the thinner it is, most of all on the outside. */
+function borderOf(ring, depth, total) {
+  if (ring === 0 || total <= CROWD) return 1;
+  return ring === depth - 1 ? 0.25 : 0.6;
 }
 
 function labelOf(ring, depth, room) {
