@@ -1,8 +1,6 @@
 """What a run says at its end: the coverage of what the command did, what went wrong, and the exit code."""
 
-import os
 import shutil
-import signal
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -33,15 +31,6 @@ def conclude(result: Result, settings: Settings, environment: Mapping[str, str],
 def has_answers(result: Result) -> bool:
     """Tell whether any call was answered by a server."""
     return any(key.status for key, _ in result.total.tallies())
-
-
-def die_likewise(number: int) -> None:
-    """End as the command did after Ctrl-C: of the signal, so that a script that runs us stops as it would without us.
-
-    https://www.cons.org/cracauer/sigint.html
-    """
-    signal.signal(number, signal.SIG_DFL)
-    os.kill(os.getpid(), number)
 
 
 def _report(result: Result, settings: Settings, environment: Mapping[str, str]) -> list[str]:

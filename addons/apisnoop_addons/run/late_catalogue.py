@@ -35,3 +35,7 @@ class LateCatalogue:
     def match(self, method: str, url: str, content_type: str = "") -> Match:
         """Tell what a request asks for."""
         return _OWN_QUESTION if self._catalogue is None else self._catalogue.match(method, url, content_type)
+
+    def match_audit(self, verb: str, request_uri: str) -> Match:
+        """Tell what an audit event says of a request; there are none in a run, but every catalogue can."""
+        return _OWN_QUESTION if self._catalogue is None else self._catalogue.match_audit(verb, request_uri)

@@ -19,9 +19,9 @@ class Notices:
         self._stream = stream or sys.stderr
         self._told: set[str] = set()
 
-    def tell(self, text: str) -> None:
-        """Tell a line, unless it was told before."""
-        if self._quiet or text in self._told or len(self._told) >= _MOST:
+    def tell(self, text: str, *, always: bool = False) -> None:
+        """Tell a line, unless it was told before; `always` for what was asked for and so is told to the quiet too."""
+        if (self._quiet and not always) or text in self._told or len(self._told) >= _MOST:
             return
         self._told.add(text)
         # One write: the command writes to the same terminal.

@@ -34,6 +34,7 @@ from apisnoop_addons.run.relay import Relay
 from apisnoop_addons.run.server_version import ask_version
 from apisnoop_addons.run.servers import Server
 from apisnoop_addons.run.settings import Settings
+from apisnoop_addons.run.ui import Ui
 from apisnoop_addons.stream import Stream
 
 GRACE = 1.0
@@ -68,18 +69,19 @@ class Session:
         self._certificate = make_loopback_certificate()
         self._catalogue = LateCatalogue()
         self._ledger = Ledger(settings.db, settings.calls)
-        self._proxy = Proxy(Stream(), Identify(), Record(self._catalogue, self._ledger.record))
 
-    async def run(self, environment: Mapping[str, str], relay: Relay, mask: set[int]) -> Result:
+    async def run(self, environment: Mapping[str, str], relay: Relay, mask: set[int], ui: Ui) -> Result:
         """Run the command with `environment` and signal mask; `relay` gets it to pass signals on to.
 
         Raises ApisnoopError before the command is started; nothing is left behind then.
         """
+        watchers = await self._open(ui, environment) if self._settings.ui else ()
         await self._ledger.open()
-        await self._proxy.start()
+        proxy = Proxy(Stream(), Identify(), Record(self._catalogue, self._ledger.record), *watchers)
+        await proxy.start()
         run: RunRow | None = None
         try:
-            redirects = await self._listen()
+            redirects = await self._listen(proxy)
             kubeconfig = self._write_kubeconfig(redirects)
             catalogue = await self._choose_catalogue(redirects)
             child = relay.child = Child(self._settings.command, child_environment(environment, kubeconfig), mask)
@@ -88,21 +90,27 @@ class Session:
             ended = await child.wait()
             run = msgspec.structs.replace(run, ended=time.time(), exit_code=ended.code)
         finally:
-            await self._proxy.stop(GRACE)
+            await proxy.stop(GRACE)
             if run is not None:
                 run = msgspec.structs.replace(run, calls=self._ledger.count)
             await self._ledger.close(run)
         return Result(ended, run, catalogue, self._ledger.total, tuple(self._ledger.troubles))
 
+    async def _open(self, ui: Ui, environment: Mapping[str, str]) -> tuple[object, ...]:
+        from apisnoop_addons.redact import Redact  # noqa: PLC0415 - few runs have a UI
+
+        await ui.start(self._settings.ui_port, environment)
+        return (Redact(ui.show),)
+
     @property
     def _plugin_folder(self) -> Path:
         return self._folder / "plugins"
 
-    async def _listen(self) -> dict[str, Redirect]:
+    async def _listen(self, proxy: Proxy) -> dict[str, Redirect]:
         certificates = ClientCertificates(self._kubeconfig.users, self._plugin_folder)
         listeners = open_listeners(self._servers.values(), self._certificate.server, certificates, self._notices)
         for listener in listeners:
-            await self._proxy.listen(listener)
+            await proxy.listen(listener)
         return {of.label: Redirect(self._servers[of.label], address_of(of)) for of in listeners}
 
     def _write_kubeconfig(self, redirects: Mapping[str, Redirect]) -> Path:

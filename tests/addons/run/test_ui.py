@@ -1,0 +1,157 @@
+"""The view of a run in a browser: what it shows, to whom, and what it refuses."""
+
+import asyncio
+import json
+import os
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mitmproxy.test import tflow
+
+from apisnoop.errors import ApisnoopError
+from apisnoop_addons.run.notices import Notices
+from apisnoop_addons.run.ui import Ui
+from tests.addons.run.conftest import CLIENT
+
+pytestmark = pytest.mark.timeout(120)
+
+
+@asynccontextmanager
+async def opened(port: int = 0) -> AsyncIterator[Ui]:
+    ui = Ui(Notices(quiet=False))
+    await ui.start(port, os.environ)
+    try:
+        yield ui
+    finally:
+        await ui.close()
+
+
+def ask(url: str, path: str = "", method: str = "GET", token: str | None = None) -> tuple[int, bytes]:
+    """Ask the viewer with the login of its address, or another."""
+    base, _, own = url.partition("?token=")
+    request = urllib.request.Request(base + path, method=method)
+    request.add_header("Authorization", f"Bearer {own if token is None else token}")
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read()
+
+
+async def shown(url: str, enough: Callable[[list[Any]], bool]) -> list[Any]:
+    """Give the flows that the viewer shows, once they are enough; the feed has no answer to wait for."""
+    while True:
+        flows = json.loads((await asyncio.to_thread(ask, url, "flows"))[1])
+        if enough(flows):
+            return list(flows)
+        await asyncio.sleep(0.05)
+
+
+def test_calls_are_shown_and_brought_up_to_date():
+    """A later copy of a call takes the place of the earlier one."""
+    flow = tflow.tflow(resp=True)
+    assert flow.response
+
+    async def go() -> list[Any]:
+        async with opened() as ui:
+            ui.show(flow)
+            await shown(ui.url, lambda flows: len(flows) == 1)
+            flow.response.status_code = 418  # type: ignore[union-attr]
+            ui.show(flow)
+            return await shown(ui.url, lambda flows: flows[0]["response"]["status_code"] == 418)
+
+    assert len(asyncio.run(go())) == 1
+
+
+def test_only_who_has_the_login_may_look_and_nobody_may_change_anything():
+    """Replaying, editing, options and commands are refused even with the login; without it, everything is."""
+    flow = tflow.tflow(resp=True)
+    changes = {
+        f"flows/{flow.id}/replay": "POST",
+        f"flows/{flow.id}": "PUT",
+        f"flows/{flow.id}/duplicate": "POST",
+        "commands/save.file": "POST",
+        "options": "PUT",
+        "clear": "POST",
+    }
+
+    async def go() -> tuple[dict[str, int], int, int]:
+        async with opened() as ui:
+            ui.show(flow)
+            await shown(ui.url, bool)
+            refused = {path: ask(ui.url, path, method)[0] for path, method in changes.items()}
+            return refused, ask(ui.url, "flows", token="")[0], ask(ui.url, "flows")[0]
+
+    refused, stranger, owner = asyncio.run(go())
+    assert refused == dict.fromkeys(changes, 403)
+    assert (stranger, owner) == (403, 200)
+
+
+def test_it_listens_on_loopback_only_and_has_no_proxy():
+    """The one port it has is the one of its address."""
+
+    async def go() -> list[str]:
+        async with opened() as ui:
+            assert ui._process is not None
+            lines = await asyncio.to_thread(_listening, ui._process.pid)
+            port = ui.url.split(":")[2].split("/")[0]
+            assert [line.split(":")[1] for line in lines] == [f"{int(port):04X}"]
+            return [line.split(":")[0] for line in lines]
+
+    assert asyncio.run(go()) == ["0100007F"]
+
+
+def _listening(pid: int) -> list[str]:
+    """Give the local addresses (as in /proc/net/tcp) on which a process listens."""
+    descriptors = (str(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir())
+    inodes = {link[8:-1] for link in descriptors if link.startswith("socket:[")}
+    found = []
+    for table in ("tcp", "tcp6"):
+        with open(f"/proc/{pid}/net/{table}") as file:  # noqa: PTH123
+            rows = [line.split() for line in file.readlines()[1:]]
+        found += [row[1] for row in rows if row[3] == "0A" and row[9] in inodes]
+    return found
+
+
+def test_it_gets_nothing_of_the_environment_that_may_be_secret(monkeypatch):
+    """Tokens live in environments."""
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "planted")
+
+    async def go() -> bytes:
+        async with opened() as ui:
+            assert ui._process is not None
+            with open(f"/proc/{ui._process.pid}/environ", "rb") as file:  # noqa: ASYNC230, PTH123
+                return file.read()
+
+    assert b"planted" not in asyncio.run(go())
+
+
+def test_a_port_in_use_is_told():
+    """Which port, and what to do."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+
+        async def go() -> None:
+            async with opened(port):
+                pass
+
+        told = rf"--ui cannot listen on port {port} of loopback: .*in use; name another"
+        with pytest.raises(ApisnoopError, match=told):
+            asyncio.run(go())
+
+
+def test_a_run_with_a_view_says_where_and_shows_no_secret(run, kubeconfig, server):
+    """The login is printed even to the quiet: nobody could look without it."""
+    kubeconfig({"token": "planted-token"})
+    ran = run("sh", "-c", '"$0" "$1" /api/v1/namespaces', *CLIENT, ui=True, quiet=True)
+    assert ran.code == 0
+    assert "apisnoop run: the calls are shown at http://127.0.0.1:" in ran.err
+    assert "planted" not in ran.err
+    assert len(server.asked) == 1
