@@ -11,13 +11,17 @@ MEMORY = ":memory:"
 
 
 def connect(path: str, *, read_only: bool) -> sqlite3.Connection:
-    """Open a file for reading, or for reading and writing; it need not be a store, nor exist in the second case."""
+    """Open a file for reading, or for reading and writing; it need not be a store, nor exist in the second case.
+
+    Reading does not ask for SQLite's own read-only mode, in which the files beside a store in WAL mode would stay when
+    the last reader leaves; SQLite falls back to it for a file that cannot be written.
+    """
     if path == MEMORY:
         return _open(path)
     if not read_only:
         return _open(f"{uri_of(path)}?mode=rwc")
     try:
-        connection = _open(f"{uri_of(path)}?mode=ro")
+        connection = _open(f"{uri_of(path)}?mode=rw")
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CANTOPEN or Path(f"{path}-wal").exists():
             raise

@@ -84,8 +84,7 @@ RECORDS = (
 def merge_into(target: Store, source: Store) -> None:
     """Add everything that `source` holds to `target`, or nothing. Raises StoreError."""
     connection = target.connection
-    with store_errors(source.path):
-        connection.execute("ATTACH ? AS other", (f"{uri_of(source.file)}?mode=ro",))
+    attach(connection, source)
     try:
         with damages_told(source.path), target.transaction():
             for table, columns in DIMENSIONS.items():
@@ -96,6 +95,22 @@ def merge_into(target: Store, source: Store) -> None:
                 connection.execute(f"DROP TABLE temp.same_{table}")
     finally:
         connection.execute("DETACH other")
+
+
+def attach(connection: sqlite3.Connection, source: Store) -> None:
+    """Attach a store as `other`; one in a folder that cannot be written as what never changes, as `connect` does."""
+    with store_errors(source.path):
+        for mode in ("mode=rw", "immutable=1"):
+            try:
+                connection.execute("ATTACH ? AS other", (f"{uri_of(source.file)}?{mode}",))
+                connection.execute("SELECT 1 FROM other.sqlite_master").fetchone()
+            except sqlite3.OperationalError as error:
+                if mode == "immutable=1" or error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CANTOPEN:
+                    raise
+                if "other" in (row[1] for row in connection.execute("PRAGMA database_list")):
+                    connection.execute("DETACH other")
+            else:
+                return
 
 
 @contextmanager

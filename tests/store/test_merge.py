@@ -1,5 +1,8 @@
 """Merging stores."""
 
+import multiprocessing
+import os
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -128,6 +131,34 @@ def test_a_failure_leaves_the_target(tmp_path):
             merge_into(target, source)
         assert [row[1] for row in target.connection.execute("PRAGMA database_list") if row[1] != "temp"] == ["main"]
     assert held(tmp_path / "target") == before
+
+
+def merge_as_nobody(target, source, answers):
+    os.setegid(65534)
+    os.seteuid(65534)
+    with Store.open(target) as store, Store.open(source, read_only=True) as other:
+        merge_into(store, other)
+        answers.put(calls_in(store))
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
+def test_a_store_that_cannot_be_written_can_be_merged(tmp_path):
+    """Stores of other machines may lie where nothing can be written beside them."""
+    for name in ("source", "target"):
+        (tmp_path / name).mkdir()
+    with Store.open(tmp_path / "source" / "a.db") as store:
+        store.add(batch_of([("/api/v1/namespaces/a/pods/p", CALLERS[0], 200, 0, 1)]))
+    (tmp_path / "target").chmod(0o777)
+    for folder in (tmp_path / "source", *list(tmp_path.parents)[:2], tmp_path):
+        folder.chmod(0o755)
+    context = multiprocessing.get_context("fork")
+    answers = context.SimpleQueue()
+    paths = (tmp_path / "target" / "c.db", tmp_path / "source" / "a.db")
+    process = context.Process(target=merge_as_nobody, args=(*paths, answers))
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+    assert answers.get() == 1
 
 
 def test_inputs_imported_into_both_are_named(tmp_path):

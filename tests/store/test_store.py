@@ -66,7 +66,9 @@ def test_adding_batches_is_adding_their_calls(made):
 
 
 def test_a_store_is_there_after_closing(filled):
-    """The file alone is the store: no journal stays beside it, and it is one any SQLite tool reads."""
+    """The file alone is the store: no journal stays beside it, after reading neither, and any SQLite tool reads it."""
+    with Store.open(filled, read_only=True) as store:
+        assert calls_in(store) == 1
     assert [entry.name for entry in filled.parent.iterdir()] == ["apisnoop.db"]
     connection = sqlite3.connect(filled)
     assert connection.execute("SELECT operation, calls, ok FROM calls_by_operation").fetchall() == [

@@ -1,0 +1,62 @@
+"""`apisnoop clear`."""
+
+import pytest
+from click.testing import CliRunner
+
+from apisnoop.cli.main import cli
+from apisnoop.errors import ExitCode
+from apisnoop.store.importing.importer import Importer
+from apisnoop.store.store import Store
+from tests.calls.sample import CATALOGUE, log
+from tests.cli.reporting import run
+from tests.store.contents import calls_in
+
+
+@pytest.fixture
+def db(tmp_path):
+    """A store with five calls in the hour of nine and five in that of eleven."""
+    (tmp_path / "audit.log").write_bytes(log([*range(5), *range(7200, 7205)]))
+    with Store.open(tmp_path / "apisnoop.db") as store:
+        Importer(store, CATALOGUE).run(str(tmp_path / "audit.log"))
+    return tmp_path / "apisnoop.db"
+
+
+def calls(path):
+    with Store.open(path, read_only=True) as store:
+        return calls_in(store)
+
+
+def test_everything_goes_without_asking(db):
+    """--yes is for scripts."""
+    answer = run("clear", "--db", db, "--yes")
+    assert (answer.exit_code, answer.stdout) == (ExitCode.OK, f"{db}: 10 calls deleted\n")
+    assert calls(db) == 0
+
+
+def test_what_is_old_goes(db):
+    """Whole hours before the moment are deleted."""
+    answer = run("clear", "--db", db, "--before", "2026-06-01T11:00:00Z", "--yes")
+    assert (answer.exit_code, answer.stdout) == (ExitCode.OK, f"{db}: 5 calls deleted\n")
+    assert calls(db) == 5
+
+
+@pytest.mark.parametrize(("reply", "left"), [("y\n", 0), ("n\n", 10), ("", 10)])
+def test_a_person_is_asked(db, reply, left):
+    """Without --yes nothing goes before a yes."""
+    CliRunner().invoke(cli, ["clear", "--db", str(db)], input=reply)
+    assert calls(db) == left
+
+
+def test_a_wrong_time_is_told(db):
+    """Exit code 2, and the forms a time may have."""
+    answer = run("clear", "--db", db, "--before", "yesterday", "--yes")
+    assert answer.exit_code == ExitCode.USAGE
+    assert "'yesterday' is neither a time" in answer.stderr
+    assert calls(db) == 10
+
+
+def test_a_missing_store_is_told(tmp_path):
+    """Clearing makes no store."""
+    answer = run("clear", "--db", tmp_path / "missing.db", "--yes")
+    assert answer.exit_code == ExitCode.UNAVAILABLE
+    assert not (tmp_path / "missing.db").exists()

@@ -1,0 +1,173 @@
+"""`apisnoop import` as people and pipelines use it."""
+
+import gzip
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from apisnoop.errors import ExitCode
+from apisnoop.store.errors import StoreError
+from apisnoop.store.store import Store
+from tests.calls.sample import line, log
+from tests.cli.reporting import run
+from tests.store.contents import calls_in
+
+APISNOOP = Path(sys.executable).with_name("apisnoop")
+
+
+@pytest.fixture
+def db(tmp_path):
+    return tmp_path / "apisnoop.db"
+
+
+@pytest.fixture
+def no_readers(monkeypatch):
+    """No component's reader: what it says of an input is its own tests' business."""
+    monkeypatch.setattr("apisnoop.calls.reader.entry_points", lambda **_: ())
+
+
+def test_an_import_says_what_it_brought(db, tmp_path):
+    """One line an input on standard output, nothing on standard error when all is well."""
+    (tmp_path / "audit.log").write_bytes(log(range(1200)))
+    answer = run("import", tmp_path / "audit.log", "--db", db)
+    assert (answer.exit_code, answer.stderr) == (ExitCode.OK, "")
+    assert answer.stdout == f"{tmp_path}/audit.log: 1,200 records, 1,200 calls counted\n"
+    again = run("import", tmp_path / "audit.log", "--db", db)
+    assert again.stdout == f"{tmp_path}/audit.log: nothing new, imported before\n"
+    (tmp_path / "audit.log").write_bytes(log(range(1210)))
+    grown = run("import", tmp_path / "audit.log", "--db", db)
+    assert grown.stdout == f"{tmp_path}/audit.log: 10 more records, 10 calls counted\n"
+
+
+def test_what_was_not_counted_is_told(db, tmp_path):
+    """Bad lines, a cut-off end and unfinished requests are messages, with the first bad line's number; exit 0."""
+    text = line(0) + b"garbage\n" + line(1, stage="RequestReceived") + line(2) + line(3)[:90]
+    (tmp_path / "audit.log").write_bytes(text)
+    answer = run("import", tmp_path / "audit.log", "--db", db)
+    assert answer.exit_code == ExitCode.OK
+    bad, cut, open_ = answer.stderr.splitlines()
+    assert bad.endswith("audit.log: 1 not counted: no JSON; the first is line 2, 7 bytes: xxxxxxx")
+    assert "it ends in the middle of line 5 (90 bytes not counted); what came before is counted" in cut
+    assert open_ == "apisnoop: unfinished requests, which count once their end is imported: 1 get"
+
+
+def test_json_output_is_one_object_an_input(db, tmp_path):
+    """A pipeline gets every figure."""
+    (tmp_path / "a.log").write_bytes(log(range(3)) + b"garbage\n")
+    (tmp_path / "b.log.gz").write_bytes(gzip.compress(log(range(10, 12))))
+    answer = run("import", tmp_path / "a.log", tmp_path / "b.log.gz", "--db", db, "-o", "json")
+    first, second = map(json.loads, answer.stdout.splitlines())
+    assert first == {
+        "name": f"{tmp_path}/a.log",
+        "format": "audit",
+        "known": False,
+        "lines": 4,
+        "calls": 3,
+        "bad": {"not-json": 1},
+        "examples": {"not-json": "line 4, 7 bytes: xxxxxxx"},
+        "problem": "",
+    }
+    assert (second["calls"], second["bad"]) == (2, {})
+
+
+def test_one_bad_input_does_not_keep_the_others(db, tmp_path, no_readers):
+    """Each failure is one line and the exit code 3; what can be read is counted."""
+    (tmp_path / "noise").write_bytes(bytes(range(256)) * 10)
+    (tmp_path / "audit.log").write_bytes(log(range(5)))
+    answer = run("import", tmp_path / "missing", tmp_path / "noise", tmp_path / "audit.log", "--db", db)
+    assert answer.exit_code == ExitCode.UNAVAILABLE
+    assert answer.stdout == f"{tmp_path}/audit.log: 5 records, 5 calls counted\n"
+    missing, noise = answer.stderr.splitlines()
+    assert missing.startswith(f"apisnoop: input {tmp_path}/missing cannot be read: No such file")
+    assert noise.startswith(f"apisnoop: input {tmp_path}/noise is no recording that can be read")
+
+
+def test_a_folder_is_imported_without_what_is_no_recording(db, tmp_path, no_readers):
+    """Logs lie beside other files; these are named and left out, which is no failure."""
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    (folder / "audit.log").write_bytes(log(range(5)))
+    (folder / "README").write_text("hello")
+    (folder / "empty.log").touch()
+    answer = run("import", folder, "--db", db)
+    assert answer.exit_code == ExitCode.OK
+    assert f"{folder}/audit.log: 5 records, 5 calls counted" in answer.stdout
+    assert f"{folder}/empty.log: empty, nothing to import" in answer.stdout
+    assert answer.stderr == f"apisnoop: {folder}/README is no recording and was left out\n"
+
+
+def test_an_input_without_any_event_is_a_failure(db, tmp_path):
+    """JSON of another program is most likely the wrong file."""
+    (tmp_path / "app.log").write_bytes(b'{"level":"info","msg":"hello"}\n' * 5)
+    answer = run("import", tmp_path / "app.log", "--db", db)
+    assert answer.exit_code == ExitCode.UNAVAILABLE
+    assert "holds no call that could be counted: name another file" in answer.stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["import"], "Missing argument 'FILE...'"),
+        (["import", "x", "--format", "nonsense"], "'nonsense' is none of auto, audit, har"),
+        (["import", "x", "--jobs", "0"], "0 is not in the range"),
+        (["import", "-", "--follow"], "--follow takes files"),
+        (["import", "x", "--spec", "0.1"], "0.1"),
+    ],
+)
+def test_a_wrong_command_line_is_told(db, words, message):
+    """Exit code 2 and a sentence that names the value."""
+    answer = run(*words, "--db", db)
+    assert answer.exit_code == ExitCode.USAGE
+    assert message in answer.stderr
+
+
+def test_a_store_that_is_none_is_told(db, tmp_path):
+    """Exit code 3, one line, no traceback, and the file stays."""
+    db.write_bytes(os.urandom(9000))
+    (tmp_path / "audit.log").write_bytes(log(range(5)))
+    answer = run("import", tmp_path / "audit.log", "--db", db)
+    assert answer.exit_code == ExitCode.UNAVAILABLE
+    assert "is not an apisnoop store: name another file with --db" in answer.stderr
+    assert len(answer.stderr.splitlines()) == 1
+
+
+def wait_for_calls(db, count):
+    """Wait until a store has so many calls; the import in another process commits them."""
+    for _ in range(600):
+        try:
+            with Store.open(db, read_only=True) as store:
+                if calls_in(store) >= count:
+                    return
+        except StoreError:
+            pass
+        time.sleep(0.1)
+    raise AssertionError(f"{db} never had {count} calls")
+
+
+def test_following_ends_with_ctrl_c(db, tmp_path):
+    """A growing log is counted while it grows; Ctrl-C ends it with what was counted and exit code 130."""
+    path = tmp_path / "audit.log"
+    path.write_bytes(log(range(10)))
+    command = [APISNOOP, "import", "--follow", path, "--db", db]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        wait_for_calls(db, 10)
+        with path.open("ab") as file:
+            file.write(log(range(10, 30)))
+        wait_for_calls(db, 30)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (ExitCode.INTERRUPTED, f"{path}: 30 records, 30 calls counted\n")
+    assert "Traceback" not in err
+
+
+def test_standard_input_is_an_input(db):
+    """`zcat *.gz | apisnoop import -` works, and so does handing over compressed bytes."""
+    for data in (log(range(7)), gzip.compress(log(range(9)))):
+        answer = subprocess.run([APISNOOP, "import", "-", "--db", db], input=data, capture_output=True, check=True)
+    assert answer.stdout == b"standard input: 2 more records, 2 calls counted\n"
