@@ -23,13 +23,18 @@ def connect(path: str, *, read_only: bool) -> sqlite3.Connection:
     try:
         connection = _open(f"{uri_of(path)}?mode=rw")
     except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CANTOPEN or Path(f"{path}-wal").exists():
+        if not is_unwritable(error) or Path(f"{path}-wal").exists():
             raise
         # In WAL mode even a reader needs to write beside the file. Where it cannot, nobody else can either, and
         # without a log there is nothing to miss (https://www.sqlite.org/wal.html#read_only_databases).
         return _open(f"{uri_of(path)}?immutable=1")
     connection.execute(f"PRAGMA mmap_size = {MAPPED}")
     return connection
+
+
+def is_unwritable(error: sqlite3.OperationalError) -> bool:
+    """Tell whether a file could not be opened because nothing can be written beside it."""
+    return error.sqlite_errorcode & 0xFF in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY)
 
 
 def uri_of(path: str) -> str:

@@ -9,7 +9,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from apisnoop.store.connection import uri_of
+from apisnoop.store.connection import is_unwritable, uri_of
 from apisnoop.store.errors import StoreError, store_errors
 from apisnoop.store.schema import CALLER_COLUMNS, TARGET_COLUMNS
 from apisnoop.store.store import Store
@@ -105,7 +105,7 @@ def attach(connection: sqlite3.Connection, source: Store) -> None:
                 connection.execute("ATTACH ? AS other", (f"{uri_of(source.file)}?{mode}",))
                 connection.execute("SELECT 1 FROM other.sqlite_master").fetchone()
             except sqlite3.OperationalError as error:
-                if mode == "immutable=1" or error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CANTOPEN:
+                if mode == "immutable=1" or not is_unwritable(error):
                     raise
                 if "other" in (row[1] for row in connection.execute("PRAGMA database_list")):
                     connection.execute("DETACH other")
