@@ -438,7 +438,8 @@ def test_standard_input_is_read(store, write, tmp_path, monkeypatch):
     st.lists(
         st.one_of(
             st.integers(0, 999).map(line),
-            st.integers(0, 999).map(lambda n: line(n, stage="RequestReceived")),
+            st.integers(0, 999).map(lambda n: line(n, stage="RequestReceived") + line(n)),
+            st.integers(1000, 1999).map(lambda n: line(n, stage="RequestReceived")),
             st.binary(max_size=80).map(lambda noise: noise.replace(b"\n", b"") + b"\n"),
             st.just(b"\n"),
         ),
