@@ -85,6 +85,14 @@ class Conversation:
             self._receive(deadline)
         self._expected = found + len(text)
 
+    def expect_told(self, text: bytes) -> None:
+        """Wait until standard error has this text."""
+        deadline = time.monotonic() + SECONDS
+        while text not in self.stderr:
+            if self._errors not in self._open:
+                raise EOFError(f"standard error ended before {text!r}")
+            self._receive(deadline)
+
     def send(self, text: bytes) -> None:
         """Write to standard input, or type in the terminal."""
         os.write(self._input, text)

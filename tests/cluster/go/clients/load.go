@@ -22,15 +22,17 @@ import (
 // step is one call on the objects of one worker.
 type step func(ctx context.Context, client *kubernetes.Clientset, namespace, name string) error
 
-// writes is a life: every verb, every kind of patch, on two kinds. A step that
+// writes gives a life: every verb, every kind of patch, on two kinds. A step that
 // is to fail says so itself.
-var writes = []step{
-	createConfigMap, getConfigMap, updateConfigMap,
-	patchConfigMap(types.MergePatchType, `{"data":{"merge":"1"}}`),
-	patchConfigMap(types.StrategicMergePatchType, `{"data":{"strategic":"1"}}`),
-	patchConfigMap(types.JSONPatchType, `[{"op":"add","path":"/data/json","value":"1"}]`),
-	applyConfigMap, listConfigMaps, getMissing, dryRun, watchConfigMap,
-	createSecret, getSecret, deleteSecret, deleteConfigMap,
+func writes(password string) []step {
+	return []step{
+		createConfigMap, getConfigMap, updateConfigMap,
+		patchConfigMap(types.MergePatchType, `{"data":{"merge":"1"}}`),
+		patchConfigMap(types.StrategicMergePatchType, `{"data":{"strategic":"1"}}`),
+		patchConfigMap(types.JSONPatchType, `[{"op":"add","path":"/data/json","value":"1"}]`),
+		applyConfigMap, listConfigMaps, getMissing, dryRun, watchConfigMap,
+		createSecret(password), getSecret, deleteSecret, deleteConfigMap,
+	}
 }
 
 // reads leave no trace in the cluster, so a hundred thousand of them cost the
@@ -51,6 +53,7 @@ func runLoad(ctx context.Context, flags *flag.FlagSet, arguments []string) error
 	workers := flags.Int("workers", 4, "how many to make at once")
 	onlyRead := flags.Bool("reads", false, "leave out everything that changes an object")
 	pause := flags.Duration("pause", 0, "wait between the calls of a worker")
+	password := flags.String("password", "none", "what the Secrets hold; they travel as protobuf")
 	if err := flags.Parse(arguments); err != nil {
 		return err
 	}
@@ -58,7 +61,7 @@ func runLoad(ctx context.Context, flags *flag.FlagSet, arguments []string) error
 	if err != nil {
 		return err
 	}
-	steps := writes
+	steps := writes(*password)
 	if *onlyRead {
 		steps = reads
 	}
@@ -177,10 +180,13 @@ func watchConfigMap(ctx context.Context, client *kubernetes.Clientset, namespace
 	}
 }
 
-func createSecret(ctx context.Context, client *kubernetes.Clientset, namespace, name string) error {
-	secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: name}, StringData: map[string]string{"password": name}}
-	_, err := client.CoreV1().Secrets(namespace).Create(ctx, secret, metav1.CreateOptions{})
-	return err
+func createSecret(password string) step {
+	return func(ctx context.Context, client *kubernetes.Clientset, namespace, name string) error {
+		data := map[string]string{"password": password}
+		secret := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: name}, StringData: data}
+		_, err := client.CoreV1().Secrets(namespace).Create(ctx, secret, metav1.CreateOptions{})
+		return err
+	}
 }
 
 func getSecret(ctx context.Context, client *kubernetes.Clientset, namespace, name string) error {
