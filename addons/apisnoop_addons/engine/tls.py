@@ -45,7 +45,9 @@ class TlsContexts:
                 connection = _towards_server(client)
                 server.alpn_offers = offers_for(client.alpn)
             else:
-                connection = SSL.Connection(server_facing_context(None, insecure=False, key_pair=None))
+                # Go's net/http, and so kubectl, verifies an https:// proxy as it verifies the server behind it.
+                upstream = client.listener.upstream
+                connection = SSL.Connection(server_facing_context(upstream.ca_pem, upstream.insecure, None))
                 expect_name(connection, server.sni or "")
         except (ApisnoopError, ValueError, SSL.Error) as error:
             server.error = str(error) if isinstance(error, ApisnoopError) else "a certificate or key cannot be read"

@@ -38,8 +38,8 @@ def proxy(
             target = await handshake(reader, writer, login)
             running.asked.append(target)
             await _relay(reader, writer, to or target[0], target[1])
-        except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
-            pass
+        except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError, asyncio.CancelledError):
+            pass  # one of the three has gone, or the proxy is told to end
         finally:
             writer.close()
 
