@@ -6,14 +6,13 @@ counted as they pass and not looked at.
 
 import time
 from collections.abc import Callable
-from typing import Protocol
 
 from mitmproxy.http import HTTPFlow
 
 from apisnoop.calls.call import Call
 from apisnoop.calls.caller import Caller
+from apisnoop.calls.reader import Matcher
 from apisnoop.calls.redaction import kept_url
-from apisnoop.operations.match import Match
 from apisnoop_addons.engine.listener import Client
 from apisnoop_addons.engine.outcome import REFUSED_BY_PROXY, outcome_of
 from apisnoop_addons.engine.tunnel import TUNNEL_BYTES
@@ -27,14 +26,6 @@ LONGEST_AUDIT_ID = 64
 
 type Sink = Callable[[Call], None]
 """Takes a finished call; must not block."""
-
-
-class Matcher(Protocol):
-    """What knows the API: a `Catalogue`."""
-
-    def match(self, method: str, url: str, content_type: str = "") -> Match:
-        """Tell what a request asks for."""
-        ...
 
 
 class OpenCall:

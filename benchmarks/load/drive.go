@@ -47,12 +47,10 @@ func drive(arguments []string) error {
 	if err := flags.Parse(arguments); err != nil {
 		return err
 	}
-	pem, err := os.ReadFile(*authority)
+	roots, err := readRoots(*authority)
 	if err != nil {
 		return err
 	}
-	roots := x509.NewCertPool()
-	roots.AppendCertsFromPEM(pem)
 	d := driver{url: *url, requests: *requests / (*connections * *streams), watch: *watch}
 	var all []time.Duration
 	var total result
@@ -82,6 +80,13 @@ func drive(arguments []string) error {
 		total.P99 = all[len(all)*99/100].Seconds()
 	}
 	return json.NewEncoder(os.Stdout).Encode(total)
+}
+
+func readRoots(file string) (*x509.CertPool, error) {
+	pem, err := os.ReadFile(file)
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(pem)
+	return roots, err
 }
 
 func newClient(roots *x509.CertPool, protocol int) *http.Client {

@@ -3,6 +3,7 @@
 //
 //	load serve -certificate FILE -key FILE          prints its address, then serves until its input ends
 //	load drive -url URL -ca FILE -protocol 1|2 ...   prints one JSON object
+//	load mix -url URL -ca FILE -token TOKEN ...      the same, with a real API server
 package main
 
 import (
@@ -11,9 +12,9 @@ import (
 )
 
 func main() {
-	commands := map[string]func([]string) error{"serve": serve, "drive": drive}
+	commands := map[string]func([]string) error{"serve": serve, "drive": drive, "mix": mix}
 	if len(os.Args) < 2 || commands[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "load: say serve or drive")
+		fmt.Fprintln(os.Stderr, "load: say serve, drive or mix")
 		os.Exit(2)
 	}
 	if err := commands[os.Args[1]](os.Args[2:]); err != nil {

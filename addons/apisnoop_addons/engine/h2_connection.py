@@ -9,7 +9,7 @@
 import struct
 
 from h2.config import H2Configuration
-from h2.connection import AllowedStreamIDs
+from h2.connection import AllowedStreamIDs, ConnectionInputs
 from h2.errors import ErrorCodes
 from h2.events import ConnectionTerminated, Event
 from h2.exceptions import StreamClosedError, StreamIDTooLowError, TooManyStreamsError
@@ -71,6 +71,7 @@ class H2Connection(BufferedH2Connection):
         if stream is None:
             if self.open_outbound_streams >= self.remote_settings.max_concurrent_streams:
                 raise TooManyStreamsError
+            self.state_machine.process_input(ConnectionInputs.SEND_HEADERS)
             stream = self._begin_new_stream(stream_id, AllowedStreamIDs(self.config.client_side))
             stream.request_method = headers[0][1]  # hyper-h2 wants to know of HEAD, to judge the answer's length
         stream.state_machine.process_input(StreamInputs.SEND_HEADERS)
