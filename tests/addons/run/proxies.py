@@ -5,7 +5,7 @@ import base64
 import ssl
 import threading
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 LOGIN = ("ann", "hunter2")
@@ -38,7 +38,7 @@ def proxy(
             target = await handshake(reader, writer, login)
             running.asked.append(target)
             await _relay(reader, writer, to or target[0], target[1])
-        except (ConnectionError, asyncio.IncompleteReadError, ssl.SSLError, asyncio.CancelledError):
+        except (OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass  # one of the three has gone, or the proxy is told to end
         finally:
             writer.close()
@@ -50,10 +50,11 @@ def proxy(
 
     async def end(server: asyncio.Server) -> None:
         server.close()
-        others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
-        for task in others:
-            task.cancel()
-        await asyncio.gather(*others, return_exceptions=True)
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            for task in others:
+                task.cancel()
+            await asyncio.wait(others)
+        await asyncio.sleep(0)  # what was closed is told so in the loop's next round
 
     server = loop.run_until_complete(begin())
     thread = threading.Thread(target=loop.run_forever)
@@ -117,5 +118,6 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
     while data := await reader.read(65536):
         writer.write(data)
         await writer.drain()
-    if writer.can_write_eof():
-        writer.write_eof()
+    with suppress(OSError):
+        if writer.can_write_eof():
+            writer.write_eof()
