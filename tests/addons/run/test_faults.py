@@ -4,6 +4,7 @@ import base64
 import datetime
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -255,3 +256,17 @@ def test_a_report_that_cannot_be_written_is_an_error(run, kubeconfig, tmp_path):
     assert ran.code == 3
     assert "report.txt cannot be written: No such file or directory" in ran.err
     assert stored_calls(tmp_path / "store.db") == 1
+
+
+def test_a_signal_before_the_command_is_started_ends_the_run(kubeconfig, tmp_path):
+    """While the cluster is asked for its version; the command is never run, and nothing is left."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        kubeconfig(changes={"server": f"https://127.0.0.1:{silent.getsockname()[1]}"})
+        with start("--", "touch", "ran") as process, silent.accept()[0]:
+            # Our question has arrived, and waits for its answer.
+            process.send_signal(signal.SIGTERM)
+            _, error = process.communicate()
+    assert process.returncode == 128 + signal.SIGTERM
+    assert b"Traceback" not in error
+    assert not (tmp_path / "ran").exists()
+    assert list((tmp_path / "runtime").iterdir()) == []
