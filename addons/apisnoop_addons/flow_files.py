@@ -84,7 +84,7 @@ def _call_or_loss(text: bytes, matcher: Matcher) -> Call | Loss:
         state = compat.migrate_flow(state)
         if state["type"] != "http":
             return Loss(SOURCE, NOT_HTTP)
-        return call_of_flow(cast(HTTPFlow, HTTPFlow.from_state(state)), matcher)
+        return call_of_flow(cast("HTTPFlow", HTTPFlow.from_state(state)), matcher)
     except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         return Loss(SOURCE, BAD_FLOW)
 
