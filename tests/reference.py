@@ -7,7 +7,7 @@ from apisnoop.cli.main import cli
 
 def render_reference(root: click.Group = cli) -> str:
     """Return docs/commands.md: a section for each verb and verb below a verb, in alphabetical order."""
-    context = click.Context(root, info_name="apisnoop", terminal_width=100)
+    context = click.Context(root, info_name="apisnoop", terminal_width=100, **root.context_settings)
     parts = [
         "# Commands",
         "Written by `scripts/build-docs` from `--help`; exit codes are in [exit-codes.md](exit-codes.md).",
