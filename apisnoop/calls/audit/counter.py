@@ -30,6 +30,14 @@ _WORD = re.compile(r"[^\W_]+")
 _time_decoder = msgspec.json.Decoder(Time)
 
 
+class Place(NamedTuple):
+    """Where a record lies."""
+
+    block: int
+    line: int
+    """Lines before it in its block."""
+
+
 class BadRecord(NamedTuple):
     """The first record of a kind that could not be counted: where it is and what it looks like."""
 
@@ -81,78 +89,75 @@ class AuditCounter:
 
     def count_block(self, block: bytes, number: int = 0) -> None:
         """Count the events of a block of whole lines; blocks of one log have different numbers."""
-        before = self._lines.get(number, 0)
+        before, size = self._lines.get(number, 0), block.count(b"\n")
         try:
             records = decoder.decode_lines(block)
         except msgspec.DecodeError:
+            records = []
+        if len(records) == size:
+            self._count_records(records, block, number, before)
+        else:  # a line is no JSON, or empty, or holds more than one value
             self._count_lines(block, number, before)
-        else:
-            self._count_records(records, number, before, block)
-        self._lines[number] = before + block.count(b"\n")
+        self._lines[number] = before + size
 
     def _count_lines(self, block: bytes, number: int, before: int) -> None:
-        """Count a block that has a line which is no plain JSON object."""
         for index, line in enumerate(block.split(b"\n")):
             if line.strip():
-                self._count_found(events_in_line(line), BadRecord(number, before + index, len(line), shape_of(line)))
+                self._count_found(events_in_line(line), Place(number, before + index), line)
+
+    def _count_records(self, records: list[Record], block: bytes, number: int, before: int) -> None:
+        odd = self._count_events(records)
+        if odd:
+            lines = block.split(b"\n")
+            indexes = {id(record): index for index, record in enumerate(records)}
+            for record in odd:
+                index = indexes[id(record)]
+                self._count_found(events_in(record), Place(number, before + index), lines[index])
 
     def skip_line(self, size: int = 0, number: int = 0) -> None:
         """Note a line that was too long to be read."""
-        before = self._lines.get(number, 0)
-        self._note(TOO_LONG, BadRecord(number, before, size, ""))
-        self._lines[number] = before + 1
-
-    def count_value(self, value: bytes) -> None:
-        """Count the events in one JSON value, the next record of an input that is not read by lines."""
-        self._count_found(events_in_value(value), self._next_record(value))
-
-    def count_call(self, call: Call) -> None:
-        """Count a call that another reader made, the next record of its input."""
-        self._next_record(b"")
-        if self._is_new is None or self._is_new(call.audit_id):
-            self.batch.add(call)
-
-    def note_record(self, reason: str, record: bytes) -> None:
-        """Note that the next record of the input is no call."""
-        self._note(reason, self._next_record(record))
-
-    def _next_record(self, record: bytes) -> BadRecord:
-        index = self._lines.get(0, 0)
-        self._lines[0] = index + 1
-        return BadRecord(0, index, len(record), shape_of(record))
+        self._note(TOO_LONG, self._next_place(number), b"", size)
 
     def count_last_line(self, line: bytes, number: int) -> bool:
         """Count a line without an end; tell whether it was complete."""
         found = list(events_in_line(line))
         if not found or NOT_JSON in found:
             return False
-        before = self._lines.get(number, 0)
-        self._lines[number] = before + 1
-        self._count_found(iter(found), BadRecord(number, before, len(line), shape_of(line)))
+        self._count_found(iter(found), self._next_place(number), line)
         return True
 
-    def _count_found(self, found: Iterator[Record | str], where: BadRecord) -> None:
+    def count_value(self, value: bytes) -> None:
+        """Count the events in one JSON value, the next record of an input that is not read by lines."""
+        self._count_found(events_in_value(value), self._next_place(), value)
+
+    def count_call(self, call: Call) -> None:
+        """Count a call that another reader made, the next record of its input."""
+        self._next_place()
+        if self._is_new is None or self._is_new(call.audit_id):
+            self.batch.add(call)
+
+    def note_record(self, reason: str, record: bytes) -> None:
+        """Note that the next record of the input is no call."""
+        self._note(reason, self._next_place(), record)
+
+    def _next_place(self, number: int = 0) -> Place:
+        index = self._lines.get(number, 0)
+        self._lines[number] = index + 1
+        return Place(number, index)
+
+    def _count_found(self, found: Iterator[Record | str], place: Place, record: bytes) -> None:
         events = []
         for event in found:
             if isinstance(event, str):
-                self._note(event, where)
+                self._note(event, place, record)
             else:
                 events.append(event)
         self._count_events(events)
 
-    def _note(self, reason: str, where: BadRecord) -> None:
+    def _note(self, reason: str, place: Place, record: bytes, size: int = 0) -> None:
         self._bad[reason] = self._bad.get(reason, 0) + 1
-        self._examples.setdefault(reason, where)
-
-    def _count_records(self, records: list[Record], number: int, before: int, block: bytes) -> None:
-        odd = self._count_events(records)
-        if odd:
-            lines = [line for line in block.split(b"\n") if line.strip()]
-            places = {id(record): index for index, record in enumerate(records)}
-            for record in odd:
-                index = places[id(record)]
-                line = lines[index]
-                self._count_found(events_in(record), BadRecord(number, before + index, len(line), shape_of(line)))
+        if reason not in self._examples:
+            self._examples[reason] = BadRecord(*place, size or len(record), shape_of(record))
 
     def _count_events(self, events: Iterable[Record]) -> list[Record]:
         """Count all events among these records and give back the records that are none. Runs once a line of a log."""
