@@ -17,6 +17,12 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option(
     "--ui-port", type=click.IntRange(0, 65535), default=0, metavar="PORT", help="Where.  [default: any free port]"
 )
+@click.option(
+    "--ui-bodies",
+    is_flag=True,
+    help="Show the first 64 KiB of bodies there, too: never of Secrets, tokens, exec and logs. Other objects may still "
+    "hold what nobody should see.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Say nothing on standard error unless something goes wrong.")
 @db_option
 @spec_option
@@ -35,4 +41,7 @@ def run(**options: Any) -> int:  # noqa: ANN401 - as click has checked them
     from apisnoop_addons.run.settings import Settings  # noqa: PLC0415
     from apisnoop_addons.run.start import start_run  # noqa: PLC0415 - mitmproxy takes half a second to import
 
-    return start_run(Settings(**options))
+    settings = Settings(**options)
+    if settings.ui_bodies and not settings.ui:
+        raise click.UsageError("--ui-bodies says what --ui shows: give that, too")
+    return start_run(settings)

@@ -3,6 +3,7 @@
 import shutil
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from apisnoop.coverage.measure import coverage_of
@@ -36,12 +37,12 @@ def has_answers(result: Result) -> bool:
 def _report(result: Result, settings: Settings, environment: Mapping[str, str]) -> list[str]:
     """Write the report where it was asked for; return what went wrong."""
     if settings.report is not None:
-        return _write_report(settings.report, render(result))
+        return _write_report(settings.report, render(result, settings.db))
     if has_answers(result) and not settings.quiet:
         is_terminal = sys.stderr.isatty()
         width = shutil.get_terminal_size().columns if is_terminal else None
         colour = wants_colour(environment, is_terminal=is_terminal)
-        sys.stderr.write("\n" + render(result, width=width, colour=colour))
+        sys.stderr.write("\n" + render(result, settings.db, width=width, colour=colour))
     return []
 
 
@@ -53,9 +54,11 @@ def _write_report(path: Path, text: str) -> list[str]:
     return []
 
 
-def render(result: Result, *, width: int | None = None, colour: bool = False) -> str:
-    """Return the coverage of this run alone, whatever else the store holds."""
+def render(result: Result, db: Path, *, width: int | None = None, colour: bool = False) -> str:
+    """Return the coverage of this run alone, whatever else the store at `db` holds."""
     with Store.open(":memory:") as store:
         store.add(result.total, catalogue=result.catalogue)
         store.save_run(result.run)
-        return render_coverage(coverage_of(store, result.catalogue), width, colour)
+        report = coverage_of(store, result.catalogue)
+    origin = replace(report.provenance, store=f"this run alone; its calls were added to {db}")
+    return render_coverage(replace(report, provenance=origin), width, colour)

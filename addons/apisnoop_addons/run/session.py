@@ -97,10 +97,12 @@ class Session:
         return Result(ended, run, catalogue, self._ledger.total, tuple(self._ledger.troubles))
 
     async def _open(self, ui: Ui, environment: Mapping[str, str]) -> tuple[object, ...]:
-        from apisnoop_addons.redact import Redact  # noqa: PLC0415 - few runs have a UI
+        from apisnoop_addons.bodies import Bodies  # noqa: PLC0415 - few runs have a UI
+        from apisnoop_addons.redact import Redact  # noqa: PLC0415
 
         await ui.start(self._settings.ui_port, environment)
-        return (Redact(ui.show),)
+        bodies = (Bodies(self._catalogue),) if self._settings.ui_bodies else ()
+        return (*bodies, Redact(ui.show))
 
     @property
     def _plugin_folder(self) -> Path:

@@ -18,4 +18,5 @@ class Settings:
     ui: bool = False
     ui_port: int = 0
     """0: any free port."""
+    ui_bodies: bool = False
     quiet: bool = False
