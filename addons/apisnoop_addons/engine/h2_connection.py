@@ -36,9 +36,6 @@ _WRITABLE = frozenset({StreamState.OPEN, StreamState.HALF_CLOSED_REMOTE})
 class H2Connection(BufferedH2Connection):
     """One HTTP/2 connection's state."""
 
-    MAX_CLOSED_STREAMS = 500
-    """How many streams are remembered after their end, to tell late frames from wrong ones; hyper-h2 takes 65,536."""
-
     MAX_CLOSED_STREAMS = 4 * MAX_STREAMS
     """How many streams that are over hyper-h2 remembers, to forgive frames that crossed their end on the way. Its own
     65,536 let a connection grow by 6 MB while it is used."""

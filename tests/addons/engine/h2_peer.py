@@ -35,7 +35,15 @@ class H2Peer:
         settings: dict[SettingCodes, int] | None = None,
         reads: bool = True,
     ) -> None:
-        self.h2 = H2Connection(H2Configuration(client_side=client, header_encoding="utf-8"))
+        self.h2 = H2Connection(
+            H2Configuration(
+                client_side=client,
+                header_encoding="utf-8",
+                validate_inbound_headers=False,
+                validate_outbound_headers=False,
+            )
+        )
+        self.h2.decoder.max_header_list_size = 2**20
         if settings:
             self.h2.local_settings.update(settings)
             self.h2.local_settings.acknowledge()
