@@ -1,0 +1,158 @@
+"""The order of hooks: what mitmproxy promises to addons."""
+
+import asyncio
+import logging
+
+from mitmproxy.exceptions import AddonHalt
+
+from tests.addons.engine.looped import in_loop
+from tests.addons.engine.rig import rigged
+
+CALL = ["requestheaders", "request", "responseheaders", "response"]
+
+
+class Watcher:
+    """Notes each hook with its flow's path."""
+
+    def __init__(self, name="watcher"):
+        self.name = name
+        self.heard = []
+
+    def requestheaders(self, flow):
+        self.heard.append(("requestheaders", flow.request.path))
+
+    def request(self, flow):
+        self.heard.append(("request", flow.request.path))
+
+    def responseheaders(self, flow):
+        self.heard.append(("responseheaders", flow.request.path))
+
+    def response(self, flow):
+        self.heard.append(("response", flow.request.path))
+
+    def error(self, flow):
+        self.heard.append(("error", flow.request.path))
+
+    def client_connected(self, _client):
+        self.heard.append(("client_connected", ""))
+
+    def client_disconnected(self, _client):
+        self.heard.append(("client_disconnected", ""))
+
+    def server_connect(self, _data):
+        self.heard.append(("server_connect", ""))
+
+    def server_connected(self, _data):
+        self.heard.append(("server_connected", ""))
+
+    def server_connect_error(self, _data):
+        self.heard.append(("server_connect_error", ""))
+
+    def server_disconnected(self, _data):
+        self.heard.append(("server_disconnected", ""))
+
+    def of(self, path=""):
+        return [name for name, heard in self.heard if heard == path]
+
+
+async def served(rig, client, path="/a", body=b"ok"):
+    stream = client.request("GET", path)
+    async with await rig.next_h2() as server:
+        inner, _ = await server.next_request()
+        server.respond(inner, body)
+        assert await client.answer(stream) == (200, body)
+
+
+@in_loop
+async def test_a_call_and_its_connections_are_heard_in_order(tmp_path):
+    """Connections come before and after what passes over them; a call's four hooks keep their order."""
+    watcher = Watcher()
+    async with rigged(tmp_path, watcher) as rig, await rig.h2_client() as client:
+        await served(rig, client)
+    assert watcher.of("/a") == CALL
+    assert watcher.of()[:3] == ["client_connected", "server_connect", "server_connected"]
+    assert sorted(watcher.of()[3:]) == ["client_disconnected", "server_disconnected"]
+
+
+@in_loop
+async def test_a_server_that_cannot_be_reached_has_one_hook_for_it(tmp_path):
+    """It is server_connect_error, never server_connected, and the call ends with error."""
+    watcher = Watcher()
+    async with rigged(tmp_path, watcher, serve=False) as rig, await rig.h2_client() as client:
+        client.request("GET", "/a")
+        await client.closed.wait()
+    assert watcher.of("/a") == ["requestheaders", "request", "error"]
+    assert "server_connect_error" in watcher.of()
+    assert "server_connected" not in watcher.of()
+
+
+@in_loop
+async def test_a_coroutine_holds_up_its_own_call_only(tmp_path):
+    """Another call of the same connection goes by while one waits for an addon."""
+    go_on = asyncio.Event()
+
+    class Slow:
+        async def requestheaders(self, flow):
+            if flow.request.path == "/slow":
+                await go_on.wait()
+
+    watcher = Watcher()
+    async with rigged(tmp_path, watcher, before=(Slow(),)) as rig, await rig.h2_client() as client:
+        slow = client.request("GET", "/slow")
+        fast = client.request("GET", "/fast")
+        async with await rig.next_h2() as server:
+            inner, headers = await server.next_request()
+            assert headers[":path"] == "/fast"
+            server.respond(inner, b"fast")
+            assert await client.answer(fast) == (200, b"fast")
+            assert watcher.of("/slow") == []
+            go_on.set()
+            inner, _ = await server.next_request()
+            server.respond(inner, b"slow")
+            assert await client.answer(slow) == (200, b"slow")
+    assert watcher.of("/slow") == watcher.of("/fast") == CALL
+
+
+@in_loop
+async def test_a_failing_addon_stops_neither_the_call_nor_the_others(tmp_path, caplog):
+    """It is logged by type and place, without its message, which may quote a secret."""
+
+    class Broken:
+        def requestheaders(self, _flow):
+            raise ValueError("secret-in-a-message")
+
+    watcher = Watcher()
+    with caplog.at_level(logging.ERROR):
+        async with rigged(tmp_path, watcher, before=(Broken(),)) as rig, await rig.h2_client() as client:
+            await served(rig, client)
+    assert watcher.of("/a") == CALL
+    assert "ValueError" in caplog.text
+    assert "secret-in-a-message" not in caplog.text
+
+
+@in_loop
+async def test_halt_keeps_a_hook_from_the_addons_behind(tmp_path):
+    """AddonHalt ends the round of one hook, not the call."""
+
+    class Halting:
+        def request(self, _flow):
+            raise AddonHalt
+
+    watcher = Watcher()
+    async with rigged(tmp_path, watcher, before=(Halting(),)) as rig, await rig.h2_client() as client:
+        await served(rig, client)
+    assert watcher.of("/a") == ["requestheaders", "responseheaders", "response"]
+
+
+@in_loop
+async def test_update_follows_each_hook_about_a_flow(tmp_path):
+    """Addons that show flows hear of every change, with a list of flows."""
+    updates = []
+
+    class Shown:
+        def update(self, flows):
+            updates.append([flow.request.path for flow in flows])
+
+    async with rigged(tmp_path, Shown()) as rig, await rig.h2_client() as client:
+        await served(rig, client)
+    assert updates == [["/a"]] * 4
