@@ -20,7 +20,7 @@ OTHER_CALLER = Caller(client=OTHER)
 FULL = 200_000
 """Tallies a batch holds before new keys are counted under the "other" caller and namespace (some 100 MB)."""
 NAMES_PER_TALLY = 64
-"""Object names kept with one tally; the rest counts as `OTHER`. More than this nobody lists in a role."""
+"""Object names told apart in one tally. Nobody lists more in a role, so of more than these none is kept."""
 LONGEST_NAMESPACE = 63
 LONGEST_NAME = 253
 LATEST = 253_402_300_799.0
@@ -49,7 +49,7 @@ class Tally(msgspec.Struct, gc=False):
     durations: list[int]
     """See `durations`; calls of unknown duration are in none of its buckets."""
     names: dict[str, int]
-    """Object names with their counts, at most `NAMES_PER_TALLY` and `OTHER`."""
+    """Object names with their counts: at most `NAMES_PER_TALLY`, or `OTHER` alone where there were more."""
 
 
 class Loss(NamedTuple):
@@ -142,6 +142,8 @@ class TallyBatch:
             names = tally.names
             if name in names:
                 names[name] += 1
+            elif OTHER in names:
+                names[OTHER] += 1
             else:
                 _add_name(names, name, 1)
 
@@ -212,6 +214,11 @@ def _add_tally(own: Tally, other: Tally) -> None:
 
 
 def _add_name(names: dict[str, int], name: str, count: int) -> None:
-    if name not in names and (len(names) >= NAMES_PER_TALLY or len(name) > LONGEST_NAME):
-        name = OTHER
-    names[name] = names.get(name, 0) + count
+    if name in names:
+        names[name] += count
+    elif OTHER not in names and name != OTHER and len(names) < NAMES_PER_TALLY and len(name) <= LONGEST_NAME:
+        names[name] = count
+    else:
+        total = sum(names.values()) + count
+        names.clear()
+        names[OTHER] = total

@@ -22,7 +22,7 @@ class Caps:
     actions: int = 500
     """Pairs of verb and detail; a client may send any method."""
     names: int = 64
-    """Object names of one target, action, caller and namespace. Nobody lists more in a role."""
+    """Object names of one target, action, caller and namespace: nobody lists more in a role, so of more none stays."""
     losses: int = 1_000
     """Kinds of loss."""
     bytes: int = 2_000_000_000

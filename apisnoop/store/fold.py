@@ -2,23 +2,18 @@
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from apisnoop.calls.durations import encode_durations
 from apisnoop.calls.tally import OTHER, Loss, LossCount, Tally, TallyBatch, TallyKey
 from apisnoop.store.caps import Caps
 from apisnoop.store.dimensions import Dimensions, Ids
+from apisnoop.store.names import add_names, gather
 
 ADD_TALLY = """
     INSERT INTO tallies VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET count = count + excluded.count, first = min(first, excluded.first),
         last = max(last, excluded.last), durations = merge_durations(durations, excluded.durations)
-"""
-ADD_NAME = """
-    INSERT INTO object_names VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT DO UPDATE SET count = count + excluded.count, first_hour = min(first_hour, excluded.first_hour),
-        last_hour = max(last_hour, excluded.last_hour)
 """
 ADD_LOSS = """
     INSERT INTO losses (source, reason, detail, count, first, last, example) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -28,7 +23,6 @@ ADD_LOSS = """
 KNOWN_TALLY = """
     SELECT 1 FROM tallies WHERE target = ? AND action = ? AND caller = ? AND namespace = ? AND status = ? AND hour = ?
 """
-KNOWN_NAMES = "SELECT name FROM object_names WHERE target = ? AND action = ? AND caller = ? AND namespace = ?"
 
 
 class Row(NamedTuple):
@@ -40,21 +34,6 @@ class Row(NamedTuple):
     tally: Tally
 
 
-@dataclass(slots=True)
-class NameUse:
-    """How often a name was used, and in which hours."""
-
-    count: int
-    first_hour: int
-    last_hour: int
-
-    def add(self, count: int, hour: int) -> None:
-        """Count more uses, in one hour."""
-        self.count += count
-        self.first_hour = min(self.first_hour, hour)
-        self.last_hour = max(self.last_hour, hour)
-
-
 def fold_batch(connection: sqlite3.Connection, batch: TallyBatch, caps: Caps) -> None:
     """Add every tally, name and loss of a batch."""
     dimensions = Dimensions(connection, caps)
@@ -62,7 +41,8 @@ def fold_batch(connection: sqlite3.Connection, batch: TallyBatch, caps: Caps) ->
     rows = [_row(connection, dimensions, key, tally, is_full=is_full) for key, tally in batch.tallies()]
     rows.sort(key=lambda row: row[:3])  # in the order of the table: neighbours share pages
     connection.executemany(ADD_TALLY, map(_tally_values, rows))
-    connection.executemany(ADD_NAME, _name_values(connection, rows, 0 if is_full else caps.names))
+    names = gather((row.ids, row.hour, row.tally.names) for row in rows)
+    add_names(connection, names, 0 if is_full else caps.names)
     connection.executemany(ADD_LOSS, _loss_values(connection, batch.losses.items(), caps.losses))
 
 
@@ -84,21 +64,6 @@ def _row(connection: sqlite3.Connection, dimensions: Dimensions, key: TallyKey, 
 def _tally_values(row: Row) -> tuple[int | float | str, ...]:
     ids, status, hour, tally = row
     return (*ids, status, hour, tally.count, tally.first, tally.last, encode_durations(tally.durations))
-
-
-def _name_values(connection: sqlite3.Connection, rows: list[Row], cap: int) -> Iterator[tuple[int | str, ...]]:
-    """Give the names of all tallies by their numbers; `cap` names are told apart, and all that are known already."""
-    by_ids: dict[Ids, dict[str, NameUse]] = {}
-    for ids, _, hour, tally in rows:
-        uses = by_ids.setdefault(ids, {}) if tally.names else {}
-        for name, count in tally.names.items():
-            uses.setdefault(name, NameUse(0, hour, hour)).add(count, hour)
-    for ids, uses in by_ids.items():
-        kept = {name for (name,) in connection.execute(KNOWN_NAMES, ids)} | {OTHER}
-        room = max(0, cap + 1 - len(kept))
-        kept.update([name for name in uses if name not in kept][:room])
-        for name, use in uses.items():
-            yield *ids, name if name in kept else OTHER, use.count, use.first_hour, use.last_hour
 
 
 def _loss_values(

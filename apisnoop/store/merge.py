@@ -1,6 +1,7 @@
 """Merging stores: every count of each, added up. The order of merging does not matter.
 
-A merged store holds what its inputs hold together, so no cap is applied here: "(other)" of the inputs stays "(other)".
+A merged store holds what its inputs hold together, so no cap is applied here but that of object names, which does not
+depend on order: "(other)" of the inputs stays "(other)".
 Merging a store with itself counts twice, and so does merging two stores that imported the same file: `shared_inputs`
 tells.
 """
@@ -9,8 +10,10 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from apisnoop.store.caps import Caps
 from apisnoop.store.connection import is_unwritable, uri_of
 from apisnoop.store.errors import StoreError, store_errors
+from apisnoop.store.names import join_crowded
 from apisnoop.store.schema import CALLER_COLUMNS, TARGET_COLUMNS
 from apisnoop.store.store import Store
 
@@ -91,6 +94,7 @@ def merge_into(target: Store, source: Store) -> None:
                 _join_dimension(connection, table, columns)
             for statement in (TALLIES, NAMES, *RECORDS):
                 connection.execute(statement)
+            join_crowded(connection, Caps().names)
             for table in DIMENSIONS:
                 connection.execute(f"DROP TABLE temp.same_{table}")
     finally:

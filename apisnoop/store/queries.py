@@ -75,7 +75,8 @@ class GroupUseRow(msgspec.Struct, frozen=True, gc=False):
 
 
 class AccessRow(msgspec.Struct, frozen=True, gc=False):
-    """What one caller did to a target in one namespace ("" for none); `refused` counts 401 and 403, `created` 201."""
+    """What one caller did to a target in one namespace ("" for none); `refused` counts 401 and 403, `created` 201,
+    `ok` 100 to 399."""
 
     target: int
     caller: int
@@ -84,10 +85,11 @@ class AccessRow(msgspec.Struct, frozen=True, gc=False):
     calls: int
     refused: int
     created: int
+    ok: int
 
 
 class NameRow(msgspec.Struct, frozen=True, gc=False):
-    """How often an object was named; the name `(other)` stands for all beyond the store's cap."""
+    """How often an object was named; where there were more names than the store's cap, `(other)` stands for all."""
 
     target: int
     caller: int
@@ -172,9 +174,10 @@ USES_BY_GROUP = """
     WHERE target = ?1 AND hour >= ?2 AND hour < ?3 GROUP BY "group"
 """
 ACCESSES = """
-    SELECT target, caller, verb, namespaces.name, sum(count), sum(refused), sum(created) FROM (
+    SELECT target, caller, verb, namespaces.name, sum(count), sum(refused), sum(created), sum(ok) FROM (
         SELECT target, action, caller, namespace, sum(count) AS count,
             sum(CASE WHEN status IN (401, 403) THEN count ELSE 0 END) AS refused,
+            sum(CASE WHEN status BETWEEN 100 AND 399 THEN count ELSE 0 END) AS ok,
             sum(CASE WHEN status = 201 THEN count ELSE 0 END) AS created
         FROM tallies WHERE hour >= ? AND hour < ? GROUP BY target, action, caller, namespace
     ) JOIN actions ON actions.id = action JOIN namespaces ON namespaces.id = namespace

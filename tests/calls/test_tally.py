@@ -131,15 +131,34 @@ def test_a_namespace_that_cannot_be_is_other():
     assert [(key.namespace, tally.count) for key, tally in batch.tallies()] == [(OTHER, 2)]
 
 
-def test_names_are_capped():
-    """Beyond the cap names count as other, and those known go on being counted."""
+def count_names(names):
     batch = TallyBatch()
-    for number in [*range(NAMES_PER_TALLY + 10), 0]:
-        batch.count(CATALOGUE.match("GET", f"/api/v1/namespaces/shop/pods/web-{number}"), WEB, 200, NINE, None)
-    batch.count(CATALOGUE.match("GET", f"/api/v1/namespaces/shop/pods/{'x' * 254}"), WEB, 200, NINE, None)
-    ((_, tally),) = batch.tallies()
-    assert len(tally.names) == NAMES_PER_TALLY + 1
-    assert (tally.names["web-0"], tally.names[OTHER]) == (2, 11)
+    for name in names:
+        batch.count(CATALOGUE.match("GET", f"/api/v1/namespaces/shop/pods/{name}"), WEB, 200, NINE, None)
+    return next(batch.tallies())[1].names
+
+
+def test_names_are_kept_while_they_are_few():
+    """Up to the cap every name has its own count; of more only that there were more is kept, however they come."""
+    few = [f"web-{number}" for number in range(NAMES_PER_TALLY)]
+    assert count_names([*few, "web-0"]) == dict.fromkeys(few, 1) | {"web-0": 2}
+    assert count_names([*few, "one-more", "web-0"]) == {OTHER: NAMES_PER_TALLY + 2}
+    assert count_names(["web-0", "x" * 254, "web-0"]) == {OTHER: 3}
+
+
+@given(st.lists(st.lists(st.integers(0, 100), max_size=80), min_size=2, max_size=3))
+def test_the_cap_of_names_does_not_depend_on_order(parts):
+    """Whether names are few or many is the same however they are counted and merged."""
+    batches = []
+    for numbers in parts:
+        batch = TallyBatch()
+        for number in numbers:
+            batch.count(CATALOGUE.match("GET", f"/api/v1/namespaces/shop/pods/web-{number}"), WEB, 200, NINE, None)
+        batches.append(batch)
+    assert contents(merged(*batches)) == contents(merged(*reversed(batches)))
+    names = {number for numbers in parts for number in numbers}
+    kept = [tally.names for _, tally in merged(*batches).tallies()]
+    assert [OTHER in found for found in kept] == [len(names) > NAMES_PER_TALLY] * bool(names)
 
 
 def test_a_full_batch_counts_on_coarsely():
