@@ -29,9 +29,3 @@ class UsageError(ApisnoopError):
     """A value given by the user cannot be used (an unknown release, two options that exclude one another)."""
 
     exit_code = ExitCode.USAGE
-
-
-class GateError(ApisnoopError):
-    """What was measured does not meet the threshold that the user asked for."""
-
-    exit_code = ExitCode.FINDINGS

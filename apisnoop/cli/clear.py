@@ -1,5 +1,6 @@
 """`apisnoop clear`: empty a store, or forget what is old."""
 
+import sys
 import time
 from pathlib import Path
 
@@ -37,6 +38,18 @@ def clear(db: Path, before: float | None, yes: bool) -> None:
     with Store.open(db, create=False) as store:
         what = "everything in it" if before is None else "all calls before that hour"
         if not yes:
-            click.confirm(f"{db}: delete {what}?", abort=True, err=True)
+            _ask(f"{db}: delete {what}?")
         calls = clear_store(store, None if before is None else int(before // HOUR))
     click.echo(f"{db}: {calls:,} calls deleted")
+
+
+def _ask(question: str) -> None:
+    """Raise unless a person, or whatever writes to standard input, says yes."""
+    try:
+        agreed = click.confirm(question, err=True)
+    except click.Abort:
+        if sys.stdin.isatty():
+            raise
+        raise click.UsageError("nobody answers on standard input: to delete without being asked, add --yes") from None
+    if not agreed:
+        raise click.Abort

@@ -4,9 +4,12 @@ A verb's module is imported when the verb is used, so that `--help` and short co
 through the entry-point group `apisnoop.commands`.
 """
 
+import errno
+import os
+import sys
 from collections.abc import Iterator
 from importlib import import_module
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 COMMAND_GROUP = "apisnoop.commands"
+NO_OUTPUT = frozenset({errno.ENOSPC, errno.EIO})
+"""Why writing to standard output, which has no file name, fails."""
 
 # verb -> (module in apisnoop.cli, one line of help). The module holds a click command of the module's own name.
 VERBS: dict[str, tuple[str, str]] = {
@@ -98,7 +103,23 @@ def main(*, prog_name: str = "apisnoop") -> None:
     except ApisnoopError as error:
         click.echo(f"{prog_name}: {error}", err=True)
         raise SystemExit(error.exit_code) from None
+    except SystemExit:
+        # Outside of its standalone mode click leaves by itself, with 1, only where the reader of the output has gone, as
+        # in `| head`. That is no finding.
+        raise SystemExit(ExitCode.OK) from None
+    except OSError as error:
+        if error.filename is not None or error.errno not in NO_OUTPUT:
+            raise
+        leave_without_output(prog_name, error)
     raise SystemExit(result if isinstance(result, int) else ExitCode.OK)
+
+
+def leave_without_output(prog_name: str, error: OSError) -> NoReturn:
+    """End where standard output takes no more."""
+    # What is still buffered cannot be written either; Python would say so once more on its way out.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    click.echo(f"{prog_name}: standard output cannot be written: {error.strerror}", err=True)
+    raise SystemExit(ExitCode.UNAVAILABLE) from None
 
 
 def main_as_kubectl_plugin() -> None:

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
@@ -49,4 +49,5 @@ def made_whole(path: Path) -> Iterator[Path]:
         raise StoreError(f"store {path} cannot be written: {error.strerror}; check its folder") from error
     finally:
         for leftover in (unfinished, *(unfinished.with_name(f"{unfinished.name}-{kind}") for kind in ("wal", "shm"))):
-            leftover.unlink(missing_ok=True)
+            with suppress(OSError):  # where nothing could be written, nothing is left over either
+                leftover.unlink(missing_ok=True)

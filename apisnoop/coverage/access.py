@@ -121,6 +121,8 @@ def _notes(needs: Needs, given: int) -> list[str]:
         notes.append("it used more namespaces than the store tells apart: what it did there is allowed in all of them")
     if needs.without_verb:
         notes.append(f"{needs.without_verb} of its calls have no verb (OPTIONS): no rule can allow them")
+    if needs.senseless:
+        notes.append(f"{needs.senseless} of its calls went to paths that do not exist or cannot be named: not allowed")
     return notes + sorted({note for right in needs.rights if (note := _escalation(right))})
 
 

@@ -4,17 +4,23 @@ From store rows to a set of rights; turning them into roles is the business of `
 (401, 403) needs nothing: the program lived without it.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from apisnoop.calls.tally import OTHER
+from apisnoop.operations.match import Finding
 from apisnoop.store.queries import AccessRow, NameRow, TargetRow
 
 CREATES_WHAT_IS_MISSING = frozenset({"patch", "update"})
 """Server-side apply and some updates create; the server then asks for the verb create too (answer 201)."""
 COLLECTION_VERBS = frozenset({"list", "watch", "deletecollection"})
 """Verbs without a name in the path; a field selector can still name one object."""
+_NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(/[a-z0-9.-]+)?")
+"""What groups, resources with their subresource, and namespaces look like (RFC 1123); a role gets nothing else."""
+_PATH = re.compile(r"(/[A-Za-z0-9._~-]+)+/?\*?")
+"""A non-resource URL worth a rule: never a bare `/*` or `*`, which would allow everything that is no resource."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -44,6 +50,8 @@ class Needs:
     """Whether more namespaces were met than the store tells apart; what was done there is granted everywhere."""
     without_verb: int = 0
     """Calls for which the server knows no verb (OPTIONS): no rule can allow them."""
+    senseless: int = 0
+    """Calls to paths that no rule can name, or that do not exist: a right for them would allow more than they were."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,9 +93,26 @@ def needs_of[Subject: Hashable](
         if not access.verb:
             need.without_verb += access.calls
             continue
+        target = targets[access.target]
+        rights = _rights(access, target, _names_of(access, target, names))
+        if _is_nowhere(access, target) or not all(map(is_writable, rights)):
+            need.senseless += access.calls - access.refused
+            continue
         need.unknown_namespaces |= access.namespace == OTHER
-        need.rights |= _rights(access, targets[access.target], _names_of(access, targets[access.target], names))
+        need.rights |= rights
     return dict(needs)
+
+
+def _is_nowhere(access: AccessRow, target: TargetRow) -> bool:
+    """Tell whether a call went to a path that does not exist: no resource, in no catalogue, and never answered."""
+    return not target.resource and target.kind == Finding.UNKNOWN_PATH and not access.ok
+
+
+def is_writable(right: Right) -> bool:
+    """Tell whether a rule can say a right without saying more: its names are names, its path is no bare wildcard."""
+    if right.path:
+        return right.path == "/" or _PATH.fullmatch(right.path) is not None
+    return all(_NAME.fullmatch(name) for name in (right.namespace, right.group, right.resource) if name)
 
 
 def _names_of(access: AccessRow, target: TargetRow, names: Names | None) -> frozenset[str]:

@@ -60,3 +60,11 @@ def test_a_missing_store_is_told(tmp_path):
     answer = run("clear", "--db", tmp_path / "missing.db", "--yes")
     assert answer.exit_code == ExitCode.UNAVAILABLE
     assert not (tmp_path / "missing.db").exists()
+
+
+def test_a_question_that_nobody_answers_names_the_way_without_it(db):
+    """At the end of standard input, `clear` deletes nothing and names the option that answers its question."""
+    result = CliRunner().invoke(cli, ["clear", "--db", str(db)], input="")
+    assert result.exit_code == ExitCode.USAGE
+    assert "--yes" in result.output
+    assert calls(db) == 10

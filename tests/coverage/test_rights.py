@@ -107,3 +107,29 @@ def test_callers_that_are_no_subject_are_left_out(catalogue):
 def test_urls_are_what_rbac_can_compare(template, allowed):
     """RBAC compares paths as sent: a placeholder becomes a trailing star, an optional slash both spellings."""
     assert urls(template) == allowed
+
+
+@pytest.mark.parametrize(
+    ("url", "status"),
+    [
+        ("/%zz", 400),
+        ("*", 404),
+        ("/\x00/x", 404),
+        ("/nope/a", 404),
+        ("/api/v1/namespaces/*/pods", 404),
+        ("/apis/%zz/v1/things", 404),
+        ("/api/v1/namespaces/shop/secrets/a/%00", 404),
+    ],
+)
+def test_a_senseless_call_gives_no_right(catalogue, url, status):
+    """A path that does not exist, or that no rule can name, must not widen a role; the calls are counted."""
+    found = needs([Called(WEB, "GET", url, status, 3), Called(WEB, "GET", "/api/v1/pods")], catalogue)
+    assert found.rights == {Right("", "", "pods", "list")}
+    assert found.senseless == 3
+
+
+def test_an_answered_path_outside_every_catalogue_needs_a_right(catalogue):
+    """What an aggregated server answers is needed, whether its documents are known or not."""
+    found = needs([Called(WEB, "GET", "/custom/status", 200)], catalogue)
+    assert {right.path for right in found.rights} <= {"/custom/status", "/custom/*"}
+    assert found.rights
