@@ -39,7 +39,14 @@ class Bench:
 
     def drive(self, port: str, path: str, protocol: int, requests: int, *more: str) -> dict[str, Any]:
         """Ask for a path on several connections; return what the load program measured."""
-        command = [self.load, "drive", "-url", f"https://127.0.0.1:{port}{path}", "-ca", self.folder / "chain.pem"]
+        command: list[str | Path] = [
+            self.load,
+            "drive",
+            "-url",
+            f"https://127.0.0.1:{port}{path}",
+            "-ca",
+            self.folder / "chain.pem",
+        ]
         options = ["-protocol", str(protocol), "-requests", str(requests), *more]
         ran = subprocess.run([*command, *options], check=True, capture_output=True, text=True)
         result: dict[str, Any] = json.loads(ran.stdout)
@@ -112,7 +119,7 @@ def bench() -> Iterator[Bench]:
         folder, load = Path(name), Path(name) / "load"
         subprocess.run([go, "build", "-o", load, "."], cwd=HERE / "load", check=True)
         write_certificate(folder)
-        serve = [load, "serve", "-certificate", folder / "chain.pem", "-key", folder / "key.pem"]
+        serve: list[str | Path] = [load, "serve", "-certificate", folder / "chain.pem", "-key", folder / "key.pem"]
         with subprocess.Popen(serve, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
             assert server.stdout
             yield Bench(folder, load, server.stdout.readline().strip().rpartition(":")[2])
@@ -137,7 +144,13 @@ def _stock(rig: Bench) -> Iterator[Proxy]:
     both.write_bytes((rig.folder / "key.pem").read_bytes() + (rig.folder / "chain.pem").read_bytes())
     where = ["--mode", f"reverse:https://127.0.0.1:{rig.port}", "--listen-host", "127.0.0.1", "--listen-port", port]
     trust = ["--certs", f"*={both}", "--set", f"ssl_verify_upstream_trusted_ca={rig.folder / 'chain.pem'}"]
-    program = [Path(sys.executable).parent / "mitmdump", *where, *trust, "--set", f"confdir={rig.folder}"]
+    program: list[str | Path] = [
+        Path(sys.executable).parent / "mitmdump",
+        *where,
+        *trust,
+        "--set",
+        f"confdir={rig.folder}",
+    ]
     with subprocess.Popen(program, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
         _wait_for(int(port))
         yield Proxy(process.pid, port)

@@ -177,12 +177,10 @@ def _configure(kubeconfig: Path | None, context: str | None) -> client.Configura
     logging.getLogger("kubernetes").addHandler(logging.NullHandler())
     try:
         if kubeconfig is None and context is None and _in_pod_without_kubeconfig():
-            config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+            config.load_incluster_config(client_configuration=configuration)
         else:
             path = None if kubeconfig is None else str(kubeconfig)
-            config.load_kube_config(  # type: ignore[no-untyped-call]
-                path, context, client_configuration=configuration, persist_config=False
-            )
+            config.load_kube_config(path, context, client_configuration=configuration, persist_config=False)
     except (config.ConfigException, OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
         where = kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config"
         what = " ".join(str(error).split()) or type(error).__name__

@@ -104,8 +104,8 @@ def main(*, prog_name: str = "apisnoop") -> None:
         click.echo(f"{prog_name}: {error}", err=True)
         raise SystemExit(error.exit_code) from None
     except SystemExit:
-        # Outside of its standalone mode click leaves by itself, with 1, only where the reader of the output has gone, as
-        # in `| head`. That is no finding.
+        # Outside of its standalone mode click leaves by itself, with 1, only where the reader of the output has gone,
+        # as in `| head`. That is no finding.
         raise SystemExit(ExitCode.OK) from None
     except OSError as error:
         if error.filename is not None or error.errno not in NO_OUTPUT:
