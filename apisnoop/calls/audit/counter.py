@@ -12,16 +12,16 @@ import msgspec
 
 from apisnoop.calls.agent import Agent, parse_agent
 from apisnoop.calls.audit.envelopes import NOT_JSON, events_in, events_in_line, events_in_value
-from apisnoop.calls.audit.event import COMPLETE, PANIC, STAGES, Record, Time, User, decoder
+from apisnoop.calls.audit.event import COMPLETE, PANIC, STAGES, Extra, Record, Time, User, decoder, user_decoder
 from apisnoop.calls.audit.tracking import Beginning, Stretch
 from apisnoop.calls.call import Call
+from apisnoop.calls.caller import Caller
 from apisnoop.calls.identity import caller_of
 from apisnoop.calls.reader import Matcher
 from apisnoop.calls.tally import Cells, TallyBatch
 
 REMEMBERED = 20_000
 """Callers and agents remembered between events; when full, all are forgotten, which costs time only."""
-NOBODY = User()
 TOO_LONG = "too-long"
 SHOWN = 80
 """Bytes shown of a record that cannot be read."""
@@ -70,7 +70,7 @@ class AuditCounter:
         self._match = matcher.match_audit
         self._is_new = is_new
         self._agents: dict[str, Agent] = {}
-        self._callers: dict[tuple[User, str], Cells] = {}
+        self._callers: dict[tuple[bytes, str], Cells] = {}
         self._reset()
 
     def _reset(self) -> None:
@@ -176,7 +176,7 @@ class AuditCounter:
                 end(hash(event.auditID))
             if is_new is not None and not is_new(event.auditID):
                 continue
-            user = event.impersonatedUser or event.user or NOBODY
+            user = bytes(event.impersonatedUser or event.user)
             cells = known.get((user, event.userAgent))
             if cells is None:
                 cells = self._cells_of(user, event.userAgent)
@@ -190,7 +190,7 @@ class AuditCounter:
             )
         return odd
 
-    def _cells_of(self, user: User, user_agent: str) -> Cells:
+    def _cells_of(self, user: bytes, user_agent: str) -> Cells:
         if len(self._callers) >= REMEMBERED:
             self._callers.clear()
         agent = self._agents.get(user_agent)
@@ -198,16 +198,24 @@ class AuditCounter:
             if len(self._agents) >= REMEMBERED:
                 self._agents.clear()
             agent = self._agents[user_agent] = parse_agent(user_agent)
-        extra = user.extra
-        caller = caller_of(
-            user.username,
-            agent,
-            pod=extra.pod[0] if extra and extra.pod else "",
-            pod_uid=extra.pod_uid[0] if extra and extra.pod_uid else "",
-            node=extra.node[0] if extra and extra.node else "",
-        )
-        cells = self._callers[user, user_agent] = self.batch.cells_of(caller)
+        cells = self._callers[user, user_agent] = self.batch.cells_of(_caller_of(user, agent))
         return cells
+
+
+def _caller_of(encoded: bytes, agent: Agent) -> Caller:
+    """Make the caller of an event; what is no user as documented is unknown."""
+    try:
+        user = user_decoder.decode(encoded)
+    except msgspec.DecodeError:
+        user = User()
+    extra = user.extra or Extra()
+    return caller_of(
+        user.username,
+        agent,
+        pod=next(iter(extra.pod), ""),
+        pod_uid=next(iter(extra.pod_uid), ""),
+        node=next(iter(extra.node), ""),
+    )
 
 
 def _started(event: Record) -> float:

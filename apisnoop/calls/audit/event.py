@@ -58,8 +58,9 @@ class Record(msgspec.Struct, gc=False, rename={"at_message": "@message"}):
     stage: str = ""
     requestURI: str = ""  # noqa: N815
     verb: str = ""
-    user: User | None = None
-    impersonatedUser: User | None = None  # noqa: N815
+    user: msgspec.Raw = NOTHING
+    """A `User`, left as it is: callers repeat, and knowing one again by its bytes is cheaper than decoding it."""
+    impersonatedUser: msgspec.Raw = NOTHING  # noqa: N815
     userAgent: str = ""  # noqa: N815
     responseStatus: ResponseStatus | None = None  # noqa: N815
     requestReceivedTimestamp: Time | None = None  # noqa: N815
@@ -88,3 +89,4 @@ class Record(msgspec.Struct, gc=False, rename={"at_message": "@message"}):
 
 
 decoder = msgspec.json.Decoder(Record)
+user_decoder = msgspec.json.Decoder(User)

@@ -72,7 +72,7 @@ def event_of(entry: Record) -> Record | None:
         stage=STARTED if operation.first and not operation.last else COMPLETE,
         requestURI=request_uri(payload.resource_name, verb),
         verb=verb,
-        user=User(payload.authentication_info.principal_email),
+        user=msgspec.Raw(msgspec.json.encode(User(payload.authentication_info.principal_email))),
         userAgent=payload.request_metadata.caller_supplied_user_agent,
         responseStatus=ResponseStatus(http_status(payload.status.code)),
         requestReceivedTimestamp=time_decoder.decode(entry.timestamp) if entry.timestamp else None,

@@ -56,7 +56,7 @@ class LineBlocks:
         if not end:
             self._hold(chunk)
             return
-        data = b"".join((*self._parts, chunk[:end])) if self._parts else chunk[:end]
+        data = b"".join((*self._parts, memoryview(chunk)[:end]))
         self._parts, self._held = [], 0
         if end < len(chunk):
             self._hold(chunk[end:])

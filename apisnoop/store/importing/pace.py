@@ -6,5 +6,5 @@ from typing import NamedTuple
 class Pace(NamedTuple):
     """When to commit: a kill costs reading so much again, never a count."""
 
-    seconds: float = 5.0
+    seconds: float = 15.0
     tallies: int = 50_000

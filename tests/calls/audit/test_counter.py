@@ -61,6 +61,13 @@ def test_an_impersonated_user_is_the_caller():
     assert key.caller.pod == ""
 
 
+@pytest.mark.parametrize("user", ["alice", None, 5, [], {"username": 7}, {"extra": []}])
+def test_an_event_with_an_odd_user_counts_as_unknown(user):
+    """Who called is then not known; that something was called is."""
+    key, tally = only(counted(line(0, user=user)))
+    assert (key.caller.user, key.caller.client, tally.count) == ("", "kubectl", 1)
+
+
 def test_only_an_end_is_a_call():
     """Beginnings wait; ResponseComplete and Panic count."""
     found = counted(

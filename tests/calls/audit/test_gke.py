@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from apisnoop.calls.audit.event import Record, decoder
+from apisnoop.calls.audit.event import Record, decoder, user_decoder
 from apisnoop.calls.audit.gke import event_of, http_status, request_uri
 from tests.calls.audit.test_envelopes import GKE
 from tests.calls.sample import CATALOGUE
@@ -20,8 +20,7 @@ def test_an_entry_becomes_an_event():
     assert isinstance(event, Record)
     assert (event.auditID, event.stage, event.verb) == ("1c5f", "ResponseComplete", "get")
     assert event.requestURI == "/api/v1/namespaces/shop/pods/web-1"
-    assert event.user is not None
-    assert event.user.username == "system:serviceaccount:shop:web"
+    assert user_decoder.decode(event.user).username == "system:serviceaccount:shop:web"
     assert event.userAgent == "kubectl/v1.36.3"
     assert event.responseStatus is not None
     assert event.responseStatus.code == 200
