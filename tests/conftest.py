@@ -1,5 +1,7 @@
 """Fixtures for every test: the real cluster, and one switch that writes golden files anew."""
 
+import signal
+
 import pytest
 from hypothesis import settings
 
@@ -12,3 +14,13 @@ pytest_plugins = ["cluster.fixtures"]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--regenerate", action="store_true", help="write the golden files anew instead of comparing")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _signals_as_in_a_terminal() -> None:
+    """Undo what `nohup` and background jobs do: what ignores a signal has all that it starts ignore it, too."""
+    for number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
