@@ -18,7 +18,7 @@ APPLICATION_ID = 0x61706973
 
 TABLES = (
     "tallies", "object_names", "targets", "actions", "callers", "namespaces", "runs", "imports", "catalogues", "losses",
-    "unfinished", "seen_ids", "meta",
+    "unfinished", "seen_ids",
 )  # fmt: skip
 """All tables, those that point to others first."""
 TARGET_COLUMNS = TargetRow.__struct_fields__
@@ -27,7 +27,6 @@ CALLER_COLUMNS = Caller.__struct_fields__
 
 def create_dimensions(db: "Database") -> None:
     """Create the dictionaries that tallies point to."""
-    db.table("meta").create({"key": str, "value": str}, pk="key", not_null=["value"], strict=True)
     targets: dict[str, type] = {"id": int, **dict.fromkeys(TARGET_COLUMNS, str), "deprecated": int}
     dimensions: dict[str, dict[str, type]] = {
         "targets": targets,

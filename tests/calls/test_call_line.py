@@ -1,9 +1,11 @@
 """A call as a line of JSON."""
 
 import json
+import re
+from pathlib import Path
 
 from apisnoop.calls.call import Call
-from apisnoop.calls.call_line import encode_call
+from apisnoop.calls.call_line import CallLine, encode_call
 from apisnoop.calls.caller import Caller
 from tests.calls.sample import CATALOGUE
 
@@ -67,3 +69,14 @@ def test_what_is_unknown_is_left_out():
     assert line["status"] == 0
     assert line["duration"] == 0
     assert not {"operation", "caller", "level", "deprecated", "audit_id", "kind"} & line.keys()
+
+
+def test_every_key_is_documented():
+    """docs/formats.md lists the keys of a line and of its caller, and no others."""
+    page = (Path(__file__).parents[2] / "docs/formats.md").read_text()
+    section = page.split("## The lines of `apisnoop run --calls FILE`")[1].split("\n## ")[0]
+    cells = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("| `")]
+    keys = {key for first, *_ in cells for key in re.findall(r"`(\w+)`", first)}
+    assert keys == set(CallLine.__struct_fields__)
+    caller = next(rest for first, *rest in cells if "`caller`" in first)
+    assert set(re.findall(r"`(\w+)`", caller[0])) == set(Caller.__struct_fields__)
