@@ -13,16 +13,33 @@ import msgspec
 from apisnoop.calls.agent import Agent, parse_agent
 from apisnoop.calls.audit.envelopes import NOT_JSON, events_in, events_in_line, events_in_value
 from apisnoop.calls.audit.event import COMPLETE, PANIC, STAGES, Extra, Record, Time, User, decoder, user_decoder
-from apisnoop.calls.audit.tracking import Beginning, Stretch
+from apisnoop.calls.audit.tracking import LONGEST_ID, Beginning, Stretch
 from apisnoop.calls.call import Call
 from apisnoop.calls.caller import Caller
 from apisnoop.calls.identity import caller_of
 from apisnoop.calls.reader import Matcher
-from apisnoop.calls.tally import Cells, TallyBatch
+from apisnoop.calls.tally import OTHER, Cells, TallyBatch
 
 REMEMBERED = 20_000
 """Callers and agents remembered between events; when full, all are forgotten, which costs time only."""
 TOO_LONG = "too-long"
+VERBS = frozenset(
+    {
+        "get",
+        "list",
+        "watch",
+        "create",
+        "update",
+        "patch",
+        "delete",
+        "deletecollection",
+        "post",
+        "put",
+        "head",
+        "options",
+    }
+)
+"""Verbs by which unfinished requests are told apart; a client may send any method."""
 SHOWN = 80
 """Bytes shown of a record that cannot be read."""
 SHOWN_WORDS = frozenset({"kind", "apiVersion", "audit", "k8s", "io", "v1", "level", "auditID", "stage", "requestURI"})
@@ -168,12 +185,15 @@ class AuditCounter:
             stage = event.stage
             if stage not in (COMPLETE, PANIC):
                 if stage in STAGES:
-                    begun[event.auditID] = Beginning(event.verb, stage, _started(event))
+                    begun[hash(event.auditID)] = _beginning_of(event)
                 else:
                     odd.append(event)
                 continue
-            if begun.pop(event.auditID, None) is None:
-                end(hash(event.auditID))
+            key = hash(event.auditID)
+            if key in begun:
+                del begun[key]
+            else:
+                end(key)
             if is_new is not None and not is_new(event.auditID):
                 continue
             user = bytes(event.impersonatedUser or event.user)
@@ -216,6 +236,11 @@ def _caller_of(encoded: bytes, agent: Agent) -> Caller:
         pod_uid=next(iter(extra.pod_uid), ""),
         node=next(iter(extra.node), ""),
     )
+
+
+def _beginning_of(event: Record) -> Beginning:
+    verb = event.verb if event.verb in VERBS else OTHER
+    return Beginning(event.auditID[:LONGEST_ID], verb, event.stage, _started(event))
 
 
 def _started(event: Record) -> float:

@@ -8,10 +8,14 @@ piece of a log are added does not matter.
 from array import array
 from typing import NamedTuple
 
+LONGEST_ID = 128
+"""Characters of an audit id that are kept; clients may choose it."""
+
 
 class Beginning(NamedTuple):
     """What is known of an unfinished request."""
 
+    audit_id: str
     verb: str
     stage: str
     """The last stage seen."""
@@ -20,26 +24,27 @@ class Beginning(NamedTuple):
 
 
 class Stretch:
-    """Beginnings without an end, and ends without a beginning, in one stretch of a log."""
+    """Beginnings without an end, and ends without a beginning, in one stretch of a log.
+
+    Both are by the hash of the audit id, which is the same in this process and its forks only: ends are as many as
+    calls, so they must be small.
+    """
 
     __slots__ = ("begun", "ended")
 
     def __init__(self) -> None:
-        self.begun: dict[str, Beginning] = {}
-        """By audit id."""
+        self.begun: dict[int, Beginning] = {}
         self.ended: array[int] = array("q")
-        """Hashes of audit ids: one for each call, so they must be small. Valid in this process and its forks only."""
 
 
 class Unfinished:
-    """All unfinished requests of a store, at most `cap`; the oldest known are forgotten first."""
+    """All unfinished requests of a store, at most `cap`; the first to come are forgotten first."""
 
-    def __init__(self, known: dict[str, Beginning] | None = None, cap: int = 100_000) -> None:
+    def __init__(self, known: list[Beginning] | None = None, cap: int = 100_000) -> None:
         self._cap = cap
-        self._begun: dict[str, Beginning] = dict(known or {})
-        self._ids = {hash(audit_id): audit_id for audit_id in self._begun}
-        self._added: set[str] = set()
-        self._removed: set[str] = set()
+        self._begun = {hash(beginning.audit_id): beginning for beginning in known or []}
+        self._added: set[int] = set()
+        self._removed: list[str] = []
         self.forgotten = 0
         """How many were dropped because of the cap, since the last `changes`."""
 
@@ -49,27 +54,23 @@ class Unfinished:
     def add(self, stretches: list[Stretch]) -> None:
         """Bring in what was found in stretches that together are one piece of a log."""
         for stretch in stretches:
-            for audit_id, beginning in stretch.begun.items():
-                self._begun[audit_id] = beginning
-                self._ids[hash(audit_id)] = audit_id
-                self._added.add(audit_id)
+            self._begun.update(stretch.begun)
+            self._added.update(stretch.begun)
         if self._begun:
             for stretch in stretches:
                 for key in stretch.ended:
-                    if key in self._ids:
-                        self._remove(self._ids[key])
+                    if key in self._begun:
+                        self._remove(key)
         while len(self._begun) > self._cap:
             self._remove(next(iter(self._begun)))
             self.forgotten += 1
 
-    def _remove(self, audit_id: str) -> None:
-        del self._begun[audit_id], self._ids[hash(audit_id)]
-        self._added.discard(audit_id)
-        self._removed.add(audit_id)
+    def _remove(self, key: int) -> None:
+        self._removed.append(self._begun.pop(key).audit_id)
+        self._added.discard(key)
 
-    def changes(self) -> tuple[dict[str, Beginning], set[str]]:
-        """Give what was added and removed since the last time, for the store."""
-        added = {audit_id: self._begun[audit_id] for audit_id in self._added}
-        removed = self._removed - added.keys()
-        self._added, self._removed, self.forgotten = set(), set(), 0
+    def changes(self) -> tuple[list[Beginning], list[str]]:
+        """Give what was added, and the audit ids removed, since the last time, for the store."""
+        added, removed = [self._begun[key] for key in self._added], self._removed
+        self._added, self._removed, self.forgotten = set(), [], 0
         return added, removed

@@ -7,4 +7,4 @@ class Pace(NamedTuple):
     """When to commit: a kill costs reading so much again, never a count."""
 
     seconds: float = 15.0
-    tallies: int = 50_000
+    tallies: int = 30_000

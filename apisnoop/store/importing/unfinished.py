@@ -8,7 +8,7 @@ from apisnoop.calls.audit.tracking import Beginning, Unfinished
 def load_unfinished(connection: sqlite3.Connection) -> Unfinished:
     """Give the unfinished requests of a store, the oldest first."""
     rows = connection.execute("SELECT audit_id, verb, stage, started FROM unfinished ORDER BY started")
-    return Unfinished({audit_id: Beginning(*fields) for audit_id, *fields in rows})
+    return Unfinished([Beginning(*row) for row in rows])
 
 
 def save_unfinished(connection: sqlite3.Connection, unfinished: Unfinished) -> None:
@@ -16,6 +16,5 @@ def save_unfinished(connection: sqlite3.Connection, unfinished: Unfinished) -> N
     added, removed = unfinished.changes()
     connection.executemany("DELETE FROM unfinished WHERE audit_id = ?", ((audit_id,) for audit_id in removed))
     connection.executemany(
-        "INSERT OR REPLACE INTO unfinished (audit_id, verb, stage, started) VALUES (?, ?, ?, ?)",
-        ((audit_id, *beginning) for audit_id, beginning in added.items()),
+        "INSERT OR REPLACE INTO unfinished (audit_id, verb, stage, started) VALUES (?, ?, ?, ?)", added
     )

@@ -82,6 +82,12 @@ def test_only_an_end_is_a_call():
     assert len(found.stretch.ended) == 1
 
 
+def test_a_beginning_is_bounded():
+    """Clients choose audit id and method; neither fills the memory or the screen."""
+    found = counted(line(0, stage="RequestReceived", auditID="i" * 9999, verb="v" * 9999))
+    assert [(len(begun.audit_id), begun.verb) for begun in found.stretch.begun.values()] == [(128, "(other)")]
+
+
 def test_a_request_that_ends_in_another_block_is_told_apart():
     """A block says which ends it has no beginning for."""
     found = counted(line(0, stage="RequestReceived"), line(0))
