@@ -4,7 +4,6 @@ Works on blocks of whole lines and knows nothing of files. What it has counted i
 process of its own can count and hand over.
 """
 
-import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
@@ -17,6 +16,7 @@ from apisnoop.calls.audit.tracking import LONGEST_ID, Beginning, Stretch
 from apisnoop.calls.call import Call
 from apisnoop.calls.caller import Caller
 from apisnoop.calls.identity import caller_of
+from apisnoop.calls.masking import shape_of
 from apisnoop.calls.reader import Matcher
 from apisnoop.calls.tally import OTHER, Cells, TallyBatch
 
@@ -40,10 +40,6 @@ VERBS = frozenset(
     }
 )
 """Verbs by which unfinished requests are told apart; a client may send any method."""
-SHOWN = 80
-"""Bytes shown of a record that cannot be read."""
-SHOWN_WORDS = frozenset({"kind", "apiVersion", "audit", "k8s", "io", "v1", "level", "auditID", "stage", "requestURI"})
-_WORD = re.compile(r"[^\W_]+")
 _time_decoder = msgspec.json.Decoder(Time)
 
 
@@ -252,14 +248,3 @@ def _started(event: Record) -> float:
     except msgspec.DecodeError:
         written = event.stageTimestamp
     return written.timestamp() if written is not None else 0.0
-
-
-def shape_of(record: bytes) -> str:
-    """Give the beginning of a record that cannot be read, with letters and digits masked: it may hold a secret."""
-    text = record[:SHOWN].decode("ascii", errors="replace").replace("\ufffd", "x")
-    masked = _WORD.sub(lambda word: word.group() if word.group() in SHOWN_WORDS else _mask(word.group()), text)
-    return "".join(character if character.isprintable() else "?" for character in masked)
-
-
-def _mask(word: str) -> str:
-    return "".join("0" if character.isdigit() else "x" for character in word)
