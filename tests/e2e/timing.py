@@ -99,7 +99,7 @@ def main() -> None:
     for name in ("direct", "kubectl", "pod", "talker"):
         parser.add_argument(f"--{name}", required=True)
     parser.add_argument("--megabytes", type=int, default=64)
-    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--tries", type=int, default=5)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
