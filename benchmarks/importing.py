@@ -16,7 +16,7 @@ from benchmarks.audit_log import write_log
 from benchmarks.row import Row
 
 PROGRAM = Path(sys.executable).with_name("apisnoop")
-LINES = 600_000
+LINES = 1_000_000
 ROUNDS = 5
 MEGABYTE = 1 << 20
 

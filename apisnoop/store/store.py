@@ -11,10 +11,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import time
 from types import TracebackType
-from typing import Protocol, Self
+from typing import TYPE_CHECKING, Protocol, Self
 
 import msgspec
-from sqlite_utils import Database
 
 from apisnoop.calls.durations import merge_durations
 from apisnoop.calls.tally import TallyBatch
@@ -24,6 +23,9 @@ from apisnoop.store.errors import StoreError, store_errors
 from apisnoop.store.fold import fold_batch
 from apisnoop.store.queries import RunRow
 from apisnoop.store.schema import APPLICATION_ID, STEPS, VERSION
+
+if TYPE_CHECKING:
+    from sqlite_utils import Database
 
 
 class CatalogueFacts(Protocol):
@@ -41,14 +43,15 @@ class Store:
     """An open store. Use as a context manager, or call `close`."""
 
     def __init__(self, connection: sqlite3.Connection, path: str, caps: Caps) -> None:
-        self.db = Database(connection, execute_plugins=False)
+        self.connection = connection
+        """The SQLite connection, for `queries`."""
         self.path = path
         """As the user named it."""
         self.file = path
         """The file that holds it: another one where an older store was opened read-only and had to be upgraded."""
         self.caps = caps
         self._copy: TemporaryDirectory[str] | None = None
-        self.db.register_function(merge_durations, deterministic=True)
+        self._add_functions()
 
     @classmethod
     def open(
@@ -88,9 +91,12 @@ class Store:
         self.file = str(Path(self._copy.name, "store.db"))
         copy = connect(self.file, read_only=False)
         self.connection.backup(copy)
-        self.db.close()
-        self.db = Database(copy, execute_plugins=False)
-        self.db.register_function(merge_durations, deterministic=True)
+        self.connection.close()
+        self.connection = copy
+        self._add_functions()
+
+    def _add_functions(self) -> None:
+        self.connection.create_function("merge_durations", 2, merge_durations, deterministic=True)
 
     def _version(self) -> int:
         connection = self.connection
@@ -108,15 +114,18 @@ class Store:
 
     def _upgrade(self) -> None:
         with self.transaction():
+            db = self.db
             for step in STEPS[self._version() :]:
-                step(self.db)
+                step(db)
             self.connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             self.connection.execute(f"PRAGMA user_version = {VERSION}")
 
     @property
-    def connection(self) -> sqlite3.Connection:
-        """The SQLite connection, for `queries`."""
-        return self.db.conn
+    def db(self) -> "Database":
+        """The store as sqlite-utils sees it."""
+        from sqlite_utils import Database  # noqa: PLC0415 - takes 50 ms, and most commands only read
+
+        return Database(self.connection, execute_plugins=False)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -131,7 +140,7 @@ class Store:
                 yield
                 connection.execute("COMMIT")
             except BaseException:
-                self.db.rollback()
+                connection.rollback()  # does nothing where the failure has ended the transaction already
                 raise
 
     def add(self, batch: TallyBatch, *, catalogue: CatalogueFacts | None = None) -> None:
@@ -156,7 +165,7 @@ class Store:
 
     def close(self) -> None:
         """Close the file."""
-        self.db.close()
+        self.connection.close()
         if self._copy is not None:
             self._copy.cleanup()
 

@@ -8,9 +8,9 @@ import multiprocessing
 import os
 import signal
 from multiprocessing.connection import Connection, wait
-from typing import NamedTuple
 
 from apisnoop.calls.audit.counter import AuditCounter, Counted
+from apisnoop.calls.audit.counting import Span, count_block
 from apisnoop.calls.inputs.errors import InputError
 from apisnoop.calls.inputs.lines import Block, LineBlocks
 from apisnoop.calls.reader import Matcher
@@ -19,39 +19,10 @@ QUEUED = 2
 """Pieces a worker has at hand: the one it counts and the next."""
 
 
-class Span(NamedTuple):
-    """A stretch of a file that begins and ends with a line."""
-
-    position: int
-    size: int
-
-
-class Local:
-    """Counts in this process; the same interface as `Workers`."""
-
-    def __init__(self, counter: AuditCounter) -> None:
-        self.counter = counter
-
-    def count(self, piece: Block | Span, number: int) -> None:
-        """Count a block."""
-        assert isinstance(piece, Block)
-        count_block(self.counter, piece, number)
-
-    @property
-    def size(self) -> int:
-        """Tallies not yet taken."""
-        return self.counter.batch.size
-
-    def take(self) -> list[Counted]:
-        """Give what was counted since the last time."""
-        return [self.counter.take()]
-
-    def close(self) -> None:
-        """Nothing to end."""
-
-
 class Workers:
     """Counts in `jobs` processes. Pieces of one log have ascending numbers."""
+
+    is_parallel = True
 
     def __init__(self, matcher: Matcher, jobs: int, file: int | None) -> None:
         context = multiprocessing.get_context("fork")
@@ -113,14 +84,6 @@ class Workers:
             worker.close()
         for process in self._processes:
             process.join()
-
-
-def count_block(counter: AuditCounter, block: Block, number: int) -> None:
-    """Count a block of lines, or note a line that was too long."""
-    if block.data:
-        counter.count_block(block.data, number)
-    else:
-        counter.skip_line(block.size, number)
 
 
 def _work(connection: Connection, others: list[Connection], matcher: Matcher, file: int | None) -> None:

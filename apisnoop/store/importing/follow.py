@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from apisnoop.calls.audit.workers import Local
+from apisnoop.calls.audit.counting import Local
 from apisnoop.calls.inputs.errors import InputError
 from apisnoop.calls.inputs.recognition import Layout
 from apisnoop.calls.inputs.source import Source

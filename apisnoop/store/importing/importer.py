@@ -6,7 +6,7 @@ from time import time
 from typing import Protocol
 
 from apisnoop.calls.audit.counter import AuditCounter
-from apisnoop.calls.audit.workers import Local, Workers
+from apisnoop.calls.audit.counting import Counting, Local
 from apisnoop.calls.inputs.errors import InputError
 from apisnoop.calls.inputs.recognition import AUTO, Format, Layout, recognise
 from apisnoop.calls.inputs.source import STANDARD_INPUT, Source
@@ -106,7 +106,7 @@ class Importer:
         bookmark.head_length, bookmark.head_digest = mark.length, digest(mark.content)
         return Session(self._store, self._facts, bookmark, self._unfinished, self._seen)
 
-    def lines_of(self, session: Session, source: Source, tail: bytes, counting: Local | Workers) -> LineImport:
+    def lines_of(self, session: Session, source: Source, tail: bytes, counting: Counting) -> LineImport:
         """Read a source whose records are lines; it stands where its bookmark says."""
         return LineImport(
             session, source, counting, self.counter(), tail=tail, pace=self._settings.pace, progress=self._progress
@@ -146,12 +146,14 @@ class Importer:
         finally:
             counting.close()
 
-    def _counting(self, source: Source, position: int) -> Local | Workers:
+    def _counting(self, source: Source, position: int) -> Counting:
         """Count in several processes where that was asked for and pays; ids seen before are known to this one only."""
         jobs = 1 if self._seen is not None else self._settings.jobs
         left = (source.size or WORTH_WORKERS) - (position if source.is_regular else 0)
         if jobs < 2 or left < WORTH_WORKERS:
             return Local(self.counter())
+        from apisnoop.calls.audit.workers import Workers  # noqa: PLC0415 - multiprocessing takes 15 ms
+
         return Workers(self._catalogue, jobs, source.fileno() if source.is_regular else None)
 
 

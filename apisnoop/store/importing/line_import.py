@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from time import monotonic
 
 from apisnoop.calls.audit.counter import AuditCounter
-from apisnoop.calls.audit.workers import Local, Span, Workers
+from apisnoop.calls.audit.counting import Counting, Span
 from apisnoop.calls.inputs.lines import BLOCK, LONGEST_LINE, Block, LineBlocks
 from apisnoop.calls.inputs.source import Source
 from apisnoop.store.importing.bookmark import FINGERPRINT
@@ -26,7 +26,7 @@ class LineImport:
         self,
         session: Session,
         source: Source,
-        counting: Local | Workers,
+        counting: Counting,
         last: AuditCounter,
         *,
         tail: bytes,
@@ -45,8 +45,8 @@ class LineImport:
         self._tail = tail
         """The last bytes before the position; where spans are counted, they are read again instead."""
         self._committed = monotonic()
-        self._in_spans = isinstance(counting, Workers) and source.is_regular
-        self._blocks = LineBlocks(source.read, block=SENT if isinstance(counting, Workers) else BLOCK)
+        self._in_spans = counting.is_parallel and source.is_regular
+        self._blocks = LineBlocks(source.read, block=SENT if counting.is_parallel else BLOCK)
 
     @property
     def position(self) -> int:
@@ -58,7 +58,7 @@ class LineImport:
         pieces: Iterator[Block | Span] = self._spans() if self._in_spans else iter(self._blocks)
         for piece in pieces:
             self._counting.count(piece, self._number)
-            self._number += isinstance(self._counting, Workers)
+            self._number += self._counting.is_parallel
             self._position += piece.size
             if isinstance(piece, Block):
                 self._tail = (self._tail + piece.tail)[-FINGERPRINT:]

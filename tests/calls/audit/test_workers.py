@@ -6,7 +6,8 @@ import signal
 import pytest
 
 from apisnoop.calls.audit.counter import TOO_LONG, AuditCounter
-from apisnoop.calls.audit.workers import Local, Span, Workers
+from apisnoop.calls.audit.counting import Local, Span
+from apisnoop.calls.audit.workers import Workers
 from apisnoop.calls.inputs.errors import InputError
 from apisnoop.calls.inputs.lines import Block
 from tests.calls.sample import CATALOGUE, line, log
