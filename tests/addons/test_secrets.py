@@ -9,8 +9,8 @@ from mitmproxy.io import tnetstring
 from apisnoop.calls.call_line import encode_call
 from apisnoop_addons.bodies import Bodies
 from apisnoop_addons.redact import Redact
-from tests.addons.engine.looped import in_loop
 from tests.addons.engine.rig import CATALOGUE, rigged
+from tests.looped import in_loop
 
 PLANTED = "planted-9d2c41"
 ENCODED = base64.b64encode(PLANTED.encode()).decode()

@@ -6,8 +6,8 @@ import pytest
 from h2.errors import ErrorCodes
 from h2.events import ResponseReceived, StreamReset
 
-from tests.addons.engine.looped import in_loop
 from tests.addons.engine.rig import rigged
+from tests.looped import in_loop
 
 
 @in_loop

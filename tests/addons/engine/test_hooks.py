@@ -5,8 +5,8 @@ import logging
 
 from mitmproxy.exceptions import AddonHalt
 
-from tests.addons.engine.looped import in_loop
 from tests.addons.engine.rig import rigged
+from tests.looped import in_loop
 
 CALL = ["requestheaders", "request", "responseheaders", "response"]
 

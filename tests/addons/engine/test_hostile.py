@@ -6,8 +6,8 @@ import pytest
 from h2.events import DataReceived
 
 from apisnoop_addons.engine.h2_connection import STREAM_WINDOW
-from tests.addons.engine.looped import in_loop
 from tests.addons.engine.rig import HOST, rigged
+from tests.looped import in_loop
 
 
 async def answer(rig, path="/api"):
