@@ -33,8 +33,11 @@ def parse_service_account(username: str) -> tuple[str, str]:
     """Give namespace and namespace/name of a service account's user name; two empty strings for any other user."""
     if not username.startswith(SERVICE_ACCOUNT):
         return "", ""
-    namespace, _, name = username[len(SERVICE_ACCOUNT) :].partition(":")
-    return (namespace[:LONGEST], f"{namespace}/{name}"[: 2 * LONGEST]) if namespace and name else ("", "")
+    parts = username[len(SERVICE_ACCOUNT) :].split(":")
+    if len(parts) != 2 or not all(parts):  # as the server: neither name can hold a colon
+        return "", ""
+    namespace, name = parts
+    return namespace[:LONGEST], f"{namespace}/{name}"[: 2 * LONGEST]
 
 
 def parse_node(username: str) -> str:

@@ -76,7 +76,7 @@ class GroupUseRow(msgspec.Struct, frozen=True, gc=False):
 
 class AccessRow(msgspec.Struct, frozen=True, gc=False):
     """What one caller did to a target in one namespace ("" for none); `refused` counts 401 and 403, `created` 201,
-    `ok` 100 to 399."""
+    `ok` 100 to 399, `missing` 404."""
 
     target: int
     caller: int
@@ -86,6 +86,7 @@ class AccessRow(msgspec.Struct, frozen=True, gc=False):
     refused: int
     created: int
     ok: int
+    missing: int
 
 
 class NameRow(msgspec.Struct, frozen=True, gc=False):
@@ -174,11 +175,13 @@ USES_BY_GROUP = """
     WHERE target = ?1 AND hour >= ?2 AND hour < ?3 GROUP BY "group"
 """
 ACCESSES = """
-    SELECT target, caller, verb, namespaces.name, sum(count), sum(refused), sum(created), sum(ok) FROM (
+    SELECT target, caller, verb, namespaces.name, sum(count), sum(refused), sum(created), sum(ok), sum(missing)
+    FROM (
         SELECT target, action, caller, namespace, sum(count) AS count,
             sum(CASE WHEN status IN (401, 403) THEN count ELSE 0 END) AS refused,
             sum(CASE WHEN status BETWEEN 100 AND 399 THEN count ELSE 0 END) AS ok,
-            sum(CASE WHEN status = 201 THEN count ELSE 0 END) AS created
+            sum(CASE WHEN status = 201 THEN count ELSE 0 END) AS created,
+            sum(CASE WHEN status = 404 THEN count ELSE 0 END) AS missing
         FROM tallies WHERE hour >= ? AND hour < ? GROUP BY target, action, caller, namespace
     ) JOIN actions ON actions.id = action JOIN namespaces ON namespaces.id = namespace
     GROUP BY target, caller, verb, namespace

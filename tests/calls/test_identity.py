@@ -35,6 +35,8 @@ def test_what_is_not_known_stays_unknown():
         ("system:serviceaccount:shop:web", ("shop", "shop/web")),
         ("system:serviceaccount:shop", ("", "")),
         ("system:serviceaccount::web", ("", "")),
+        ("system:serviceaccount:shop:web:extra", ("", "")),
+        ("system:serviceaccount:shop:web:", ("", "")),
         ("system:serviceaccounts:shop:web", ("", "")),
         ("alice", ("", "")),
     ],

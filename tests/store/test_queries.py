@@ -32,6 +32,7 @@ def test_answers_are_what_counting_by_hand_gives(calls, first, length):
         assert sum(access.calls for access in accesses) == len(wanted)
         assert sum(access.refused for access in accesses) == sum(call[2] in (401, 403) for call in wanted)
         assert sum(access.created for access in accesses) == sum(call[2] == 201 for call in wanted)
+        assert sum(access.missing for access in accesses) == sum(call[2] == 404 for call in wanted)
         groups = {caller.id: CALLERS.index(_caller(caller)) for caller in queries.callers(connection)}
         by_group = queries.uses_by_group(
             connection, groups, [target.id for target in queries.targets(connection)], window
