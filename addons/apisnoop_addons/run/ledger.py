@@ -1,28 +1,27 @@
-"""The ledger of a run: takes calls from the proxy, and about once a second adds them to the store and the call file.
+"""The ledger of a run: takes calls from the proxy, and about twice a second adds them to the store and the call file.
 
-Writing is done in a thread, so that a slow disk or a locked store never delays a call; what was written survives
-whatever happens to us afterwards. The calls are also counted in memory, which is what the run reports on: the store
-may hold more.
+Writing is done in threads, so that a slow disk or a locked store never delays a call; what was written survives
+whatever happens to us afterwards. While the store is locked, calls are counted on in one batch, which is bounded by
+itself and loses none. The calls are also counted in memory, which is what the run reports on: the store may hold more.
 """
 
 import asyncio
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import BinaryIO, Self
+from typing import Self
 
 import msgspec
 
 from apisnoop.calls.call import Call
-from apisnoop.calls.call_line import encode_call
 from apisnoop.calls.tally import TallyBatch
 from apisnoop.errors import ApisnoopError
 from apisnoop.operations.catalogue import Catalogue
 from apisnoop.store.queries import RunRow
 from apisnoop.store.store import Store
+from apisnoop_addons.run.call_file import CallFile
+from apisnoop_addons.run.writing_thread import WritingThread
 
 FLUSH_SECONDS = 0.5
-"""How long a call may be in memory alone."""
+"""How long a call may be in memory alone while the store takes what it is given."""
 
 
 class Ledger:
@@ -30,48 +29,63 @@ class Ledger:
 
     def __init__(self, db: Path, calls: Path | None) -> None:
         """`db` is the store to add to; `calls` a file for one JSON line a call."""
-        self.total = TallyBatch()
-        """All calls since `begin`, for the report."""
         self.count = 0
-        """How many they are."""
+        """The calls since `begin`."""
         self.troubles: list[str] = []
         """What could not be kept, in sentences; complete after `close`."""
-        self._writer = _Writer(db, calls)
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="ledger")
-        self._pending: list[Call] = []
-        self._writes: list[Future[None]] = []
+        self._writer = _StoreWriter(db)
+        self._thread = WritingThread("ledger")
+        self._file = None if calls is None else CallFile(calls)
+        self._batch = TallyBatch()
+        self._run: RunRow | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._begun = False
+
+    @property
+    def total(self) -> TallyBatch:
+        """All calls since `begin`, for the report; complete after `close`."""
+        return self._writer.total
 
     async def open(self) -> Self:
         """Open store and file. Raises ApisnoopError: it is better to know before the command has run."""
-        await self._in_thread(self._writer.open)
+        if self._file is not None:
+            self._file.open()
+        try:
+            await self._thread.finish(self._writer.open)
+        except BaseException:
+            if self._file is not None:
+                await self._file.close()
+            raise
         return self
 
     def begin(self, run: RunRow, catalogue: Catalogue) -> None:
         """Count what is recorded from now on as calls of this run; what came before was our own."""
-        self._begun = True
-        self._writer.run, self._writer.catalogue = run, catalogue
+        self._run, self._writer.catalogue = run, catalogue
         self._flush_later()
 
     def record(self, call: Call) -> None:
         """Take a call."""
-        if not self._begun:
+        if self._run is None:
             return
         self.count += 1
-        self._pending.append(call)
+        self._batch.add(call)
+        if self._file is not None:
+            self._file.add(call)
         self._flush_later()
 
     async def close(self, run: RunRow | None) -> None:
         """Write what is left, and `run` with its end; None: the run never began."""
         if self._timer is not None:
             self._timer.cancel()
-        self._flush()
-        await self._in_thread(lambda: self._writer.close(run))
-        self._thread.shutdown()
-        for written in self._writes:
-            written.result()  # raises what a fault of ours raised in the thread
-        self.troubles += self._writer.troubles()
+        batch = self._batch
+        try:
+            await self._thread.finish(lambda: self._writer.write(batch, run))
+        finally:
+            await self._thread.finish(self._writer.close)
+            if self._file is not None:
+                await self._file.close()
+            self._thread.end()
+        troubles = (self._writer.trouble, self._file.trouble() if self._file is not None else "")
+        self.troubles = [trouble for trouble in troubles if trouble]
 
     def _flush_later(self) -> None:
         if self._timer is None:
@@ -79,95 +93,47 @@ class Ledger:
 
     def _flush(self) -> None:
         self._timer = None
-        calls, self._pending = self._pending, []
-        self._writes = [written for written in self._writes if not written.done() or written.exception()]
-        self._writes.append(self._thread.submit(self._count_and_write, calls))
-
-    def _count_and_write(self, calls: list[Call]) -> None:
-        batch = TallyBatch()
-        for call in calls:
-            batch.add(call)
-        self.total.merge(batch)
-        self._writer.write(calls, batch)
-
-    async def _in_thread(self, work: Callable[[], None]) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._thread, work)
+        is_written = self._file is None or self._file.flush()
+        is_free = self._thread.is_free
+        if is_free:
+            assert self._run is not None
+            batch, run = self._batch, msgspec.structs.replace(self._run, calls=self.count)
+            self._batch = TallyBatch()
+            self._thread.begin(lambda: self._writer.write(batch, run))
+        if not (is_written and is_free):
+            self._flush_later()
 
 
-class _Writer:
+class _StoreWriter:
     """The part of a ledger that lives in its thread."""
 
-    def __init__(self, db: Path, calls: Path | None) -> None:
-        self._db = db
-        self._path = calls
-        self._file: BinaryIO | None = None
-        self._store: Store | None = None
-        self.run: RunRow | None = None
+    def __init__(self, db: Path) -> None:
         self.catalogue: Catalogue | None = None
+        self.total = TallyBatch()
+        self.trouble = ""
+        self._db = db
+        self._store: Store | None = None
         self._unsaved = TallyBatch()
-        self._store_trouble = ""
-        self._file_trouble = ""
 
     def open(self) -> None:
-        if self._path is not None:
-            try:
-                self._file = self._path.open("wb")
-            except OSError as error:
-                why = error.strerror
-                raise ApisnoopError(f"--calls {self._path} cannot be written: {why}; name another file") from None
-        try:
-            self._store = Store.open(self._db)
-        except BaseException:
-            self._close_file()
-            raise
+        self._store = Store.open(self._db)
 
-    def write(self, calls: list[Call], batch: TallyBatch) -> None:
+    def write(self, batch: TallyBatch, run: RunRow | None) -> None:
+        """Add a batch and what the store has refused before; where it refuses again, that is for the next time."""
+        self.total.merge(batch)
         self._unsaved.merge(batch)
-        if self.run is not None:
-            self.run = msgspec.structs.replace(self.run, calls=self.run.calls + len(calls))
-        self._write_lines(calls)
-        self._save()
-
-    def close(self, run: RunRow | None) -> None:
-        self.run = run
-        self._save()
-        if self._store is not None:
-            self._store.close()
-        self._close_file()
-
-    def troubles(self) -> list[str]:
-        return [trouble for trouble in (self._store_trouble, self._file_trouble) if trouble]
-
-    def _save(self) -> None:
-        """Add what the store does not have yet; where that fails it is tried again with the next calls."""
-        if self._store is None or self.run is None:
+        if self._store is None or run is None:
             return
         try:
             with self._store.transaction():
                 self._store.add(self._unsaved, catalogue=self.catalogue)
-                self._store.save_run(self.run)
+                self._store.save_run(run)
         except ApisnoopError as error:
-            self._store_trouble = f"{self._unsaved.calls} calls were not added: {error}"
+            self.trouble = f"{self._unsaved.calls} calls were not added: {error}"
         else:
             self._unsaved = TallyBatch()
-            self._store_trouble = ""
+            self.trouble = ""
 
-    def _write_lines(self, calls: list[Call]) -> None:
-        if self._file is None or self._file_trouble:
-            return
-        try:
-            self._file.write(b"".join(map(encode_call, calls)))
-            self._file.flush()
-        except OSError as error:
-            self._file_trouble = self._incomplete(error)
-
-    def _close_file(self) -> None:
-        if self._file is None:
-            return
-        try:
-            self._file.close()
-        except OSError as error:
-            self._file_trouble = self._incomplete(error)
-
-    def _incomplete(self, error: OSError) -> str:
-        return f"--calls {self._path} is incomplete: {error.strerror}; free some space and run again"
+    def close(self) -> None:
+        if self._store is not None:
+            self._store.close()

@@ -50,8 +50,8 @@ def start_run(settings: Settings) -> int:
 def if_killed(settings: Settings) -> str:
     """Say what is left of a run that was killed before it could report."""
     return (
-        f"apisnoop run: killed before it could report; the calls until then are in {settings.db}: "
-        f"apisnoop coverage --db {settings.db}"
+        f"apisnoop run: killed before it could report; the calls that had ended are in {settings.db}, those still open "
+        f"are not counted: apisnoop coverage --db {settings.db}"
     )
 
 

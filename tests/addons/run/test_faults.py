@@ -14,7 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from apisnoop.coverage.measure import coverage_of
+from apisnoop.coverage.sources import WITHOUT_END
 from apisnoop.errors import ApisnoopError
+from apisnoop.operations.source import load_catalogue
 from apisnoop.store import queries
 from apisnoop.store.store import Store
 from apisnoop_addons.run.child import NotStartedError
@@ -172,16 +175,20 @@ def test_exit_codes_reach_the_shell(kubeconfig):
 
 
 def test_a_command_that_kills_us_loses_nothing_it_did_before(kubeconfig, tmp_path):
-    """A guard says what happened and tidies up; calls older than the last write are in the store."""
+    """A guard says what happened and tidies up; calls older than the last write are in the store, and every report
+    from it says what may be missing."""
     kubeconfig()
     script = '"$0" "$1" /api/v1/namespaces; sleep 2; kill -9 $PPID; "$0" "$1" /api'
     with start("--", "sh", "-c", script, *CLIENT, own_session=True) as process:
         out, error = process.communicate()
     assert process.returncode == -signal.SIGKILL
     assert b"NamespaceList" in out
-    assert "apisnoop run: killed before it could report; the calls until then are in store.db" in error.decode()
+    assert "apisnoop run: killed before it could report; the calls that had ended are in store.db" in error.decode()
     assert list((tmp_path / "runtime").iterdir()) == []
     assert stored_calls(tmp_path / "store.db") == 1
+    with Store.open(tmp_path / "store.db", read_only=True) as store:
+        [source] = coverage_of(store, load_catalogue("1.34")).provenance.sources
+    assert (source.calls, source.state) == (1, WITHOUT_END)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])

@@ -2,8 +2,11 @@
 
 import asyncio
 import json
+import sqlite3
 import threading
 import time
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ from apisnoop.store.errors import StoreError
 from apisnoop.store.store import Store
 from apisnoop_addons.run.ledger import Ledger
 from apisnoop_addons.run.session import begun_run
+from apisnoop_addons.run.writing_thread import WritingThread
 
 RUN = begun_run(["kubectl", "get", "secret"])
 
@@ -169,14 +173,53 @@ def test_what_cannot_be_opened_is_told_at_once(tmp_path, db, calls, message):
 
 
 def test_a_fault_of_ours_in_the_thread_is_not_swallowed(tmp_path, call, catalogue, monkeypatch):
-    """An exception nobody expected surfaces at the end."""
+    """An exception nobody expected surfaces at the end, whether anybody waited for the thread or not."""
+    fail, failed = Store.add, threading.Event()
+
+    def fail_once(self: Store, *args: Any, **kwargs: Any) -> None:
+        if not failed.is_set():
+            failed.set()
+            raise TypeError("a mistake")
+        fail(self, *args, **kwargs)
 
     async def go() -> None:
         ledger = await Ledger(tmp_path / "s.db", tmp_path / "c").open()
-        monkeypatch.setattr("apisnoop_addons.run.ledger.encode_call", None)
+        monkeypatch.setattr(Store, "add", fail_once)
         ledger.begin(RUN, catalogue)
         ledger.record(call)
+        assert await asyncio.to_thread(failed.wait, 10)
         await ledger.close(RUN)
 
-    with pytest.raises(TypeError):
+    with pytest.raises(TypeError, match="a mistake"):
         asyncio.run(go())
+
+
+def test_a_locked_store_costs_neither_calls_nor_memory(tmp_path, call, catalogue, monkeypatch):
+    """While somebody else has it, calls are counted in one batch, of which there is never more than one that waits."""
+    monkeypatch.setattr("apisnoop_addons.run.ledger.FLUSH_SECONDS", 0.0)
+    handed: list[Callable[[], None]] = []
+    begin = WritingThread.begin
+
+    def note(self: WritingThread, work: Callable[[], None]) -> None:
+        handed.append(work)
+        begin(self, work)
+
+    async def go() -> tuple[int, Ledger]:
+        ledger = await Ledger(tmp_path / "s.db", None).open()
+        with closing(sqlite3.connect(tmp_path / "s.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            monkeypatch.setattr(WritingThread, "begin", note)
+            ledger.begin(RUN, catalogue)
+            for _ in range(1000):
+                ledger.record(call)
+                await asyncio.sleep(0)  # a turn of the loop, in which a flush is due
+            waiting = len(handed)
+            other.execute("COMMIT")
+        await ledger.close(msgspec.structs.replace(RUN, calls=ledger.count, ended=1.0))
+        return waiting, ledger
+
+    waiting, ledger = asyncio.run(go())
+    assert waiting == 1
+    assert (ledger.count, ledger.total.calls, ledger.troubles) == (1000, 1000, [])
+    calls, [run] = stored(tmp_path / "s.db")
+    assert (calls, run.calls) == (1000, 1000)
