@@ -31,7 +31,7 @@ class Source:
     """Epoch seconds, UTC."""
     ended: float | None = None
     state: str = ""
-    """Anything that makes it less than whole, e.g. "not finished"; empty when all went well."""
+    """Anything that makes it less than whole, e.g. that it has no end; empty when all went well."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,8 @@ from apisnoop.store.store import Store
 from apisnoop.store.window import HOUR, Window
 
 IN_MEMORY = ":memory:"
+WITHOUT_END = "still running, or ended without saying so: calls open at that moment are not counted"
+"""State of a run that has not told the store its end. Which of the two it is, its store cannot know."""
 
 
 def provenance_of(seen: Seen, generated: float) -> Provenance:
@@ -59,7 +61,7 @@ def sources_of(store: Store) -> tuple[Source, ...]:
 
 
 def _run(row: queries.RunRow) -> Source:
-    state = "not finished" if row.ended is None else f"exit code {row.exit_code}" if row.exit_code else ""
+    state = WITHOUT_END if row.ended is None else f"exit code {row.exit_code}" if row.exit_code else ""
     return Source("run", row.command, row.calls, row.started, row.ended, state)
 
 

@@ -4,6 +4,7 @@ import pytest
 
 from apisnoop.calls.tally import Loss
 from apisnoop.coverage.measure import coverage_of
+from apisnoop.coverage.sources import WITHOUT_END
 from apisnoop.store.queries import RunRow
 from apisnoop.store.window import Window
 from tests.coverage.recording import NINE, recorded
@@ -16,7 +17,7 @@ def run_row(**changes):
 
 @pytest.mark.parametrize(
     ("changes", "state"),
-    [({}, ""), ({"exit_code": 2}, "exit code 2"), ({"ended": None, "exit_code": None}, "not finished")],
+    [({}, ""), ({"exit_code": 2}, "exit code 2"), ({"ended": None, "exit_code": None}, WITHOUT_END)],
 )
 def test_a_run_says_whether_it_is_whole(catalogue, changes, state):
     """A command that failed, or was never seen to end, is told: its calls may not be all."""
