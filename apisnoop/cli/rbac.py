@@ -1,15 +1,21 @@
 """`apisnoop rbac`: the least roles that allow what was recorded, as manifests."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
 from apisnoop.cli.options import db_option, window_options
 from apisnoop.cli.report import output_options, reading, write_report
-from apisnoop.coverage.access import access_of
-from apisnoop.errors import UsageError
+from apisnoop.coverage.access import AccessReport, access_of
+from apisnoop.errors import ApisnoopError, UsageError
 from apisnoop.reports.rbac import render_yaml
+from apisnoop.reports.wording import clean
 from apisnoop.store.window import Window
+
+MOST = 8
+"""Names in a message."""
+WITHOUT_ACCOUNTS = "only users that are no service accounts made calls"
 
 
 @click.command()
@@ -48,4 +54,30 @@ def rbac(  # noqa: PLR0913, PLR0917 - one argument an option, given by name
         report = access_of(
             store, window=window, only=accounts, users=users, resource_names=resource_names, defaults=defaults
         )
+    demand_calls_of(accounts, report)
+    if not report.seen and report.left_out and not users:
+        click.echo(f"apisnoop: {WITHOUT_ACCOUNTS}: {some(report.left_out)}; to write their roles add --users", err=True)
     write_report(render_yaml(report), output_file)
+
+
+def demand_calls_of(accounts: Sequence[str], report: AccessReport) -> None:
+    """Refuse to write less than was asked for. Raises ApisnoopError naming the accounts that were not seen."""
+    unseen = [account for account in accounts if account not in report.seen]
+    if not unseen:
+        return
+    origin = report.provenance
+    is_whole = origin.since is None and origin.until is None
+    where = f"{'store' if is_whole else 'this window of'} {clean(origin.store)}"
+    if report.seen:
+        others = f"service accounts that made calls: {some(report.seen)}"
+    elif report.left_out:
+        others = f"{WITHOUT_ACCOUNTS}: {some(report.left_out)}; for their roles give --users instead"
+    else:
+        others = "nobody made any"
+    raise ApisnoopError(f"no call of --service-account {', '.join(unseen)} is in {where}; {others}")
+
+
+def some(names: Sequence[str]) -> str:
+    """List the first few names, made harmless for a terminal, and say how many more there are."""
+    more = f" and {len(names) - MOST:,} more" if len(names) > MOST else ""
+    return ", ".join(map(clean, names[:MOST])) + more

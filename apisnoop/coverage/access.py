@@ -52,7 +52,9 @@ class AccessReport:
     provenance: Provenance
     subjects: tuple[SubjectAccess, ...]
     left_out: tuple[str, ...]
-    """Users that are no service accounts and were not asked for."""
+    """Users that are no service accounts, made calls and were not asked for."""
+    seen: tuple[str, ...]
+    """Every service account (namespace/name) that made calls, asked for or not."""
 
 
 def access_of(
@@ -71,15 +73,19 @@ def access_of(
     the objects that were named; `defaults` repeats what every service account may do anyway.
     """
     connection = store.connection
-    subjects, left_out = _subjects(queries.callers(connection), only, users=users)
+    accesses = queries.accesses(connection, window)
+    active = {access.caller for access in accesses}
+    callers = [caller for caller in queries.callers(connection) if caller.id in active]
+    subjects, left_out = _subjects(callers, only, users=users)
     names = names_from(queries.object_names(connection, window), whole=_is_open(window)) if resource_names else None
     targets = {row.id: row for row in queries.targets(connection)}
-    needs = needs_of(queries.accesses(connection, window), targets, subjects, names)
+    needs = needs_of(accesses, targets, subjects, names)
     made = time() if now is None else now
     return AccessReport(
         origin_of(store, None, window, queries.uses(connection, window), made),
         tuple(_subject(subject, needs[subject], defaults=defaults) for subject in sorted(needs)),
         left_out,
+        tuple(sorted({caller.service_account for caller in callers if caller.service_account})),
     )
 
 
@@ -107,18 +113,28 @@ def _subjects(
 
 def _subject(subject: Subject, needs: Needs, *, defaults: bool) -> SubjectAccess:
     rights = {right for right in needs.rights if defaults or not is_given_to_everyone(right)}
-    notes = list(_notes(needs, len(needs.rights) - len(rights)))
+    notes = _notes(needs, len(needs.rights) - len(rights))
+    if not rights:
+        notes.append(
+            "it needs no role beyond those that everybody has"
+            if needs.rights
+            else "nothing that it did can be allowed by a role: there is none to write"
+        )
     return SubjectAccess(subject, least_roles(rights), tuple(notes))
 
 
 def _notes(needs: Needs, given: int) -> list[str]:
     notes = []
     if needs.refused:
-        notes.append(f"{needs.refused} of its calls were refused (401, 403) and are not allowed here either")
+        refused = f"{needs.refused} of its" if needs.refused < needs.calls else "all its"
+        notes.append(f"{refused} calls were refused (401, 403) and are not allowed here either")
     if given:
         notes.append("discovery and reviews of itself are left out: the default roles allow them to everybody")
     if needs.unknown_namespaces:
         notes.append("it used more namespaces than the store tells apart: what it did there is allowed in all of them")
+    if needs.absent:
+        which = ", ".join(sorted(needs.absent))
+        notes.append(f"nothing shows that these namespaces exist, so no role is written in them: {which}")
     if needs.without_verb:
         notes.append(f"{needs.without_verb} of its calls have no verb (OPTIONS): no rule can allow them")
     if needs.senseless:

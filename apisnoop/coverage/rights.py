@@ -9,6 +9,8 @@ from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 
+import msgspec
+
 from apisnoop.calls.tally import OTHER
 from apisnoop.operations.match import Finding
 from apisnoop.store.queries import AccessRow, NameRow, TargetRow
@@ -44,6 +46,8 @@ class Needs:
     """What one caller was seen to need, and what could not be put into rights."""
 
     rights: set[Right] = field(default_factory=set)
+    calls: int = 0
+    """All its calls."""
     refused: int = 0
     """Calls that the server refused."""
     unknown_namespaces: bool = False
@@ -52,6 +56,8 @@ class Needs:
     """Calls for which the server knows no verb (OPTIONS): no rule can allow them."""
     senseless: int = 0
     """Calls to paths that no rule can name, or that do not exist: a right for them would allow more than they were."""
+    absent: set[str] = field(default_factory=set)
+    """Namespaces of which all that was seen is that they do not exist: a role in one could not even be applied."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,25 +88,59 @@ def needs_of[Subject: Hashable](
 
     With `names`, rights are for the objects that were named, wherever all of them are known.
     """
-    needs: dict[Subject, Needs] = defaultdict(Needs)
+    by_subject: dict[Subject, list[AccessRow]] = defaultdict(list)
     for access in accesses:
-        if (subject := subjects.get(access.caller)) is None:
-            continue
-        need = needs[subject]
+        if (subject := subjects.get(access.caller)) is not None:
+            by_subject[subject].append(access)
+    return {subject: _needs(made, targets, names) for subject, made in by_subject.items()}
+
+
+def _needs(accesses: Iterable[AccessRow], targets: Mapping[int, TargetRow], names: Names | None) -> Needs:
+    """Give what one subject needs."""
+    need = Needs()
+    allowed = []
+    for access in accesses:
         need.refused += access.refused
+        need.calls += access.calls
         if access.calls == access.refused:
             continue
-        if not access.verb:
+        if access.verb:
+            allowed.append(access)
+        else:
             need.without_verb += access.calls
-            continue
+    exist = {access.namespace for access in allowed if not _says_absent(access, targets[access.target])}
+    for access in allowed:
         target = targets[access.target]
-        rights = _rights(access, target, _names_of(access, target, names))
+        if access.namespace in exist or access.namespace == OTHER:
+            rights = _rights(access, target, _names_of(access, target, names))
+        else:
+            need.absent.add(access.namespace)
+            rights = _rights_on_absent(access, target)
         if _is_nowhere(access, target) or not all(map(is_writable, rights)):
             need.senseless += access.calls - access.refused
             continue
         need.unknown_namespaces |= access.namespace == OTHER
         need.rights |= rights
-    return dict(needs)
+    return need
+
+
+def _says_absent(access: AccessRow, target: TargetRow) -> bool:
+    """Tell whether all that an access shows is that its namespace does not exist.
+
+    The namespace itself was not found, or something could not be created in it for want of it.
+    """
+    about_it = (target.api_group, target.resource) == ("", "namespaces") or access.verb == "create"
+    return bool(access.namespace) and about_it and access.missing == access.calls - access.refused
+
+
+def _rights_on_absent(access: AccessRow, target: TargetRow) -> set[Right]:
+    """Give what lets a subject learn once more that a namespace does not exist: a right on that one object.
+
+    It stands cluster-wide with the object's name, which allows the same as in a Role there would.
+    """
+    if (target.api_group, target.resource) != ("", "namespaces"):
+        return set()
+    return _rights(msgspec.structs.replace(access, namespace=""), target, frozenset({access.namespace}))
 
 
 def _is_nowhere(access: AccessRow, target: TargetRow) -> bool:

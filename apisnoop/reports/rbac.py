@@ -31,12 +31,11 @@ def render_yaml(report: AccessReport) -> str:
     if report.provenance.is_empty:
         head.insert(0, empty_explained(report.provenance))
     elif not report.subjects:
-        head.insert(0, "No service account made any of the recorded calls: there is no role to write.")
+        users = ": --users writes roles for the users that did" if report.left_out else ""
+        head.insert(0, f"No service account made any of the recorded calls{users or ': there is no role to write'}.")
     parts = [_comments(head)]
     for access in report.subjects:
         said = [f"{access.subject.kind} {'/'.join(filter(None, access.subject[1:]))}", *access.notes]
-        if not access.roles:
-            said.append("it needs no role beyond those that everybody has")
         parts += ["\n", _comments(said)]
         parts += (
             "---\n" + yaml.dump(manifest, Dumper=_dumper(), sort_keys=False, allow_unicode=True, width=120)

@@ -5,6 +5,9 @@ import yaml
 
 from apisnoop.errors import ExitCode
 from tests.cli.reporting import run
+from tests.coverage.recording import ALICE, SHOP, WEB, Called
+
+OTHER_ACCOUNT = type(WEB)(namespace="shop", service_account="shop/other", user="system:serviceaccount:shop:other")
 
 
 def roles(text):
@@ -26,15 +29,51 @@ def test_names_and_users_are_choices(shop):
     assert alice[0]["rules"][0]["resourceNames"] == ["web-1"]
 
 
-def test_one_service_account_can_be_asked_for(shop):
+def test_one_service_account_can_be_asked_for(stored):
     """Others are not written."""
-    assert roles(run("rbac", "--db", shop, "--service-account", "shop/web").stdout)
-    assert not roles(run("rbac", "--db", shop, "--service-account", "shop/other").stdout)
+    with_two = stored("two.db", [*SHOP, Called(OTHER_ACCOUNT, "GET", "/api/v1/pods")])
+    answer = run("rbac", "--db", with_two, "--service-account", "shop/other")
+    assert [role["metadata"]["name"] for role in roles(answer.stdout)] == ["apisnoop:shop:other"]
 
 
-def test_no_service_account_seen_is_said(shop):
-    """A recording without the service account gives no role, and says that."""
-    assert "No service account" in run("rbac", "--db", shop, "--service-account", "shop/other").stdout
+def test_a_service_account_that_was_not_seen_is_an_error(shop):
+    """The message names the one asked for and those there are; not even the others' roles are written."""
+    answer = run("rbac", "--db", shop, "--service-account", "shop/other", "--service-account", "shop/web")
+    assert answer.exit_code == ExitCode.UNAVAILABLE
+    assert answer.stdout == ""
+    assert "no call of --service-account shop/other is in store" in answer.stderr
+    assert answer.stderr.endswith("service accounts that made calls: shop/web\n")
+
+
+def test_a_service_account_outside_the_window_is_an_error(shop):
+    """What it did at another time does not count, and the message says that a window was asked for."""
+    answer = run("rbac", "--db", shop, "--service-account", "shop/web", "--since", "2026-06-01T10:00:00Z")
+    assert answer.exit_code == ExitCode.UNAVAILABLE
+    assert "no call of --service-account shop/web is in this window of" in answer.stderr
+    assert "--users" in answer.stderr
+
+
+def test_users_are_pointed_to_where_only_they_made_calls(stored):
+    """Whoever recorded with an own kubeconfig learns at once which option writes the roles."""
+    db = stored("people.db", [Called(ALICE, "GET", "/api/v1/pods")])
+    answer = run("rbac", "--db", db)
+    assert answer.exit_code == ExitCode.OK
+    assert answer.stderr == (
+        "apisnoop: only users that are no service accounts made calls: alice; to write their roles add --users\n"
+    )
+    assert answer.stdout.startswith("# No service account made any of the recorded calls: --users writes")
+    assert run("rbac", "--db", db, "--users").stderr == ""
+    assert "give --users instead" in run("rbac", "--db", db, "--service-account", "shop/web").stderr
+
+
+def test_an_account_whose_calls_were_all_refused_gets_no_role(stored):
+    """That it made calls is not denied, nor said that it needs nothing."""
+    db = stored("refused.db", [Called(WEB, "GET", "/api/v1/secrets", 403, 2)])
+    answer = run("rbac", "--db", db, "--service-account", "shop/web")
+    assert answer.exit_code == ExitCode.OK
+    assert roles(answer.stdout) == []
+    assert "# all its calls were refused" in answer.stdout
+    assert "# nothing that it did can be allowed by a role" in answer.stdout
 
 
 @pytest.mark.parametrize("account", ["web", "a/b/c", "/web", "shop/"])

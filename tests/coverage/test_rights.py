@@ -128,6 +128,40 @@ def test_a_senseless_call_gives_no_right(catalogue, url, status):
     assert found.senseless == 3
 
 
+NO_SUCH = "/api/v1/namespaces/nosuch"
+
+
+@pytest.mark.parametrize("names", [False, True])
+def test_a_namespace_that_was_not_found_gets_no_role_of_its_own(catalogue, names):
+    """Asking for it again is allowed cluster-wide, for that one object; a role inside it could not be applied."""
+    calls = [Called(WEB, "GET", NO_SUCH, 404, 2), Called(WEB, "POST", f"{NO_SUCH}/pods", 404)]
+    found = needs(calls, catalogue, names=names)
+    assert found.rights == {Right("", "", "namespaces", "get", "", "nosuch")}
+    assert found.absent == {"nosuch"}
+
+
+@pytest.mark.parametrize(
+    "evidence",
+    [
+        Called(WEB, "GET", NO_SUCH, 200),
+        Called(WEB, "POST", f"{NO_SUCH}/pods", 201),
+        Called(WEB, "GET", f"{NO_SUCH}/pods", 200),
+        Called(WEB, "GET", f"{NO_SUCH}/pods/web", 404),
+    ],
+)
+def test_a_namespace_that_anything_else_shows_gets_its_role(catalogue, evidence):
+    """A namespace may come and go: what was done in it while it was there needs a role in it, the looking too."""
+    found = needs([Called(WEB, "GET", NO_SUCH, 404), evidence], catalogue)
+    assert Right("nosuch", "", "namespaces", "get") in found.rights
+    assert not found.absent
+
+
+def test_a_refused_call_shows_no_namespace(catalogue):
+    """The server refuses before it looks whether a namespace exists."""
+    calls = [Called(WEB, "GET", NO_SUCH, 404), Called(WEB, "GET", f"{NO_SUCH}/pods", 403)]
+    assert needs(calls, catalogue).rights == {Right("", "", "namespaces", "get", "", "nosuch")}
+
+
 def test_an_answered_path_outside_every_catalogue_needs_a_right(catalogue):
     """What an aggregated server answers is needed, whether its documents are known or not."""
     found = needs([Called(WEB, "GET", "/custom/status", 200)], catalogue)
