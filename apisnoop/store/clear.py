@@ -14,7 +14,9 @@ OLDER = (
     "DELETE FROM runs WHERE started < :moment AND coalesce(ended, started) < :moment",
     "DELETE FROM losses WHERE last > 0 AND last < :moment",
     "DELETE FROM unfinished WHERE started < :moment",
+    "DELETE FROM unfinished_accesses WHERE audit_id NOT IN (SELECT audit_id FROM unfinished)",
 )
+POINTING = ("tallies", "object_names", "unfinished_accesses")
 UNUSED = {
     "targets": "target",
     "actions": "action",
@@ -46,10 +48,8 @@ def _clear_older(connection: sqlite3.Connection, hour: int) -> None:
     for statement in OLDER:
         connection.execute(statement, {"hour": hour, "moment": hour * HOUR})
     for table, column in UNUSED.items():
-        connection.execute(
-            f"DELETE FROM {table} WHERE id NOT IN (SELECT {column} FROM tallies) "  # noqa: S608 - constants
-            f"AND id NOT IN (SELECT {column} FROM object_names)"
-        )
+        unused = " AND ".join(f"id NOT IN (SELECT {column} FROM {user})" for user in POINTING)  # noqa: S608 - constants
+        connection.execute(f"DELETE FROM {table} WHERE {unused}")  # noqa: S608
 
 
 def _give_back(connection: sqlite3.Connection) -> None:

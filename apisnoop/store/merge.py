@@ -47,6 +47,15 @@ NAMES = """
     ON CONFLICT DO UPDATE SET count = count + excluded.count, first_hour = min(first_hour, excluded.first_hour),
         last_hour = max(last_hour, excluded.last_hour)
 """
+UNFINISHED_ACCESSES = """
+    INSERT OR IGNORE INTO main.unfinished_accesses
+    SELECT audit_id, targets.ours, actions.ours, callers.ours, namespaces.ours, name
+    FROM other.unfinished_accesses AS theirs
+    JOIN temp.same_targets AS targets ON targets.theirs = theirs.target
+    JOIN temp.same_actions AS actions ON actions.theirs = theirs.action
+    JOIN temp.same_callers AS callers ON callers.theirs = theirs.caller
+    JOIN temp.same_namespaces AS namespaces ON namespaces.theirs = theirs.namespace
+"""
 IMPORT_COLUMNS = (
     "path, format, head_length, head_digest, position, tail_digest, lines, calls, started, updated, problem"
 )
@@ -92,7 +101,7 @@ def merge_into(target: Store, source: Store) -> None:
         with damages_told(source.path), target.transaction():
             for table, columns in DIMENSIONS.items():
                 _join_dimension(connection, table, columns)
-            for statement in (TALLIES, NAMES, *RECORDS):
+            for statement in (TALLIES, NAMES, UNFINISHED_ACCESSES, *RECORDS):
                 connection.execute(statement)
             join_crowded(connection, Caps().names)
             for table in DIMENSIONS:

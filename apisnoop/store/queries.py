@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import msgspec
 
 from apisnoop.store.schema import CALLER_COLUMNS, TARGET_COLUMNS
-from apisnoop.store.window import Window
+from apisnoop.store.window import HOUR, Window
 
 
 class TargetRow(msgspec.Struct, frozen=True, gc=False):
@@ -159,6 +159,20 @@ class UnfinishedRow(msgspec.Struct, frozen=True, gc=False):
     oldest: float
 
 
+class UnfinishedAccessRow(msgspec.Struct, frozen=True, gc=False):
+    """What one caller does in requests that are being answered and have not ended; no calls yet, and never refused.
+
+    `name` is that of the object, "" where none was given, and `(other)` for one too long to keep.
+    """
+
+    target: int
+    caller: int
+    verb: str
+    namespace: str
+    name: str
+    calls: int
+
+
 USES = """
     SELECT target, verb, detail, ok, total - ok, first, last FROM (
         SELECT target, action, sum(CASE WHEN status BETWEEN 100 AND 399 THEN count ELSE 0 END) AS ok,
@@ -192,6 +206,12 @@ NAMES = """
     WHERE last_hour >= ? AND first_hour < ? GROUP BY target, caller, verb, namespace, object_names.name
 """
 UNFINISHED = "SELECT verb, count(*), min(started) FROM unfinished GROUP BY verb ORDER BY verb"
+UNFINISHED_ACCESSES = """
+    SELECT target, caller, actions.verb, namespaces.name, accesses.name, count(*)
+    FROM unfinished_accesses AS accesses JOIN unfinished USING (audit_id)
+    JOIN actions ON actions.id = action JOIN namespaces ON namespaces.id = namespace
+    WHERE started >= ? AND started < ? GROUP BY target, caller, actions.verb, namespace, accesses.name
+"""
 
 
 def targets(connection: sqlite3.Connection) -> list[TargetRow]:
@@ -257,6 +277,12 @@ def catalogues_used(connection: sqlite3.Connection) -> list[CatalogueRow]:
 def unfinished(connection: sqlite3.Connection) -> list[UnfinishedRow]:
     """Give the requests without an end, by verb."""
     return _rows(connection, UnfinishedRow, UNFINISHED)
+
+
+def unfinished_accesses(connection: sqlite3.Connection, window: Window | None = None) -> list[UnfinishedAccessRow]:
+    """Give what every caller does in requests that began within the window and have not ended: rights it needs too."""
+    since, until = _bounds(window)
+    return _rows(connection, UnfinishedAccessRow, UNFINISHED_ACCESSES, since * HOUR, until * HOUR)
 
 
 def _bounds(window: Window | None) -> tuple[int, int]:

@@ -17,8 +17,8 @@ APPLICATION_ID = 0x61706973
 """'apis' in ASCII; tells the store from any other SQLite file (https://www.sqlite.org/fileformat.html#application_id)."""
 
 TABLES = (
-    "tallies", "object_names", "targets", "actions", "callers", "namespaces", "runs", "imports", "catalogues", "losses",
-    "unfinished", "seen_ids",
+    "tallies", "object_names", "unfinished_accesses", "targets", "actions", "callers", "namespaces", "runs", "imports",
+    "catalogues", "losses", "unfinished", "seen_ids",
 )  # fmt: skip
 """All tables, those that point to others first."""
 TARGET_COLUMNS = TargetRow.__struct_fields__
@@ -71,6 +71,25 @@ def create_tallies(db: "Database") -> None:
     """)
 
 
+def create_unfinished(db: "Database") -> None:
+    """Create what is kept of requests that have begun and not ended, and of what they do."""
+    unfinished = {"audit_id": str, "verb": str, "stage": str, "started": float}
+    db.table("unfinished").create(unfinished, pk="audit_id", not_null=unfinished, strict=True)
+    # An audit id stands for one request, but a client may choose it: two stores may then know two requests by it, and
+    # a merger keeps both.
+    db.execute("""
+        CREATE TABLE unfinished_accesses (
+            audit_id TEXT NOT NULL,
+            target INTEGER NOT NULL REFERENCES targets (id),
+            action INTEGER NOT NULL REFERENCES actions (id),
+            caller INTEGER NOT NULL REFERENCES callers (id),
+            namespace INTEGER NOT NULL REFERENCES namespaces (id),
+            name TEXT NOT NULL,
+            PRIMARY KEY (audit_id, target, action, caller, namespace, name)
+        ) STRICT, WITHOUT ROWID
+    """)
+
+
 def create_records(db: "Database") -> None:
     """Create what says where the tallies come from and what is missing from them."""
     db.table("runs").create(
@@ -92,8 +111,6 @@ def create_records(db: "Database") -> None:
         "source": str, "reason": str, "detail": str, "count": int, "first": float, "last": float, "example": str,
     }  # fmt: skip
     db.table("losses").create(losses, pk=["source", "reason", "detail"], not_null=losses, strict=True)
-    unfinished = {"audit_id": str, "verb": str, "stage": str, "started": float}
-    db.table("unfinished").create(unfinished, pk="audit_id", not_null=unfinished, strict=True)
     db.table("seen_ids").create({"id": int, "generation": int}, pk="id", not_null=["generation"], strict=True)
 
 
@@ -135,6 +152,7 @@ def first_release(db: "Database") -> None:
     create_dimensions(db)
     create_tallies(db)
     create_records(db)
+    create_unfinished(db)
     create_views(db)
 
 

@@ -17,6 +17,12 @@ NAMES = """
     FROM object_names JOIN targets ON targets.id = target JOIN actions ON actions.id = action
     JOIN callers ON callers.id = caller JOIN namespaces ON namespaces.id = object_names.namespace
 """
+UNFINISHED_ACCESSES = """
+    SELECT audit_id, targets.path, actions.verb, actions.detail, callers.user, callers.client, namespaces.name,
+        unfinished_accesses.name
+    FROM unfinished_accesses JOIN targets ON targets.id = target JOIN actions ON actions.id = action
+    JOIN callers ON callers.id = caller JOIN namespaces ON namespaces.id = unfinished_accesses.namespace
+"""
 RECORDS = {
     "runs": "*",
     "imports": "path, format, head_length, head_digest, position, tail_digest, lines, calls, problem",
@@ -29,7 +35,7 @@ RECORDS = {
 
 def contents(store: Store) -> dict[str, list[tuple[Any, ...]]]:
     """Everything a store holds, sorted."""
-    questions = {"tallies": TALLIES, "names": NAMES}
+    questions = {"tallies": TALLIES, "names": NAMES, "unfinished_accesses": UNFINISHED_ACCESSES}
     questions |= {table: f"SELECT {columns} FROM {table}" for table, columns in RECORDS.items()}
     return {what: sorted(store.connection.execute(question).fetchall()) for what, question in questions.items()}
 

@@ -7,10 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from apisnoop.calls.audit.event import STARTED
+from apisnoop.calls.audit.tracking import Access, Beginning, Stretch, Unfinished
 from apisnoop.store import queries
 from apisnoop.store.caps import Caps
 from apisnoop.store.errors import StoreError
 from apisnoop.store.importing.importer import Importer
+from apisnoop.store.importing.unfinished import save_unfinished
 from apisnoop.store.merge import merge_into, shared_inputs
 from apisnoop.store.store import Store
 from tests.calls.sample import CATALOGUE, log
@@ -29,12 +32,22 @@ records = st.fixed_dictionaries(
     {
         "runs": st.lists(st.tuples(names, st.none() | st.integers(0, 3), st.integers(0, 9)), max_size=2),
         "imports": st.lists(st.tuples(names, st.integers(0, 3)), max_size=2, unique_by=lambda pair: pair[0]),
-        "unfinished": st.lists(st.tuples(names, st.sampled_from(["get", "watch"])), max_size=2),
+        "unfinished": st.lists(st.tuples(names, st.sampled_from(["get", "watch"]), names), max_size=2),
         "seen": st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2)), max_size=2, unique_by=lambda pair: pair[0]),
         "used": st.lists(st.integers(0, 9), max_size=2),
     }
 )
 described = st.tuples(st.lists(batches, max_size=2), records, st.sampled_from([Caps(), TIGHT]))
+
+
+def stretch_of(requests):
+    """A stretch of a log in which these requests were begun to be answered: id, verb and object."""
+    stretch = Stretch()
+    for audit_id, verb, name in requests:
+        match = CATALOGUE.match_audit(verb, f"/api/v1/namespaces/a/pods/{name}")
+        access = Access(match.target, CALLERS[0], match.verb, match.detail, match.namespace, match.name)
+        stretch.begun[hash(audit_id)] = Beginning(audit_id, verb, STARTED, NINE, access)
+    return stretch
 
 
 def build(path, made):
@@ -49,8 +62,9 @@ def build(path, made):
             store.save_run(queries.RunRow(name, "kubectl", "host", NINE, ended, code, calls, "1"))
         for name, position in kept["imports"]:
             connection.execute(IMPORT, (f"{name}.log", name, position, position, position, NINE))
-        for name, verb in kept["unfinished"]:
-            connection.execute("INSERT OR REPLACE INTO unfinished VALUES (?, ?, 'Panic', ?)", (name, verb, NINE))
+        begun = Unfinished()
+        begun.add([stretch_of(kept["unfinished"])])
+        save_unfinished(store, begun)
         connection.executemany("INSERT INTO seen_ids VALUES (?, ?)", kept["seen"])
         for moment in kept["used"]:
             connection.execute("INSERT OR REPLACE INTO catalogues VALUES ('1.36', 's', 'd', ?, ?)", (moment, moment))

@@ -11,17 +11,30 @@ import msgspec
 
 from apisnoop.calls.agent import Agent, parse_agent
 from apisnoop.calls.audit.envelopes import NOT_JSON, events_in, events_in_line, events_in_value
-from apisnoop.calls.audit.event import COMPLETE, PANIC, STAGES, Extra, Record, Time, User, decoder, user_decoder
-from apisnoop.calls.audit.tracking import LONGEST_ID, Beginning, Stretch
+from apisnoop.calls.audit.event import (
+    COMPLETE,
+    PANIC,
+    STAGES,
+    STARTED,
+    Extra,
+    Record,
+    Time,
+    User,
+    decoder,
+    user_decoder,
+)
+from apisnoop.calls.audit.tracking import LONGEST_ID, Access, Beginning, Stretch
 from apisnoop.calls.call import Call
 from apisnoop.calls.caller import Caller
 from apisnoop.calls.identity import caller_of
 from apisnoop.calls.masking import shape_of
 from apisnoop.calls.reader import Matcher
-from apisnoop.calls.tally import OTHER, Cells, TallyBatch
+from apisnoop.calls.tally import LONGEST_NAME, LONGEST_NAMESPACE, OTHER, Cells, TallyBatch
 
 REMEMBERED = 20_000
 """Callers and agents remembered between events; when full, all are forgotten, which costs time only."""
+SUCCESS, FAILURE = 100, 400
+"""The first HTTP status that is a success (an upgrade's 101 among them), and the first after those that is none."""
 TOO_LONG = "too-long"
 VERBS = frozenset(
     {
@@ -100,6 +113,11 @@ class AuditCounter:
         self._reset()
         return counted
 
+    @property
+    def size(self) -> int:
+        """Tallies and beginnings held, which is what takes memory."""
+        return self.batch.size + len(self._stretch.begun)
+
     def count_block(self, block: bytes, number: int = 0) -> None:
         """Count the events of a block of whole lines; blocks of one log have different numbers."""
         before, size = self._lines.get(number, 0), block.count(b"\n")
@@ -175,21 +193,20 @@ class AuditCounter:
     def _count_events(self, events: Iterable[Record]) -> list[Record]:
         """Count all events among these records and give back the records that are none. Runs once a line of a log."""
         match, count, known, is_new = self._match, self.batch.count_cell, self._callers, self._is_new
-        begun, end = self._stretch.begun, self._stretch.ended.append
+        begin, begun, end = self._begin, self._stretch.begun, self._stretch.ended.append
         odd = []
         for event in events:
             stage = event.stage
             if stage != COMPLETE and stage != PANIC:  # noqa: PLR1714 - runs once a line of a log, and is quicker so
                 if stage in STAGES:
-                    begun[hash(event.auditID)] = _beginning_of(event)
+                    begin(event)
                 else:
                     odd.append(event)
                 continue
             key = hash(event.auditID)
             if key in begun:
                 del begun[key]
-            else:
-                end(key)
+            end(key)  # in any case: another stage of the request may have been met by another worker
             if is_new is not None and not is_new(event.auditID):
                 continue
             user = bytes(event.impersonatedUser or event.user)
@@ -206,16 +223,42 @@ class AuditCounter:
             )
         return odd
 
+    def _begin(self, event: Record) -> None:
+        """Note that a request began; of one whose answer began too, also what it does."""
+        key = hash(event.auditID)
+        if event.stage == STARTED:
+            self._stretch.begun[key] = _beginning_of(event, self._access_of(event))
+        elif key not in self._stretch.begun:
+            self._stretch.begun[key] = _beginning_of(event)
+
+    def _access_of(self, event: Record) -> Access | None:
+        """Give what a request does whose answer has begun, if that is no refusal or failure."""
+        if event.responseStatus is None or not SUCCESS <= event.responseStatus.code < FAILURE:
+            return None
+        match = self._match(event.verb, event.requestURI)
+        return Access(
+            target=match.target,
+            caller=_caller_of(bytes(event.impersonatedUser or event.user), self._agent_of(event.userAgent)),
+            verb=match.verb,
+            detail=match.detail,
+            namespace=match.namespace if len(match.namespace) <= LONGEST_NAMESPACE else OTHER,
+            name=match.name if len(match.name) <= LONGEST_NAME else OTHER,
+        )
+
     def _cells_of(self, user: bytes, user_agent: str) -> Cells:
         if len(self._callers) >= REMEMBERED:
             self._callers.clear()
+        caller = _caller_of(user, self._agent_of(user_agent))
+        cells = self._callers[user, user_agent] = self.batch.cells_of(caller)
+        return cells
+
+    def _agent_of(self, user_agent: str) -> Agent:
         agent = self._agents.get(user_agent)
         if agent is None:
             if len(self._agents) >= REMEMBERED:
                 self._agents.clear()
             agent = self._agents[user_agent] = parse_agent(user_agent)
-        cells = self._callers[user, user_agent] = self.batch.cells_of(_caller_of(user, agent))
-        return cells
+        return agent
 
 
 def _caller_of(encoded: bytes, agent: Agent) -> Caller:
@@ -234,9 +277,9 @@ def _caller_of(encoded: bytes, agent: Agent) -> Caller:
     )
 
 
-def _beginning_of(event: Record) -> Beginning:
+def _beginning_of(event: Record, access: Access | None = None) -> Beginning:
     verb = event.verb if event.verb in VERBS else OTHER
-    return Beginning(event.auditID[:LONGEST_ID], verb, event.stage, _started(event))
+    return Beginning(event.auditID[:LONGEST_ID], verb, event.stage, _started(event), access)
 
 
 def _started(event: Record) -> float:

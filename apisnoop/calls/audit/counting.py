@@ -22,7 +22,7 @@ class Counting(Protocol):
 
     @property
     def size(self) -> int:
-        """Tallies not yet taken, as far as is known."""
+        """Tallies and beginnings not yet taken, as far as is known."""
 
     def count(self, piece: Block | Span, number: int) -> None:
         """Count a piece of the log; pieces have ascending numbers."""
@@ -49,8 +49,8 @@ class Local:
 
     @property
     def size(self) -> int:
-        """Tallies not yet taken."""
-        return self.counter.batch.size
+        """Tallies and beginnings not yet taken."""
+        return self.counter.size
 
     def take(self) -> list[Counted]:
         """Give what was counted since the last time."""

@@ -8,8 +8,23 @@ piece of a log are added does not matter.
 from array import array
 from typing import NamedTuple
 
+from apisnoop.calls.audit.event import STARTED
+from apisnoop.calls.caller import Caller
+from apisnoop.operations.match import Target
+
 LONGEST_ID = 128
 """Characters of an audit id that are kept; clients may choose it."""
+
+
+class Access(NamedTuple):
+    """Who does what in a request that the server has begun to answer: a watch, a followed log, an exec."""
+
+    target: Target
+    caller: Caller
+    verb: str
+    detail: str
+    namespace: str
+    name: str
 
 
 class Beginning(NamedTuple):
@@ -21,10 +36,12 @@ class Beginning(NamedTuple):
     """The last stage seen."""
     started: float
     """Epoch seconds."""
+    access: Access | None = None
+    """None where no answer has begun, or a refusal: nothing is known yet to be allowed, or needed."""
 
 
 class Stretch:
-    """Beginnings without an end, and ends without a beginning, in one stretch of a log.
+    """Beginnings without an end, and all ends, in one stretch of a log.
 
     Both are by the hash of the audit id, which is the same in this process and its forks only: ends are as many as
     calls, so they must be small.
@@ -54,8 +71,7 @@ class Unfinished:
     def add(self, stretches: list[Stretch]) -> None:
         """Bring in what was found in stretches that together are one piece of a log."""
         for stretch in stretches:
-            self._begun.update(stretch.begun)
-            self._added.update(stretch.begun)
+            self._begin(stretch.begun)
         if self._begun:
             for stretch in stretches:
                 for key in stretch.ended:
@@ -64,6 +80,14 @@ class Unfinished:
         while len(self._begun) > self._cap:
             self._remove(next(iter(self._begun)))
             self.forgotten += 1
+
+    def _begin(self, begun: dict[int, Beginning]) -> None:
+        """Bring in beginnings; of one request the further stage stays, whichever worker met it."""
+        for key, beginning in begun.items():
+            known = self._begun.get(key)
+            if known is None or known.stage != STARTED or beginning.stage == STARTED:
+                self._begun[key] = beginning
+                self._added.add(key)
 
     def _remove(self, key: int) -> None:
         self._removed.append(self._begun.pop(key).audit_id)

@@ -63,7 +63,7 @@ class Workers:
 
     @property
     def size(self) -> int:
-        """Tallies that the fullest worker has not handed over, as far as it has told."""
+        """Tallies and beginnings that the fullest worker has not handed over, as far as it has told."""
         return max(self._sizes.values(), default=0)
 
     def take(self) -> list[Counted]:
@@ -103,7 +103,7 @@ def _work(connection: Connection, others: list[Connection], matcher: Matcher, fi
                 _count_span(counter, piece, number, file)
             else:
                 count_block(counter, piece, number)
-            connection.send(counter.batch.size)
+            connection.send(counter.size)
         except (EOFError, BrokenPipeError, ConnectionResetError):
             return
 

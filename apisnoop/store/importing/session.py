@@ -85,7 +85,7 @@ class Session:
             self._unfinished.add([part.stretch for part in counted])
             if self._unfinished.forgotten:
                 counted[0].batch.lose(Loss(self.bookmark.path, FORGOTTEN), self._unfinished.forgotten)
-            save_unfinished(self._store.connection, self._unfinished)
+            save_unfinished(self._store, self._unfinished)
             if self._seen is not None:
                 self._seen.save()
                 if self._seen.forgotten:

@@ -79,7 +79,57 @@ def test_only_an_end_is_a_call():
     )
     assert found.batch.calls == 2
     assert [(begun.verb, begun.stage) for begun in found.stretch.begun.values()] == [("watch", "ResponseStarted")]
-    assert len(found.stretch.ended) == 1
+    assert found.stretch.ended.tolist() == [hash(event(number)["auditID"]) for number in (0, 2)]
+
+
+WATCH = {
+    "verb": "watch",
+    "requestURI": "/api/v1/namespaces/shop/pods?watch=1&fieldSelector=metadata.name%3Dweb-1",
+    "stage": "ResponseStarted",
+}
+
+
+def begun_by(*blocks):
+    return list(counted(*blocks).stretch.begun.values())
+
+
+def test_a_request_being_answered_says_who_does_what():
+    """An open watch needs a right as much as one that has ended does, whatever is read of it afterwards."""
+    (begun,) = begun_by(line(1, **WATCH), line(1, **WATCH | {"stage": "RequestReceived"}))
+    assert begun.stage == "ResponseStarted"
+    assert begun.access.target.operation.id == "listCoreV1NamespacedPod"
+    assert (begun.access.verb, begun.access.namespace, begun.access.name) == ("watch", "shop", "web-1")
+    assert begun.access.caller == WEB
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"responseStatus": {"code": 403}},
+        {"responseStatus": {"code": 500}},
+        {"responseStatus": None},
+        {"stage": "RequestReceived"},
+    ],
+)
+def test_a_request_without_a_good_answer_needs_nothing_yet(changes):
+    """A refusal is no right, and what was only asked may still be refused."""
+    assert [begun.access for begun in begun_by(line(1, **WATCH | changes))] == [None]
+
+
+def test_what_a_request_names_is_bounded():
+    """A path may be as long as a client likes."""
+    uri = f"/api/v1/namespaces/{'n' * 9999}/pods/{'p' * 9999}/log?follow=true"
+    (begun,) = begun_by(line(1, stage="ResponseStarted", requestURI=uri))
+    assert (begun.access.namespace, begun.access.name) == ("(other)", "(other)")
+
+
+def test_beginnings_count_towards_what_is_held():
+    """A log that only begins requests makes its reader commit, as one of many tallies does."""
+    counter = AuditCounter(CATALOGUE)
+    counter.count_block(log(range(5), stage="RequestReceived") + log(range(10, 12)))
+    assert counter.size == 6
+    counter.take()
+    assert counter.size == 0
 
 
 def test_a_beginning_is_bounded():

@@ -44,6 +44,17 @@ def test_the_oldest_are_forgotten_beyond_the_cap():
     assert unfinished.forgotten == 0
 
 
+def test_the_further_stage_of_a_request_stays():
+    """Workers hand over in any order: an answer that has begun is not forgotten for the request before it."""
+    received, started = Stretch(), Stretch()
+    received.begun = {hash("a"): Beginning("a", "watch", "RequestReceived", 1.0)}
+    started.begun = {hash("a"): Beginning("a", "watch", "ResponseStarted", 1.0)}
+    for stretches in ([received, started], [started, received]):
+        unfinished = Unfinished()
+        unfinished.add(stretches)
+        assert [beginning.stage for beginning in unfinished.changes()[0]] == ["ResponseStarted"]
+
+
 events = st.lists(st.tuples(st.sampled_from(["begin", "end"]), st.sampled_from("abcdefgh")), max_size=30, unique=True)
 
 
