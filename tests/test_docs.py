@@ -1,20 +1,25 @@
 """The documentation cannot drift from the program."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import click
 
 from apisnoop.cli.main import VERBS, cli
 from apisnoop.errors import ExitCode
-from tests.reference import render_reference
 
 ROOT = Path(__file__).parent.parent
 
 
 def test_the_command_reference_is_what_help_says():
-    """docs/commands.md is byte for byte what scripts/build-docs would write now."""
-    assert (ROOT / "docs/commands.md").read_text() == render_reference(), "run scripts/build-docs"
+    """docs/commands.md is byte for byte what scripts/build-docs would write now.
+
+    In a process of its own: a click command that some test has called without its group keeps that call's help option.
+    """
+    printed = subprocess.run([sys.executable, "-m", "tests.reference"], cwd=ROOT, capture_output=True, check=True)
+    assert (ROOT / "docs/commands.md").read_bytes() == printed.stdout, "run scripts/build-docs"
 
 
 def test_the_line_of_help_of_each_verb_is_the_verbs_own():
