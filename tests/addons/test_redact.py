@@ -4,7 +4,6 @@ import base64
 import json
 
 import pytest
-from mitmproxy.http import Headers, HTTPFlow, Response
 from mitmproxy.io import tnetstring
 from mitmproxy.test.tflow import tflow
 
@@ -13,10 +12,10 @@ from apisnoop.operations.source import load_catalogue
 from apisnoop_addons.bodies import Bodies
 from apisnoop_addons.identify import CALLER
 from apisnoop_addons.redact import Redact
+from tests.addons.flows import PODS, make_flow, send, trigger
 
 TOKEN = "eyJhbGciOiJSUzI1NiJ9.c2VjcmV0LWNsYWltcw.c2lnbmF0dXJl"
 PASSWORD = "hunter2-is-a-secret"
-PODS = "/api/v1/namespaces/shop/pods"
 
 
 @pytest.fixture(scope="module")
@@ -25,41 +24,9 @@ def catalogue():
     return load_catalogue(None)
 
 
-def make_flow(path: str = PODS, method: str = "GET", headers: dict[str, str] | None = None):
-    """Make a flow as the proxy has it before its request's body."""
-    flow = tflow()
-    flow.request.method, flow.request.path = method, path
-    flow.request.headers = Headers([(k.encode(), v.encode()) for k, v in (headers or {}).items()])
-    flow.request.content = b""
-    return flow
-
-
-def send(addons: list, flow, request: bytes = b"", response: bytes = b"", status: int = 200, **headers: str) -> None:
-    """Take a flow through the hooks, its bodies in two pieces each, as the proxy streams them."""
-    flow.request.stream = True
-    trigger(addons, "requestheaders", flow)
-    stream(flow.request.stream, request)
-    flow.response = Response.make(status, b"", {k.replace("_", "-"): v for k, v in headers.items()})
-    flow.response.stream = True
-    trigger(addons, "responseheaders", flow)
-    stream(flow.response.stream, response)
-    trigger(addons, "response", flow)
-
-
-def trigger(addons: list, hook: str, flow) -> None:
-    for addon in addons:
-        getattr(addon, hook, lambda _: None)(flow)
-
-
-def stream(function, body: bytes) -> None:
-    if callable(function):
-        half = len(body) // 2
-        assert function(body[:half]) + function(body[half:]) == body
-
-
 def shown(flow, *others, **how) -> list[dict]:
     """Return the states that were shown of one call, after the way to another process and back."""
-    copies: list[HTTPFlow] = []
+    copies = []
     send([*others, Redact(copies.append)], flow, **how)
     return [tnetstring.loads(tnetstring.dumps(copy.get_state())) for copy in copies]
 
@@ -149,7 +116,7 @@ def test_the_flow_that_is_forwarded_stays_as_it_is():
 
 def test_a_broken_call_is_shown_without_the_proxys_words():
     """An error's text may quote what was sent, so that the copy only says who broke the call off."""
-    copies: list[HTTPFlow] = []
+    copies = []
     flow = tflow(err=True)
     flow.error.msg = PASSWORD
     trigger([Redact(copies.append)], "error", flow)
@@ -159,7 +126,7 @@ def test_a_broken_call_is_shown_without_the_proxys_words():
 
 def test_an_upgraded_call_is_shown_again_when_its_connection_ends():
     """The 101 is shown at once, and the end of the shell once more."""
-    copies: list[HTTPFlow] = []
+    copies = []
     redact, flow = Redact(copies.append), make_flow(f"{PODS}/web/exec")
     send([redact], flow, status=101)
     shown_at_first = len(copies)
