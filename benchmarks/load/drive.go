@@ -31,6 +31,7 @@ type result struct {
 type driver struct {
 	url      string
 	requests int
+	names    int
 	watch    bool
 }
 
@@ -43,6 +44,7 @@ func drive(arguments []string) error {
 	connections := flags.Int("connections", 4, "connections")
 	streams := flags.Int("streams", 1, "requests at a time on each connection (HTTP/2)")
 	requests := flags.Int("requests", 1000, "requests in all")
+	names := flags.Int("names", 0, "objects to ask for by turns: their `number` is appended to the URL")
 	watch := flags.Bool("watch", false, "measure how late the first event of a watch arrives")
 	if err := flags.Parse(arguments); err != nil {
 		return err
@@ -51,7 +53,7 @@ func drive(arguments []string) error {
 	if err != nil {
 		return err
 	}
-	d := driver{url: *url, requests: *requests / (*connections * *streams), watch: *watch}
+	d := driver{url: *url, requests: *requests / (*connections * *streams), names: *names, watch: *watch}
 	var all []time.Duration
 	var total result
 	var lock sync.Mutex
@@ -104,8 +106,12 @@ func newClient(roots *x509.CertPool, protocol int) *http.Client {
 }
 
 func (d driver) run(client *http.Client) (durations []time.Duration, total result) {
-	for range d.requests {
-		took, bytes, err := d.ask(client)
+	for number := range d.requests {
+		url := d.url
+		if d.names > 0 {
+			url = fmt.Sprintf("%s-%d", url, number%d.names)
+		}
+		took, bytes, err := d.ask(client, url)
 		if err != nil {
 			total.Errors++
 			total.Error = err.Error()
@@ -118,10 +124,10 @@ func (d driver) run(client *http.Client) (durations []time.Duration, total resul
 	return durations, total
 }
 
-func (d driver) ask(client *http.Client) (time.Duration, int64, error) {
+func (d driver) ask(client *http.Client, url string) (time.Duration, int64, error) {
 	context, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	request, err := http.NewRequestWithContext(context, http.MethodGet, d.url, nil)
+	request, err := http.NewRequestWithContext(context, http.MethodGet, url, nil)
 	if err != nil {
 		return 0, 0, err
 	}
