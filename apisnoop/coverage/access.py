@@ -2,11 +2,12 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import chain
 from time import time
 from typing import NamedTuple
 
 from apisnoop.coverage.provenance import Provenance
-from apisnoop.coverage.rights import Needs, Right, names_from, needs_of
+from apisnoop.coverage.rights import Needs, Right, names_from, names_of_open, needs_of, with_open
 from apisnoop.coverage.roles import Role, is_given_to_everyone, least_roles
 from apisnoop.coverage.sources import origin_of
 from apisnoop.store import queries
@@ -73,11 +74,13 @@ def access_of(
     the objects that were named; `defaults` repeats what every service account may do anyway.
     """
     connection = store.connection
-    accesses = queries.accesses(connection, window)
+    still_open = queries.unfinished_accesses(connection, window)
+    accesses = with_open(queries.accesses(connection, window), still_open)
     active = {access.caller for access in accesses}
     callers = [caller for caller in queries.callers(connection) if caller.id in active]
     subjects, left_out = _subjects(callers, only, users=users)
-    names = names_from(queries.object_names(connection, window), whole=_is_open(window)) if resource_names else None
+    named = chain(queries.object_names(connection, window), names_of_open(still_open))
+    names = names_from(named, whole=_is_open(window)) if resource_names else None
     targets = {row.id: row for row in queries.targets(connection)}
     needs = needs_of(accesses, targets, subjects, names)
     made = time() if now is None else now

@@ -6,14 +6,14 @@ From store rows to a set of rights; turning them into roles is the business of `
 
 import re
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import msgspec
 
 from apisnoop.calls.tally import OTHER
 from apisnoop.operations.match import Finding
-from apisnoop.store.queries import AccessRow, NameRow, TargetRow
+from apisnoop.store.queries import AccessRow, NameRow, TargetRow, UnfinishedAccessRow
 
 CREATES_WHAT_IS_MISSING = frozenset({"patch", "update"})
 """Server-side apply and some updates create; the server then asks for the verb create too (answer 201)."""
@@ -74,8 +74,26 @@ def names_from(rows: Iterable[NameRow], *, whole: bool) -> Names:
     """Arrange the store's object names by access."""
     found: dict[tuple[int, int, str, str], dict[str, int]] = defaultdict(dict)
     for row in rows:
-        found[row.target, row.caller, row.verb, row.namespace][row.name] = row.count
+        named = found[row.target, row.caller, row.verb, row.namespace]
+        named[row.name] = named.get(row.name, 0) + row.count
     return Names(found, whole)
+
+
+def with_open(accesses: Iterable[AccessRow], still_open: Iterable[UnfinishedAccessRow]) -> list[AccessRow]:
+    """Add what is still being answered (open watches, log streams) to the accesses: it needs its right as well."""
+    total = {(row.target, row.caller, row.verb, row.namespace): row for row in accesses}
+    for row in still_open:
+        key = (row.target, row.caller, row.verb, row.namespace)
+        known = total.get(key) or AccessRow(*key, calls=0, refused=0, created=0, ok=0, missing=0)
+        total[key] = msgspec.structs.replace(known, calls=known.calls + row.calls, ok=known.ok + row.calls)
+    return list(total.values())
+
+
+def names_of_open(still_open: Iterable[UnfinishedAccessRow]) -> Iterator[NameRow]:
+    """Give the object names of what is still being answered."""
+    for row in still_open:
+        if row.name:
+            yield NameRow(row.target, row.caller, row.verb, row.namespace, row.name, row.calls)
 
 
 def needs_of[Subject: Hashable](

@@ -28,7 +28,7 @@ def render_yaml(report: AccessReport) -> str:
     head = [f"{heading}: {line}" for heading, lines in origin(report.provenance) for line in lines]
     if report.left_out:
         head.append(f"left out, being no service accounts: {', '.join(report.left_out)} (--users takes them in)")
-    if report.provenance.is_empty:
+    if report.provenance.is_empty and not report.subjects:
         head.insert(0, empty_explained(report.provenance))
     elif not report.subjects:
         users = ": --users writes roles for the users that did" if report.left_out else ""

@@ -1,5 +1,7 @@
 """`apisnoop rbac` as people use it."""
 
+import json
+
 import pytest
 import yaml
 
@@ -82,6 +84,34 @@ def test_a_service_account_without_its_namespace_is_a_usage_error(shop, account)
     answer = run("rbac", "--db", shop, "--service-account", account)
     assert answer.exit_code == ExitCode.USAGE
     assert "NAMESPACE/NAME" in answer.stderr
+
+
+def opened(number, uri, **more):
+    """An event of an audit log: the answer has begun and has not ended."""
+    event = {
+        "kind": "Event", "apiVersion": "audit.k8s.io/v1", "auditID": f"id-{number}", "stage": "ResponseStarted",
+        "requestURI": uri, "verb": "watch", "user": {"username": "system:serviceaccount:shop:web"},
+        "responseStatus": {"code": 200}, "userAgent": "web/2.1",
+        "requestReceivedTimestamp": "2026-06-01T09:00:00.000000Z", "stageTimestamp": "2026-06-01T09:00:00.100000Z",
+    }  # fmt: skip
+    return json.dumps(event | more) + "\n"
+
+
+def test_an_open_watch_needs_its_right(tmp_path):
+    """A watch whose end the audit log does not show gets its role, narrowed by name on request, and is no call."""
+    log, db = tmp_path / "audit.log", tmp_path / "open.db"
+    pods = "/api/v1/namespaces/shop/pods?watch=1"
+    log.write_text(opened(1, pods + "&fieldSelector=metadata.name%3Dweb-1"))
+    assert run("import", log, "--db", db, "--spec", "1.36").exit_code == ExitCode.OK
+    (role,) = roles(run("rbac", "--db", db, "--service-account", "shop/web").stdout)
+    assert role["rules"] == [{"apiGroups": [""], "resources": ["pods"], "verbs": ["watch"]}]
+    (role,) = roles(run("rbac", "--db", db, "--resource-names").stdout)
+    assert role["rules"][0]["resourceNames"] == ["web-1"]
+    assert run("coverage", "--db", db).stdout.startswith("No calls are recorded")
+    log.write_text(opened(2, pods) + opened(3, pods, stage="ResponseComplete"))
+    assert run("import", log, "--db", db, "--spec", "1.36").exit_code == ExitCode.OK
+    (role,) = roles(run("rbac", "--db", db, "--resource-names").stdout)
+    assert "resourceNames" not in role["rules"][0]
 
 
 def test_manifests_go_to_a_file(shop, tmp_path):
