@@ -58,6 +58,7 @@ class Driver:
         self._unwritten: list[Link] = []
         """Links with something to write when the layers are done."""
         self._ended = False
+        self._upgraded = False
         self._active = self._loop.time()
         self._watchdog = self._loop.call_later(IDLE_TIMEOUT, self._check_idle)
 
@@ -136,7 +137,10 @@ class Driver:
 
     def _send(self, command: commands.SendData) -> None:
         link = self._links.get(command.connection)
-        if link is not None and link.write(command.data):
+        if link is None:
+            if self._upgraded and isinstance(command.connection, Server):
+                self.abort()  # as the server would: what is sent to a closed socket is answered with a reset
+        elif link.connection.state & ConnectionState.CAN_WRITE and link.write(command.data):
             self._unwritten.append(link)
 
     def _hold(self, command: HoldReading) -> None:
@@ -147,6 +151,7 @@ class Driver:
 
     def _allow_stillness(self) -> None:
         """Let the server leave what it is sent unread: a shell's command may not want its input yet."""
+        self._upgraded = True
         for connection, link in self._links.items():
             if connection is not self.client:
                 limit_unacknowledged(link.transport.get_extra_info("socket"), 0)

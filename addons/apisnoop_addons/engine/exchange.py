@@ -9,11 +9,13 @@ from doing what they do after a failure.
 from typing import TYPE_CHECKING
 
 from mitmproxy import flow, http
-from mitmproxy.proxy import events
+from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layer import CommandGenerator
 from mitmproxy.proxy.layers.http import DropStream, GetHttpConnection, HTTPMode, HttpStream, SendHttp
+from mitmproxy.proxy.layers.http._base import HttpEvent
 from mitmproxy.proxy.layers.http._events import (
+    ErrorCode,
     RequestData,
     RequestEndOfMessage,
     RequestHeaders,
@@ -27,7 +29,7 @@ from mitmproxy.proxy.layers.http._events import (
 from mitmproxy.proxy.layers.http._hooks import HttpErrorHook
 
 from apisnoop_addons.engine.driver_commands import Upgraded
-from apisnoop_addons.engine.http_events import HoldBack, LetCome, Sent, UpstreamFailed
+from apisnoop_addons.engine.http_events import EndSending, HoldBack, LetCome, Sent, UpstreamFailed
 from apisnoop_addons.engine.listener import Client
 from apisnoop_addons.engine.messages import make_headers
 from apisnoop_addons.engine.outcome import CLIENT_DISCONNECTED, UPSTREAM_ERROR, note_outcome
@@ -159,8 +161,33 @@ class Exchange(HttpStream):
         yield SendHttp(ResponseEndOfMessage(self.stream_id), self.context.client)
 
     def passthrough(self, event: events.Event) -> CommandGenerator[None]:
-        """Relay an upgraded connection's bytes, and its half-closes as such."""
-        yield from super().passthrough(event)
+        """Relay an upgraded connection's bytes, and its half-closes as such, which mitmproxy makes closes of both."""
+        assert self.child_layer
+        client, server = self.context.client, self.context.server
+        if isinstance(event, RequestData):
+            event = events.DataReceived(client, event.data)
+        elif isinstance(event, ResponseData):
+            event = events.DataReceived(server, event.data)
+        elif isinstance(event, RequestEndOfMessage):
+            event = events.ConnectionClosed(client)
+        elif isinstance(event, ResponseEndOfMessage):
+            event = events.ConnectionClosed(server)
+        for command in self.child_layer.handle_event(event):
+            if isinstance(command, commands.ConnectionCommand):
+                yield SendHttp(self._as_http(command), command.connection)
+            else:
+                yield command
+
+    def _as_http(self, command: commands.ConnectionCommand) -> HttpEvent:
+        """Say what the layer of HTTP on that connection has to do."""
+        to_client = command.connection == self.context.client
+        if isinstance(command, commands.SendData):
+            return (ResponseData if to_client else RequestData)(self.stream_id, command.data)
+        if isinstance(command, commands.CloseTcpConnection) and command.half_close:
+            return EndSending(self.stream_id)
+        if to_client:
+            return ResponseProtocolError(self.stream_id, "over", ErrorCode.PASSTHROUGH_CLOSE)
+        return RequestProtocolError(self.stream_id, "over", ErrorCode.PASSTHROUGH_CLOSE)
 
 
 def _set_authority(request: http.Request, authority: bytes) -> None:

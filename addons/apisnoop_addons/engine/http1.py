@@ -33,7 +33,7 @@ from mitmproxy.proxy.layers.http._http1 import TBodyReader, make_body_reader, ma
 
 from apisnoop_addons.engine.driver_commands import HoldReading
 from apisnoop_addons.engine.heads import parse_request_head, parse_response_head, to_http1
-from apisnoop_addons.engine.http_events import Break, HoldBack, LetCome, Sent, UpstreamFailed
+from apisnoop_addons.engine.http_events import Break, EndSending, HoldBack, LetCome, Sent, UpstreamFailed
 
 LARGEST_HEAD = 2**20
 """Bytes; Go's http.DefaultMaxHeaderBytes."""
@@ -48,8 +48,12 @@ class Http1Server(MitmproxyHttp1Server):
             if event.code in _CLIENTS_FAULT and not self.response and self.conn.state & ConnectionState.CAN_WRITE:
                 yield commands.SendData(self.conn, make_error_response(400))
                 yield commands.CloseConnection(self.conn)
+            elif event.code is ErrorCode.PASSTHROUGH_CLOSE and self.conn.state & ConnectionState.CAN_WRITE:
+                yield commands.CloseConnection(self.conn)
             else:
                 yield Break(self.conn)
+        elif isinstance(event, EndSending):
+            yield commands.CloseTcpConnection(self.conn, half_close=True)
         elif isinstance(event, ResponseTrailers | HoldBack | LetCome):
             pass  # trailers of HTTP/2 answers have no place here; a full socket stops this connection by itself
         else:
@@ -98,6 +102,9 @@ class Http1Client(MitmproxyHttp1Client):
         """Send a part of a request."""
         if isinstance(event, HoldBack | LetCome):
             yield HoldReading(self.conn, isinstance(event, HoldBack))
+            return
+        if isinstance(event, EndSending):
+            yield commands.CloseTcpConnection(self.conn, half_close=True)
             return
         if isinstance(event, RequestHeaders):
             self._sent = Sent(event.request, event.end_stream)

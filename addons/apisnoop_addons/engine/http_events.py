@@ -83,5 +83,12 @@ class LetCome(HttpEvent):
     to_client: bool
 
 
+@dataclass
+class EndSending(HttpEvent):
+    """Nothing more will be sent in this direction of an upgraded connection; the other goes on."""
+
+    stream_id: int
+
+
 class Break(CloseConnection):
     """Close a connection so that the peer notices that something is missing: without TLS's closing alert."""

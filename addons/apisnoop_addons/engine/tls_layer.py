@@ -18,7 +18,6 @@ from mitmproxy.proxy.layers.tls import (
     TlsStartClientHook,
     TlsStartServerHook,
 )
-from mitmproxy.proxy.tunnel import TunnelState
 from mitmproxy.tls import TlsData
 from OpenSSL import SSL
 
@@ -119,10 +118,10 @@ class _Tls(TLSLayer):
 
     def send_close(self, command: commands.CloseConnection) -> CommandGenerator[None]:
         """Tell the peer that nothing more will come, unless the connection is to break."""
-        if self.tunnel_state is TunnelState.OPEN:
+        if self.conn.tls_established:
             if self._unsent:
                 yield from self.flush()
-            if not isinstance(command, Break):
+            if not isinstance(command, Break) and self.tunnel_connection.state & ConnectionState.CAN_WRITE:
                 yield from self._say_goodbye()
         yield from super().send_close(command)
 

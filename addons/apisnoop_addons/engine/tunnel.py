@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from mitmproxy.connection import ConnectionState
 from mitmproxy.http import HTTPFlow
-from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.commands import StartHook
 from mitmproxy.proxy.context import Context
-from mitmproxy.proxy.layer import CommandGenerator, Layer
+from mitmproxy.proxy.layer import CommandGenerator
+
+from apisnoop_addons.engine.relay import Relay
 
 
 @dataclass
@@ -17,42 +17,19 @@ class UpgradeEndHook(StartHook):  # type: ignore[no-untyped-call]  # __init_subc
     flow: HTTPFlow
 
 
-@dataclass(slots=True)
-class TunnelBytes:
-    """What has passed through an upgraded connection; kept in `flow.metadata[TUNNEL_BYTES]`."""
-
-    sent: int = 0
-    received: int = 0
-
-
 TUNNEL_BYTES = "apisnoop.tunnel"
+"""Key in `flow.metadata` of what has passed through an upgraded connection, a `Relayed`."""
 
 
-class Tunnel(Layer):
-    """Relays bytes in both directions and passes a half-close on."""
+class Tunnel(Relay):
+    """The relay of an upgraded connection."""
 
     def __init__(self, context: Context, flow: HTTPFlow) -> None:
         super().__init__(context)
         self.flow = flow
-        self.bytes = flow.metadata[TUNNEL_BYTES] = TunnelBytes()
-        self._over = False
+        flow.metadata[TUNNEL_BYTES] = self.relayed
 
-    def _handle_event(self, event: events.Event) -> CommandGenerator[None]:
-        if self._over or not isinstance(event, events.ConnectionEvent):
-            return
-        client, server = self.context.client, self.context.server
-        to = server if event.connection == client else client
-        if isinstance(event, events.DataReceived):
-            if to is server:
-                self.bytes.sent += len(event.data)
-            else:
-                self.bytes.received += len(event.data)
-            yield commands.SendData(to, event.data)
-        elif client.state & ConnectionState.CAN_READ or server.state & ConnectionState.CAN_READ:
-            yield commands.CloseTcpConnection(to, half_close=True)
-        else:
-            self._over = True
-            yield commands.CloseConnection(server)
-            yield commands.CloseConnection(client)
-            self.flow.live = False
-            yield UpgradeEndHook(self.flow)
+    def ended(self) -> CommandGenerator[None]:
+        """Tell the addons."""
+        self.flow.live = False
+        yield UpgradeEndHook(self.flow)

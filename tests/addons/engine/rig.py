@@ -45,6 +45,8 @@ class Rig:
     proxy: Proxy = None  # type: ignore[assignment]
     port: int = 0
     upstream_port: int = 0
+    server_context: ssl.SSLContext | None = None
+    """The server's side of TLS; None: there is none."""
     accepted: asyncio.Queue[tuple[asyncio.StreamReader, asyncio.StreamWriter]] = field(default_factory=asyncio.Queue)
     ended: asyncio.Condition = field(default_factory=asyncio.Condition)
 
@@ -119,23 +121,56 @@ def free_socket() -> socket.socket:
 async def rigged(
     folder: Path,
     *addons: object,
-    protocols: tuple[str, ...] = ("h2", "http/1.1"),
+    before: tuple[object, ...] = (),
+    authority: Authority | None = None,
     tls: bool = True,
-    serve: bool = True,
-    asks_for: Authority | None = None,
     identity: Caller = Caller(),  # noqa: B008  frozen
     listener: dict[str, Any] | None = None,
     upstream: dict[str, Any] | None = None,
-    authority: Authority | None = None,
-    before: tuple[object, ...] = (),
-    answer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Any] | None = None,
+    **server: Any,
 ) -> AsyncIterator[Rig]:
     """Start a proxy with the shipped addons, and those given behind them, in front of a server that the test plays.
 
-    `answer` plays the server instead, for each connection.
+    `listener` and `upstream` are fields of these two values; the rest is for `serving`.
     """
     authority = authority or Authority("rig")
     rig = Rig(authority, key_pair(authority.issue("server", hosts=(HOST, "localhost"))), folder)
+    async with serving(rig, tls=tls, **server):
+        bound = free_socket()
+        rig.port = bound.getsockname()[1]
+        to = {"host": HOST, "port": rig.upstream_port, "tls": tls, "ca_pem": authority.pem, **(upstream or {})}
+        rig.listener = Listener(
+            socket=bound,
+            identity=identity,
+            certificate=rig.certificate if tls else None,
+            on_failure=lambda _, reason: rig.failures.append(reason),
+            upstream=Upstream(**to),
+            **(listener or {}),
+        )
+        rig.proxy = Proxy(*before, Stream(), Identify(), Record(CATALOGUE, rig.record), *addons)
+        await rig.proxy.start()
+        await rig.proxy.listen(rig.listener)
+        try:
+            yield rig
+        finally:
+            await rig.proxy.stop()
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    rig: Rig,
+    *,
+    tls: bool = True,
+    protocols: tuple[str, ...] = ("h2", "http/1.1"),
+    asks_for: Authority | None = None,
+    serve: bool = True,
+    bare: bool = False,
+    answer: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Any] | None = None,
+) -> AsyncIterator[None]:
+    """Listen as the rig's server: the test plays it, or `answer` does for each connection.
+
+    `serve`: False leaves the port shut. `bare`: the test does the server's TLS itself, with `rig.server_context`.
+    """
     writers: list[asyncio.StreamWriter] = []
 
     async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -145,30 +180,15 @@ async def rigged(
         else:
             await answer(reader, writer)
 
-    context = server_context(rig, protocols, asks_for=asks_for) if tls else None
+    rig.server_context = server_context(rig, protocols, asks_for=asks_for) if tls else None
+    context = None if bare else rig.server_context
     server = await asyncio.start_server(accept, HOST, 0, ssl=context, limit=2**22)
     rig.upstream_port = server.sockets[0].getsockname()[1]
     if not serve:
         server.close()
-    bound = free_socket()
-    rig.port = bound.getsockname()[1]
-    rig.listener = Listener(
-        socket=bound,
-        identity=identity,
-        certificate=rig.certificate if tls else None,
-        on_failure=lambda _, reason: rig.failures.append(reason),
-        upstream=Upstream(
-            **{"host": HOST, "port": rig.upstream_port, "tls": tls, "ca_pem": authority.pem, **(upstream or {})}
-        ),
-        **(listener or {}),
-    )
-    rig.proxy = Proxy(*before, Stream(), Identify(), Record(CATALOGUE, rig.record), *addons)
-    await rig.proxy.start()
-    await rig.proxy.listen(rig.listener)
     try:
-        yield rig
+        yield
     finally:
-        await rig.proxy.stop()
         server.close()
         for writer in writers:
             writer.close()
