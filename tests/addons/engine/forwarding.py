@@ -1,4 +1,4 @@
-"""A proxy between the engine and the server, in the test's own event loop: HTTP CONNECT or SOCKS 5, half-closes kept."""
+"""A proxy before the server, in the test's own event loop: HTTP CONNECT or SOCKS 5, with half-closes."""
 
 import asyncio
 import contextlib

@@ -71,7 +71,7 @@ class Rig:
 
     async def connect(self, *protocols: str) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """Connect a client that offers these protocols."""
-        tls = self.client_context(*protocols) if self.listener.certificate else None
+        tls = self.client_context(*protocols) if self.server_context else None
         return await asyncio.open_connection(HOST, self.port, ssl=tls, limit=2**22)
 
     async def h2_client(self, *, settings: dict[SettingCodes, int] | None = None, reads: bool = True) -> H2Peer:

@@ -22,7 +22,7 @@ PROTOCOLS = [b"websocket", b"SPDY/3.1"]
 class Peer:
     """TLS whose two directions end one at a time, which asyncio's cannot."""
 
-    def __init__(self, reader, writer, context=None, *, server=False, early=()):
+    def __init__(self, reader, writer, context=None, *, server=False):
         self.reader, self.writer = reader, writer
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         name = None if server else HOST
