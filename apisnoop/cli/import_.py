@@ -184,6 +184,8 @@ def explain_gaps(outcome: Outcome) -> None:
     for reason, count in outcome.bad.items():
         words = REASONS.get(reason, reason)
         complain(f"{outcome.name}: {count:,} not counted: {words}; the first is {outcome.examples[reason]}")
+    if outcome.gap:
+        complain(f"{outcome.name}: {outcome.gap}")
     if outcome.problem and outcome.problem != EMPTY:
         complain(f"{outcome.name}: {outcome.problem}; what came before is counted, the rest can be imported later")
 

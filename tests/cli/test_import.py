@@ -72,6 +72,7 @@ def test_json_output_is_one_object_an_input(db, tmp_path):
         "bad": {"not-json": 1},
         "examples": {"not-json": "line 4, 7 bytes: xxxxxxx"},
         "problem": "",
+        "gap": "",
     }
     assert (second["calls"], second["bad"]) == (2, {})
 

@@ -91,6 +91,12 @@ def add_bookmark(connection: sqlite3.Connection, bookmark: Bookmark, mark: Mark,
     return bookmark
 
 
+def is_of(connection: sqlite3.Connection, bookmarks: set[int], path: str) -> bool:
+    """Tell whether one of these bookmarks was last of an input with that name."""
+    found = connection.execute("SELECT id FROM imports WHERE path = ?", (path,))
+    return not bookmarks.isdisjoint(number for (number,) in found)
+
+
 def save_bookmark(connection: sqlite3.Connection, bookmark: Bookmark, before: int) -> None:
     """Save a bookmark whose position was `before` when it was last saved, inside the caller's transaction.
 

@@ -11,8 +11,8 @@ from apisnoop.calls.inputs.errors import InputError
 from apisnoop.calls.inputs.recognition import AUTO, Format, Layout, recognise
 from apisnoop.calls.inputs.source import STANDARD_INPUT, Source
 from apisnoop.calls.reader import Matcher, reader_named, reader_names
-from apisnoop.store.importing.bookmark import FINGERPRINT, Bookmark, DiffersError, Mark, add_bookmark, digest
-from apisnoop.store.importing.line_import import LineImport
+from apisnoop.store.importing.bookmark import FINGERPRINT, Bookmark, DiffersError, Mark, add_bookmark, digest, is_of
+from apisnoop.store.importing.line_import import LineImport, Start
 from apisnoop.store.importing.pace import Pace
 from apisnoop.store.importing.record_import import RecordImport
 from apisnoop.store.importing.seen import SeenIds
@@ -104,12 +104,15 @@ class Importer:
                 bookmark = add_bookmark(self._store.connection, bookmark, mark, foreign)
         bookmark.path = source.name
         bookmark.head_length, bookmark.head_digest = mark.length, digest(mark.content)
-        return Session(self._store, self._facts, bookmark, self._unfinished, self._seen)
+        session = Session(self._store, self._facts, bookmark, self._unfinished, self._seen)
+        if not known and kind.layout is Layout.LINES and is_of(self._store.connection, foreign, source.name):
+            session.lose_between("it was written anew since it was imported last")
+        return session
 
-    def lines_of(self, session: Session, source: Source, tail: bytes, counting: Counting) -> LineImport:
-        """Read a source whose records are lines; it stands where its bookmark says."""
+    def lines_of(self, session: Session, source: Source, start: Start, counting: Counting) -> LineImport:
+        """Read a source whose records are lines from where its bookmark says."""
         return LineImport(
-            session, source, counting, self.counter(), tail=tail, pace=self._settings.pace, progress=self._progress
+            session, source, counting, self.counter(), start=start, pace=self._settings.pace, progress=self._progress
         )
 
     def counter(self) -> AuditCounter:
@@ -136,7 +139,7 @@ class Importer:
             return
         counting = self._counting(source, session.bookmark.position)
         try:
-            lines = self.lines_of(session, source, tail, counting)
+            lines = self.lines_of(session, source, Start(tail, source.read), counting)
             try:
                 lines.read()
             except KeyboardInterrupt:

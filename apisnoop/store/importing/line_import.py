@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from time import monotonic
+from typing import NamedTuple
 
 from apisnoop.calls.audit.counter import AuditCounter
 from apisnoop.calls.audit.counting import Counting, Span
@@ -19,6 +20,15 @@ SENT = 1024 * 1024
 WINDOW = 64 * 1024
 
 
+class Start(NamedTuple):
+    """Where reading begins."""
+
+    tail: bytes
+    """The last bytes before that place, `FINGERPRINT` of them if there are so many."""
+    read: Callable[[int], bytes]
+    """Gives the next bytes of the source, at most so many; none at the end."""
+
+
 class LineImport:
     """Reads an open source on from its bookmark; `read` may be called again when the source has grown."""
 
@@ -29,7 +39,7 @@ class LineImport:
         counting: Counting,
         last: AuditCounter,
         *,
-        tail: bytes,
+        start: Start,
         pace: Pace,
         progress: Callable[[Source], None],
     ) -> None:
@@ -42,11 +52,11 @@ class LineImport:
         self._progress = progress
         self._position = session.bookmark.position
         self._number = 0
-        self._tail = tail
+        self._tail = start.tail
         """The last bytes before the position; where spans are counted, they are read again instead."""
         self._committed = monotonic()
         self._in_spans = counting.is_parallel and source.is_regular
-        self._blocks = LineBlocks(source.read, block=SENT if counting.is_parallel else BLOCK)
+        self._blocks = LineBlocks(start.read, block=SENT if counting.is_parallel else BLOCK)
 
     @property
     def position(self) -> int:

@@ -5,7 +5,7 @@ from time import time
 
 from apisnoop.calls.audit.counter import Counted
 from apisnoop.calls.audit.tracking import Unfinished
-from apisnoop.calls.tally import Loss
+from apisnoop.calls.tally import Loss, TallyBatch
 from apisnoop.store.importing.bookmark import Bookmark, digest, save_bookmark
 from apisnoop.store.importing.seen import SeenIds
 from apisnoop.store.importing.unfinished import save_unfinished
@@ -17,6 +17,9 @@ DUPLICATES_POSSIBLE = "seen-ids-forgotten"
 """Reason of a loss: `--dedupe-ids` has seen more ids than are kept, so an old event could count twice."""
 
 EMPTY = "it is empty"
+REWRITTEN = "written-anew"
+"""Reason of a loss: an input known by its name and beginning, or being followed, has begun anew."""
+MAYBE_MISSING = "lines written just before may be missing"
 
 
 @dataclass(slots=True)
@@ -36,6 +39,8 @@ class Outcome:
     """The first of each reason, in words."""
     problem: str = ""
     """How reading ended before its time, in words; empty otherwise."""
+    gap: str = ""
+    """What may be missing between this input and what was read before under its name, in words."""
 
 
 class Session:
@@ -50,6 +55,13 @@ class Session:
         self._seen = seen
         self.bookmark = bookmark
         self.outcome = Outcome(bookmark.path, bookmark.format, known=bookmark.position > 0)
+
+    def lose_between(self, gap: str) -> None:
+        """Record that lines may be missing between what was read of this input and what its file holds now."""
+        self.outcome.gap = f"{gap}: {MAYBE_MISSING}; import the file they were moved to, if there is one"
+        batch = TallyBatch()
+        batch.lose(Loss(self.bookmark.path, REWRITTEN, MAYBE_MISSING), at=time())
+        self._store.add(batch)
 
     def commit(self, counted: list[Counted], position: int, tail: bytes, problem: str = "") -> None:
         """Bring what was counted up to `position` into the store; `tail`: the last bytes, or the record, before it."""

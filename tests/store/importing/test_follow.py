@@ -5,21 +5,18 @@ import json
 import os
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from apisnoop.calls.inputs.errors import InputError
 from apisnoop.store import queries
 from apisnoop.store.importing.follow import Follower
 from apisnoop.store.importing.importer import Importer, Settings
 from apisnoop.store.importing.pace import Pace
+from apisnoop.store.importing.session import REWRITTEN
 from apisnoop.store.store import Store
 from tests.calls.sample import CATALOGUE, event, line, log
 from tests.store.contents import calls_in
-
-
-@pytest.fixture
-def store(tmp_path):
-    with Store.open(tmp_path / "apisnoop.db") as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -91,6 +88,124 @@ def test_rotation_by_truncating_is_noticed(store, path):
     follower.stop()
     assert calls_in(store) == 25
     assert Importer(store, CATALOGUE).run(str(path.with_suffix(".copy"))).calls == 0
+
+
+def lost_between(store):
+    return sum(row.count for row in queries.losses(store.connection) if row.reason == REWRITTEN)
+
+
+@pytest.mark.parametrize("lines", [5, 20, 21, 500])
+def test_a_file_refilled_between_two_reads_is_read_from_its_start(store, path, lines):
+    """Its size may be what it was, or more: what lies before the place tells; and lines in between may be missing."""
+    path.write_bytes(log(range(20)))
+    follower = follower_of(store, path)
+    follower.step()
+    append(path, log(range(20, 25)))  # never seen by the follower
+    path.with_suffix(".copy").write_bytes(path.read_bytes())
+    path.write_bytes(log(range(100, 100 + lines)))
+    follower.step()
+    follower.step()
+    follower.stop()
+    assert calls_in(store) == 20 + lines
+    assert lost_between(store) == 1
+    assert follower.outcomes[0].gap.startswith("it was emptied and written anew while it was followed: lines written")
+    assert Importer(store, CATALOGUE).run(str(path.with_suffix(".copy"))).calls == 5
+
+
+def test_half_a_line_at_the_time_of_a_refill_is_no_line(store, path):
+    """It is told, and is not put together with what the file holds now."""
+    path.write_bytes(log(range(3)) + line(3)[:80])
+    follower = follower_of(store, path)
+    follower.step()
+    path.write_bytes(line(10)[:80] + line(10)[80:] + log(range(11, 15)))
+    follower.step()
+    follower.step()
+    follower.stop()
+    assert calls_in(store) == 8
+    assert follower.outcomes[0].problem == "it ends in the middle of line 4 (80 bytes not counted)"
+    assert [outcome.bad for outcome in follower.outcomes] == [{}, {}]
+
+
+def test_a_file_refilled_with_the_same_beginning_is_another(store, path):
+    """A bookmark of the same beginning is not this file's, if what lies before its position differs."""
+    path.write_bytes(log(range(30)) + log(range(100, 200)))
+    follower = follower_of(store, path)
+    follower.step()
+    path.write_bytes(log(range(30)) + log(range(300, 500)))
+    follower.step()
+    follower.step()
+    follower.stop()
+    assert [outcome.calls for outcome in follower.outcomes] == [130, 230]
+
+
+def test_a_shorter_copy_that_grows_differently_is_another_file(store, path):
+    """As long as it is shorter than what is known, nobody can tell; then it is."""
+    path.write_bytes(log(range(50)))
+    Importer(store, CATALOGUE).run(str(path))
+    path.write_bytes(log(range(30)))
+    follower = follower_of(store, path)
+    follower.step()
+    assert calls_in(store) == 50
+    append(path, log(range(200, 260)))
+    follower.step()
+    follower.step()
+    follower.stop()
+    assert calls_in(store) == 140
+    assert lost_between(store) == 1
+
+
+class Writer:
+    """A program that logs, and a logrotate that moves its log in both ways; all that was ever written is in `files`."""
+
+    def __init__(self, path):
+        self.path = path
+        self.files = [path]
+        self.written = 0
+        path.touch()
+
+    def write(self, follower, *, pausing):
+        """Write some lines; the last one in two halves, if `pausing`, between which the follower looks."""
+        data = log(range(self.written, self.written + 3))
+        self.written += 3
+        append(self.path, data[:-60])
+        if pausing:
+            follower.step()
+        append(self.path, data[-60:])
+
+    def rename(self):
+        """Rotate as a program does that opens a new file."""
+        self.path.rename(self._next())
+        self.path.touch()
+
+    def copy(self):
+        """Rotate as `copytruncate` does."""
+        self._next().write_bytes(self.path.read_bytes())
+        os.truncate(self.path, 0)
+
+    def _next(self):
+        self.files.append(self.path.with_suffix(f".{len(self.files)}"))
+        return self.files[-1]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.sampled_from(["write", "pause", "step", "rename", "copy"]), max_size=25))
+def test_whatever_rotates_every_line_counts_once(tmp_path_factory, deeds):
+    """A log is followed through both rotations, in any order; with the rotated files imported, nothing is missing."""
+    writer = Writer(tmp_path_factory.mktemp("rotate") / "audit.log")
+    with Store.open(":memory:") as store:
+        follower = follower_of(store, writer.path)
+        for deed in deeds:
+            match deed:
+                case "write" | "pause":
+                    writer.write(follower, pausing=deed == "pause")
+                case "step":
+                    follower.step()
+                case _:
+                    getattr(writer, deed)()
+        follower.stop()
+        for file in writer.files:
+            Importer(store, CATALOGUE).run(str(file))
+        assert calls_in(store) == writer.written
 
 
 def test_a_file_that_is_empty_or_gone_is_waited_for(store, path):

@@ -9,7 +9,6 @@ from apisnoop.store.clear import clear
 from apisnoop.store.importing import importer as importer_module
 from apisnoop.store.importing import unfinished as unfinished_module
 from apisnoop.store.importing.importer import Importer, Settings
-from apisnoop.store.store import Store
 from apisnoop.store.window import HOUR, Window
 from tests.calls.sample import CATALOGUE, line, log
 from tests.store.batches import NINE
@@ -19,12 +18,6 @@ WATCH = {"verb": "watch", "requestURI": "/api/v1/namespaces/shop/pods?watch=true
 EXEC = {"verb": "create", "requestURI": "/api/v1/namespaces/shop/pods/web-1/exec?command=env"}
 BEGUN = {"stage": "ResponseStarted"}
 NINE_HOUR = int(NINE) // HOUR
-
-
-@pytest.fixture
-def store(tmp_path):
-    with Store.open(tmp_path / "apisnoop.db") as opened:
-        yield opened
 
 
 @pytest.fixture
@@ -60,10 +53,12 @@ def test_an_open_watch_is_an_access_and_no_call(store, read):
 
 def test_an_end_makes_a_call_of_it(store, read):
     """Then the access is that of the call, also when the end lies in another file."""
-    read(line(1, **WATCH, **BEGUN), "first.log")
+    read(line(1, **WATCH, **BEGUN) + line(2, stage="RequestReceived"), "first.log")
     assert len(rows(store)) == 1
+    assert [(row.verb, row.count) for row in queries.unfinished(store.connection)] == [("get", 1), ("watch", 1)]
     read(line(1, **WATCH), "second.log")
     assert rows(store) == []
+    assert [(row.verb, row.count) for row in queries.unfinished(store.connection)] == [("get", 1)]
     assert [(access.verb, access.ok) for access in queries.accesses(store.connection)] == [("watch", 1)]
 
 
