@@ -58,7 +58,7 @@ class ClusterReader:
     """
 
     def __init__(self, kubeconfig: Path | None = None, context: str | None = None) -> None:
-        configuration = _configure(kubeconfig, context)
+        configuration = configure(kubeconfig, context)
         configuration.connection_pool_maxsize = _AT_ONCE
         self.host: str = configuration.host.rstrip("/")
         """URL of the API server."""
@@ -78,7 +78,7 @@ class ClusterReader:
         try:
             answer = self._pool.request("GET", self.host + path, headers=headers, timeout=_TIMEOUT, retries=False)
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise ApisnoopError(f"cannot reach the API server {self.host}: {_cause(error)}") from None
+            raise ApisnoopError(f"cannot reach the API server {self.host}: {cause_of(error)}") from None
         if answer.status != 200:
             raise _RefusedError(answer.status)
         return answer.data
@@ -93,7 +93,8 @@ def read_cluster_catalogue(
     """
     reader = ClusterReader(kubeconfig, context)
     document, version = read_cluster_document(reader, cache or DocumentCache())
-    source = f"cluster {reader.host}, {f'Kubernetes {version}, ' if version else ''}OpenAPI {document.openapi}"
+    what = f"Kubernetes {version}" if version else "what the server can do"
+    source = f"{what}, read from the cluster at {reader.host} (OpenAPI {document.openapi})"
     catalogue = Catalogue(document.operations, release=release_of(version), source=source)
     return catalogue, document.problems
 
@@ -171,7 +172,11 @@ def _read_v2(reader: ClusterReader) -> Document:
     return parse_document(reader.get("/openapi/v2"), f"{reader.host}/openapi/v2")
 
 
-def _configure(kubeconfig: Path | None, context: str | None) -> client.Configuration:
+def configure(kubeconfig: Path | None, context: str | None) -> client.Configuration:
+    """Load a kubeconfig's or the pod's own credentials.
+
+    Raises ApisnoopError, naming the file, when there are none that can be used.
+    """
     configuration = client.Configuration()
     # What the client logs about kubeconfigs it cannot use comes back as exceptions, too.
     logging.getLogger("kubernetes").addHandler(logging.NullHandler())
@@ -193,12 +198,12 @@ def _in_pod_without_kubeconfig() -> bool:
     return "KUBERNETES_SERVICE_HOST" in os.environ and not Path(default).exists()
 
 
-def _cause(error: BaseException) -> str:
+def cause_of(error: BaseException) -> str:
     """Give the innermost reason: urllib3 wraps what the system said in its own words."""
     reason = getattr(error, "reason", None)
     if isinstance(reason, BaseException) and reason is not error:
-        return _cause(reason)
+        return cause_of(reason)
     inner = error.__cause__ or error.__context__
     if isinstance(inner, OSError) and inner is not error:
-        return _cause(inner)
+        return cause_of(inner)
     return " ".join(str(getattr(error, "strerror", "") or error).split())

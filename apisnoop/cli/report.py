@@ -20,9 +20,6 @@ from apisnoop.reports.paint import wants_colour
 from apisnoop.store import queries
 from apisnoop.store.store import Store
 
-PLAIN_WIDTH = 120
-"""Columns of a table that does not go to a terminal."""
-
 
 def output_options(formats: Sequence[str]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Add -o, which gives `output` (the first format is the default), and --output-file, which gives a path or None."""
@@ -46,18 +43,26 @@ def reading(db: Path) -> Iterator[Store]:
 
 def catalogue_for(store: Store, spec: str | None, kubeconfig: Path | None, context: str | None) -> Catalogue:
     """Give the catalogue that `--spec` names, else the shipped one nearest to what the store was recorded against."""
-    recorded = next((row.release for row in queries.catalogues_used(store.connection) if row.release), "")
-    if spec is not None or not recorded:
+    recorded = next((row for row in queries.catalogues_used(store.connection) if row.release), None)
+    if spec is not None or recorded is None:
         return open_catalogue(spec, kubeconfig, context)
-    nearest = nearest_release(recorded)
-    return shipped_catalogue(nearest, "" if nearest == recorded else f"the nearest to {recorded}, used while recording")
+    nearest = nearest_release(recorded.release)
+    if nearest != recorded.release:
+        return shipped_catalogue(nearest, f"the nearest to {recorded.release}, which was recorded against and is not")
+    catalogue = shipped_catalogue(nearest, "the release that was recorded against")
+    if catalogue.digest == recorded.digest:
+        catalogue.source = recorded.source  # it says whether that was the server's own release
+    return catalogue
 
 
-def terminal(place: Path | None) -> tuple[int, bool]:
-    """Give the width that a table may take and whether it may be coloured, if it is written to `place`."""
+def terminal(place: Path | None) -> tuple[int | None, bool]:
+    """Give the width that a table may take and whether it may be coloured, if it is written to `place`.
+
+    What is no terminal has no width (None): nothing is cut that a program or a pager may look for.
+    """
     is_terminal = place is None and sys.stdout.isatty()
-    columns = PLAIN_WIDTH if place else shutil.get_terminal_size((PLAIN_WIDTH, 24)).columns
-    return columns, wants_colour(os.environ, is_terminal=is_terminal)
+    width = shutil.get_terminal_size().columns if is_terminal else None
+    return width, wants_colour(os.environ, is_terminal=is_terminal)
 
 
 def write_report(text: str, place: Path | None) -> None:

@@ -19,7 +19,7 @@ from apisnoop.coverage.report import (
 from apisnoop.coverage.resolution import Resolution
 from apisnoop.coverage.seen import Seen, add_up
 from apisnoop.coverage.share import Share
-from apisnoop.coverage.who import Dimension, Who, name_in, who_of
+from apisnoop.coverage.who import NAMES, Dimension, Who, name_in, who_of
 from apisnoop.store import queries
 from apisnoop.store.store import Store
 
@@ -84,6 +84,12 @@ def groups_of[Name: str | Who](
     places: dict[Name, int] = {}
     groups = {row.id: places.setdefault(name(row), len(places)) for row in queries.callers(store.connection)}
     return list(places), groups
+
+
+def known_dimensions(store: Store) -> tuple[Dimension, ...]:
+    """Give the properties that at least one caller of a store is known by."""
+    callers = queries.callers(store.connection)
+    return tuple(dimension for dimension in Dimension if any(NAMES[dimension](caller) for caller in callers))
 
 
 def breakdown_by(dimension: Dimension, seen: Seen, counted: frozenset[str]) -> Breakdown:

@@ -6,7 +6,7 @@ The store is asked for sums, never for tallies, so the work here grows with oper
 from time import time
 
 from apisnoop.coverage import shares
-from apisnoop.coverage.attribution import breakdown_by, everybody, findings_of
+from apisnoop.coverage.attribution import breakdown_by, everybody, findings_of, known_dimensions
 from apisnoop.coverage.report import CoverageReport
 from apisnoop.coverage.seen import look_at, not_api, operation_uses
 from apisnoop.coverage.share import Count
@@ -55,4 +55,5 @@ def coverage_of(  # noqa: PLR0913 - every choice of the command line, each with 
         not_api=not_api(seen),
         by=breakdown_by(by, seen, ids) if by else None,
         callers=everybody(seen, operations, ids) if callers else None,
+        dimensions=known_dimensions(store),
     )

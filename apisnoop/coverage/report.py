@@ -164,3 +164,5 @@ class CoverageReport:
     by: Breakdown | None = None
     callers: tuple[CallerUse, ...] | None = None
     """Everybody, the most operations first; None where it was not asked for."""
+    dimensions: tuple[Dimension, ...] = ()
+    """What the store knows of its callers, whenever they called: what `--by` can tell apart."""

@@ -10,6 +10,7 @@ from apisnoop.store.store import Store
 from apisnoop.store.window import HOUR, Window
 
 IN_MEMORY = ":memory:"
+IN_MEMORY_NAME = "in memory"
 WITHOUT_END = "still running, or ended without saying so: calls open at that moment are not counted"
 """State of a run that has not told the store its end. Which of the two it is, its store cannot know."""
 
@@ -48,7 +49,7 @@ def origin_of(
 
 def _name_of(store: Store) -> str:
     """Give a store's path as text; bytes of a file name that are no UTF-8 become U+FFFD."""
-    return "in memory" if store.path == IN_MEMORY else os.fsencode(store.path).decode(errors="replace")
+    return IN_MEMORY_NAME if store.path == IN_MEMORY else os.fsencode(store.path).decode(errors="replace")
 
 
 def sources_of(store: Store) -> tuple[Source, ...]:
@@ -79,10 +80,12 @@ def lost_from(store: Store) -> tuple[Lost, ...]:
 def notes_on(own: CatalogueUsed, recorded: Sequence[CatalogueUsed], window: Window) -> list[str]:
     """Give sentences on what limits the figures."""
     notes = []
-    others = sorted({used.release or used.source for used in recorded if used.digest != own.digest})
+    others = [used for used in recorded if used.digest != own.digest]
     if others:
+        by_release = own.release and all(used.release not in {"", own.release} for used in others)
+        names = sorted({used.release if by_release else used.source for used in others})
         notes.append(
-            f"Recorded against {', '.join(others)}, reported against {own.release or own.source}: "
+            f"Recorded against {', '.join(names)}, reported against {own.release if by_release else own.source}: "
             "operations that only the former has appear as findings."
         )
     if not window.is_open:

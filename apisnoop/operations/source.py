@@ -101,9 +101,10 @@ def read_contents(place: str) -> list[tuple[str, bytes]]:
 def _load_default(server_version: str) -> Catalogue:
     wanted = release_of(server_version)
     if not wanted:
-        return shipped_catalogue(shipped().releases[-1])
+        return shipped_catalogue(shipped().releases[-1], "the newest; the server's own release is not known")
     nearest = nearest_release(wanted)
-    note = "the server's own release" if nearest == wanted else f"the nearest to the server's {server_version}"
+    is_own = nearest == wanted
+    note = "the server's own release" if is_own else f"the nearest to the server's {server_version}, which is not"
     return shipped_catalogue(nearest, note)
 
 

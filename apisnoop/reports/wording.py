@@ -4,7 +4,8 @@ Everything that comes from a recording may be hostile; each format escapes for i
 print as they are.
 """
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from math import floor
 from unicodedata import category
@@ -122,6 +123,24 @@ def source_line(source: Source) -> str:
     return f"{source.kind} {source.name}" + (f" ({', '.join(facts)})" if facts else "")
 
 
+def source_lines(sources: Iterable[Source]) -> list[str]:
+    """Name every recording; several runs of one command share a line, where the first of them stands."""
+    groups: dict[object, list[Source]] = {}
+    for place, source in enumerate(sources):
+        groups.setdefault(source.name if source.kind == "run" else place, []).append(source)
+    return [source_line(found[0]) if len(found) == 1 else _runs_line(found) for found in groups.values()]
+
+
+def _runs_line(runs: Sequence[Source]) -> str:
+    """Say of several runs of a command what they gave, when they were and how many did not end well."""
+    facts = [counted(sum(run.calls or 0 for run in runs), "call")]
+    if started := sorted(run.started for run in runs if run.started):
+        facts.append(f"started from {moment(started[0])} to {moment(started[-1])}")
+    states = Counter(run.state for run in runs if run.state)
+    facts += [f"{number(times)} of them: {state}" for state, times in sorted(states.items())]
+    return f"{number(len(runs))} runs of {runs[0].name} ({', '.join(facts)})"
+
+
 def loss_line(lost: Lost) -> str:
     """Say what was not counted, how often and with which example."""
     what = ", ".join(part for part in (lost.reason, lost.detail) if part)
@@ -135,7 +154,7 @@ def origin(provenance: Provenance) -> list[tuple[str, list[str]]]:
         ("catalogue", [catalogue_line(provenance)]),
         ("window", [window_line(provenance)]),
         ("store", [provenance.store]),
-        ("sources", [source_line(source) for source in provenance.sources] or ["none is named in the store"]),
+        ("sources", source_lines(provenance.sources) or ["none is named in the store"]),
         ("not counted", [loss_line(lost) for lost in provenance.lost] or ["no loss is recorded in the store"]),
         *([("notes", list(provenance.notes))] if provenance.notes else []),
         ("made", [f"{moment(provenance.generated)} by {provenance.tool}"]),

@@ -101,7 +101,9 @@ def test_the_parts_of_openapi_v3_are_one_catalogue(player: Player, kubeconfig: P
     catalogue, problems = read_cluster_catalogue(kubeconfig, cache=cache)
     assert set(catalogue.operations) == {"listPods", "listWidgets"}
     assert catalogue.release == "1.35"
-    assert catalogue.source == f"cluster http://127.0.0.1:{player.server_port}, Kubernetes v1.35.1, OpenAPI 3.0.0"
+    assert catalogue.source == (
+        f"Kubernetes v1.35.1, read from the cluster at http://127.0.0.1:{player.server_port} (OpenAPI 3.0.0)"
+    )
     assert problems == ()
     assert {token for _, token in player.asked} == {"Bearer secret-token"}
 

@@ -1,11 +1,14 @@
 """`apisnoop coverage` as people and pipelines use it."""
 
 import json
+from io import StringIO
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
 from apisnoop.cli.coverage import FORMATS
+from apisnoop.cli.report import terminal
 from apisnoop.errors import ExitCode
 from tests.cli.reporting import run
 from tests.coverage.recording import ALICE, Called
@@ -134,18 +137,30 @@ def test_colour_is_forced_by_the_environment_only(shop, monkeypatch):
     assert "\x1b[" not in run("coverage", "--db", shop).stdout
 
 
-@pytest.mark.parametrize(("columns", "widest"), [("100", 100), ("abc", 120), ("", 120), ("0", 120)])
-def test_the_width_follows_the_environment(shop, monkeypatch, columns, widest):
+def test_what_goes_to_a_pipe_is_never_cut(stored, monkeypatch):
+    """A program that reads the table gets names whole, whatever COLUMNS says of the terminal it was started from."""
+    long = "a-program-with-a-very-long-name" * 5
+    db = stored("long.db", [Called(type(ALICE)(client=long), "GET", "/api/v1/pods")])
+    monkeypatch.setenv("COLUMNS", "40")
+    text = run("coverage", "--db", db, "--by", "client").stdout
+    assert long in text
+    assert "listCoreV1PodForAllNamespaces" in text
+
+
+@pytest.mark.parametrize(("columns", "width"), [("100", 100), ("abc", 80), ("", 80), ("0", 80), ("1", 1)])
+def test_the_width_of_a_terminal_follows_the_environment(monkeypatch, columns, width):
     """COLUMNS sets the width of tables; a value that is none is ignored, as everywhere."""
     monkeypatch.setenv("COLUMNS", columns)
-    body = run("coverage", "--db", shop).stdout.split("\ncatalogue ")[0]
-    assert max(map(len, body.splitlines())) <= widest
+    monkeypatch.setattr("sys.stdout", Terminal())
+    assert terminal(None)[0] == width
+    assert terminal(Path("report.txt"))[0] is None
 
 
-def test_a_width_of_one_is_survived(shop, monkeypatch):
-    """Whatever a terminal says of itself, there is a report."""
-    monkeypatch.setenv("COLUMNS", "1")
-    assert run("coverage", "--db", shop).exit_code == ExitCode.OK
+class Terminal(StringIO):
+    """A terminal that does not know its size."""
+
+    def isatty(self):
+        return True
 
 
 def test_a_pipeline_reads_junit(shop):

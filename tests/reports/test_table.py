@@ -1,9 +1,12 @@
 """Coverage on a terminal."""
 
 import re
+from dataclasses import replace
 
 import pytest
 
+from apisnoop.coverage.calls_seen import NONE_SEEN, CallsSeen
+from apisnoop.coverage.who import Dimension
 from apisnoop.reports.columns import width_of
 from apisnoop.reports.table import render_coverage
 from apisnoop.reports.table.diff import render_diff
@@ -42,6 +45,79 @@ def test_colour_changes_nothing_but_colour(report):
     assert ESCAPES.sub("", coloured) == render_coverage(report, width=100)
 
 
+def test_what_is_no_terminal_has_no_width(report):
+    """Without a width nothing is cut, on any line."""
+    assert "…  " not in render_coverage(report)
+
+
+@pytest.mark.parametrize("width", [1, 20])
+def test_any_width_is_survived(report, width):
+    """Whatever a terminal says of itself, there is a report."""
+    assert "8 of 908" in render_coverage(report, width=width)
+
+
+def many(report, count):
+    """Give the report with so many operations called, each once more than the one before."""
+    uses = [
+        replace(use, calls=CallsSeen(at + 1) if at < count else NONE_SEEN, actions=())
+        for at, use in enumerate(report.operations)
+    ]
+    return replace(report, operations=tuple(uses))
+
+
+def called_in(text):
+    (block,) = [block for block in text.split("\n\n") if block.startswith("OPERATION CALLED")]
+    return block.splitlines()[1:]
+
+
+def test_a_short_run_names_what_it_called(report):
+    """Up to thirty operations are all named with their counts, and how each was called."""
+    lines = called_in(render_coverage(report))
+    assert any(re.fullmatch(r"listCoreV1NamespacedPod +13 list, 3 watch +16 +0", line) for line in lines)
+    assert len(called_in(render_coverage(many(report, 30)))) == 30
+
+
+def test_of_a_long_recording_only_the_operations_called_most_are_named(report):
+    """The rest is counted, and wide output has them all."""
+    *lines, more = called_in(render_coverage(many(report, 31)))
+    assert [int(line.split()[-2]) for line in lines] == list(range(31, 23, -1))
+    assert more == "… 23 more called (-o wide)"
+    assert len(called_in(render_coverage(many(report, 31), wide=True))) == 31
+
+
+def next_of(report, **options):
+    text = render_coverage(report, **options)
+    return [line[6:] for line in text[text.index("\nnext: ") + 1 :].splitlines()]
+
+
+def stored_in(report, store):
+    return replace(report, provenance=replace(report.provenance, store=store))
+
+
+def test_proposed_commands_name_the_store(report, empty_report):
+    """They can be pasted as they are: a store that is not the default one is named, quoted where need be."""
+    assert next_of(stored_in(report, "my shop.db"))[0] == "apisnoop gaps --db 'my shop.db'"
+    assert next_of(report, db="run.db")[0] == "apisnoop gaps --db run.db"
+    assert next_of(report)[0] == "apisnoop gaps"
+    assert next_of(stored_in(empty_report, "x.db")) == [
+        "apisnoop import --db x.db AUDIT_LOG",
+        "apisnoop run --db x.db -- CMD",
+    ]
+
+
+def test_only_what_has_data_is_proposed(report):
+    """No breakdown by what no caller is known by, and no roles where there are no service accounts."""
+    plain = replace(report, by=None)
+    assert next_of(plain)[0] == "apisnoop coverage --by workload    (or serviceaccount, client, namespace, test)"
+    by_client = replace(plain, dimensions=(Dimension.CLIENT,))
+    assert next_of(by_client) == [
+        "apisnoop coverage --by client",
+        "apisnoop gaps",
+        "apisnoop coverage -o html --output-file coverage.html",
+    ]
+    assert next_of(replace(plain, dimensions=()))[0] == "apisnoop gaps"
+
+
 def test_hostile_names_cannot_command_the_terminal(hostile_report):
     """Control characters that a client put into its name never reach the terminal."""
     text = render_coverage(hostile_report, wide=True)
@@ -63,7 +139,8 @@ def test_the_summary_comes_first_and_the_next_step_last(report):
     """A person reads the one figure first and is told at the end what to do."""
     lines = render_coverage(report, width=100).splitlines()
     assert lines[0].startswith("Kubernetes 1.36: 8 of 908 operations hit")
-    assert lines[-1].startswith("next: ")
+    first = next(at for at, line in enumerate(lines) if line.startswith("next: "))
+    assert all(line.startswith("      apisnoop ") for line in lines[first + 1 :])
 
 
 @pytest.mark.parametrize("width", [80, 120])

@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apisnoop.reports.wording import clean, counted, iso, moment, percent
+from apisnoop.coverage.provenance import Source
+from apisnoop.reports.wording import clean, counted, iso, moment, percent, source_lines
+from tests.coverage.recording import NINE
 
 
 @pytest.mark.parametrize(
@@ -42,6 +44,26 @@ def test_times_are_utc_and_zero_is_unknown():
     assert moment(1_780_304_400.0) == "2026-06-01 09:00:00 UTC"
     assert iso(1_780_304_400.9) == "2026-06-01T09:00:00Z"
     assert (moment(0.0), moment(None), iso(0.0), iso(None)) == ("unknown", "unknown", None, None)
+
+
+def test_several_runs_of_a_command_share_a_line():
+    """Their calls are added up, and runs that did not end well are counted; what stands alone stays as it is."""
+    runs = [
+        Source("run", "kubectl", 3, NINE, NINE + 1),
+        Source("run", "helm", 7, NINE + 5, NINE + 6),
+        Source("run", "kubectl", 4, NINE + 60, NINE + 61, "exit code 1"),
+        Source("run", "kubectl", 1000, NINE + 30, NINE + 31, "exit code 1"),
+    ]
+    imports = [Source("import", "a.log", 1, NINE, NINE), Source("import", "a.log", 2, NINE, NINE)]
+    assert source_lines([*imports, *runs]) == [
+        "import a.log (1 call, read 2026-06-01 09:00:00 UTC)",
+        "import a.log (2 calls, read 2026-06-01 09:00:00 UTC)",
+        (
+            "3 runs of kubectl (1,007 calls, started from 2026-06-01 09:00:00 UTC to 2026-06-01 09:01:00 UTC,"
+            " 2 of them: exit code 1)"
+        ),
+        "run helm (7 calls, started 2026-06-01 09:00:05 UTC)",
+    ]
 
 
 @given(st.text())

@@ -61,4 +61,4 @@ def render(result: Result, db: Path, *, width: int | None = None, colour: bool =
         store.save_run(result.run)
         report = coverage_of(store, result.catalogue)
     origin = replace(report.provenance, store=f"this run alone; its calls were added to {db}")
-    return render_coverage(replace(report, provenance=origin), width, colour)
+    return render_coverage(replace(report, provenance=origin), width, colour, db=str(db))

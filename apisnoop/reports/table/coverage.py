@@ -8,7 +8,9 @@ from apisnoop.coverage.share import Count, Share
 from apisnoop.reports.columns import Column, render_columns
 from apisnoop.reports.paint import Paint, bar
 from apisnoop.reports.table.blocks import join_blocks
+from apisnoop.reports.table.called import render_called
 from apisnoop.reports.table.findings import render_findings
+from apisnoop.reports.table.next_steps import render_next
 from apisnoop.reports.table.origin import render_origin
 from apisnoop.reports.wording import (
     clean,
@@ -26,25 +28,31 @@ ROWS = 8
 BAR = 20
 
 
-def render_coverage(report: CoverageReport, width: int | None = None, color: bool = False, wide: bool = False) -> str:
-    """Render a coverage report as text, at most `width` columns wide where it can be; `wide` leaves no row out."""
+def render_coverage(
+    report: CoverageReport, width: int | None = None, color: bool = False, wide: bool = False, db: str | None = None
+) -> str:
+    """Render a coverage report as text, at most `width` columns wide where it can be; `wide` leaves no row out.
+
+    `db` is the store that the proposed commands name, where it is not the report's own.
+    """
     paint = Paint(color)
     if report.provenance.is_empty:
         parts = [[paint(empty_explained(report.provenance), "bold")], render_origin(report.provenance, paint)]
-        return join_blocks([*parts, ["next: apisnoop import AUDIT_LOG, or apisnoop run -- CMD"]])
+        return join_blocks([*parts, render_next(report, db)])
     rows = None if wide else ROWS
     return join_blocks(
         [
             _summary(report, width, paint),
-            _levels(report, width, paint),
+            _levels(report, width, paint, wide=wide),
+            render_called(report, width, paint, wide=wide),
             _breakdown(report.by, report.count, rows, width, paint) if report.by else [],
             render_findings(report, width, paint, wide=wide),
-            _groups("verb", report.verbs, report.count, None, width, paint),
+            _groups("verb", report.verbs, report.count, None if wide else len(report.verbs), width, paint),
             _groups("group/version", report.groups, report.count, rows, width, paint),
             _groups("resource", report.resources, report.count, rows, width, paint),
             _details(report),
             render_origin(report.provenance, paint),
-            [_next(report)],
+            render_next(report, db),
         ]
     )
 
@@ -77,18 +85,24 @@ def _row(name: str, share: Share, count: Count) -> list[str]:
     return [name, number(share.ok), number(share.any), number(share.total), percent(hit), bar(hit, BAR)]
 
 
-def _levels(report: CoverageReport, width: int | None, paint: Paint) -> list[str]:
+def _levels(report: CoverageReport, width: int | None, paint: Paint, *, wide: bool) -> list[str]:
+    """Show all operations and each level; levels of which nothing was called are only named unless it is `wide`."""
     deprecated = Share(
         report.every.total - report.current.total,
         report.every.ok - report.current.ok,
         report.every.any - report.current.any,
     )
+    levels = [(group.name, group.share) for group in report.levels]
     rows = [
         _row("all", report.current, report.count),
-        *(_row(group.name, group.share, report.count) for group in report.levels),
-        [*_row("deprecated", deprecated, report.count)[:4], "-", "not part of all"],
+        *(_row(name, share, report.count) for name, share in levels if wide or share.any),
+        *([[*_row("deprecated", deprecated, report.count)[:4], "-", "not part of all"]] * (wide or deprecated.any > 0)),
     ]
-    return render_columns([*_columns("level")], rows, width, paint)
+    silent = [
+        f"{name} ({number(share.total)})" for name, share in [*levels, ("deprecated", deprecated)] if not share.any
+    ]
+    more = [paint(f"… not called: {', '.join(silent)}", "dim")] if silent and not wide else []
+    return [*render_columns([*_columns("level")], rows, width, paint), *more]
 
 
 def _groups(
@@ -144,9 +158,3 @@ def _breakdown(by: Breakdown, count: Count, rows: int | None, width: int | None,
         *render_columns(columns, lines, width, paint),
         *([paint(f"… {number(more)} more (-o wide)", "dim")] if more else []),
     ]
-
-
-def _next(report: CoverageReport) -> str:
-    if report.by is None and report.findings:
-        return "next: apisnoop coverage --by workload, apisnoop gaps, or -o html for a page to click through"
-    return "next: apisnoop gaps, apisnoop rbac, or -o html for a page to click through"
