@@ -13,6 +13,7 @@ OLDER = (
     "UPDATE object_names SET first_hour = :hour WHERE first_hour < :hour",
     "DELETE FROM runs WHERE started < :moment AND coalesce(ended, started) < :moment",
     "DELETE FROM losses WHERE last > 0 AND last < :moment",
+    "DELETE FROM recordings WHERE until < :moment",
     "DELETE FROM unfinished WHERE started < :moment",
     "DELETE FROM unfinished_accesses WHERE audit_id NOT IN (SELECT audit_id FROM unfinished)",
 )

@@ -76,6 +76,10 @@ RECORDS = (
         last_used = max(last_used, excluded.last_used)
     """,
     """
+    INSERT INTO main.recordings SELECT * FROM other.recordings WHERE TRUE
+    ON CONFLICT DO UPDATE SET until = max(until, excluded.until), ended = max(ended, excluded.ended)
+    """,
+    """
     INSERT INTO main.losses SELECT * FROM other.losses WHERE TRUE
     ON CONFLICT DO UPDATE SET count = count + excluded.count, first = min(first, excluded.first),
         last = max(last, excluded.last), example = CASE WHEN example = '' THEN excluded.example

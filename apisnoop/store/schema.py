@@ -18,7 +18,7 @@ APPLICATION_ID = 0x61706973
 
 TABLES = (
     "tallies", "object_names", "unfinished_accesses", "targets", "actions", "callers", "namespaces", "runs", "imports",
-    "catalogues", "losses", "unfinished", "seen_ids",
+    "catalogues", "losses", "recordings", "unfinished", "seen_ids",
 )  # fmt: skip
 """All tables, those that point to others first."""
 TARGET_COLUMNS = TargetRow.__struct_fields__
@@ -111,6 +111,10 @@ def create_records(db: "Database") -> None:
         "source": str, "reason": str, "detail": str, "count": int, "first": float, "last": float, "example": str,
     }  # fmt: skip
     db.table("losses").create(losses, pk=["source", "reason", "detail"], not_null=losses, strict=True)
+    recordings = {
+        "node": str, "namespace": str, "pod": str, "pod_uid": str, "since": float, "until": float, "ended": str,
+    }  # fmt: skip
+    db.table("recordings").create(recordings, pk=["pod_uid", "since"], not_null=recordings, strict=True)
     db.table("seen_ids").create({"id": int, "generation": int}, pk="id", not_null=["generation"], strict=True)
 
 

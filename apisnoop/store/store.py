@@ -163,6 +163,11 @@ class Store:
         with self.transaction():
             self.db.table("runs").upsert(msgspec.structs.asdict(run), pk="id")
 
+    def copy_to(self, path: Path) -> None:
+        """Write all that is in the store to a new file, as of now, whoever writes meanwhile. Raises StoreError."""
+        with store_errors(str(path)):
+            self.connection.execute("VACUUM INTO ?", (str(path),))
+
     def close(self) -> None:
         """Close the file."""
         self.connection.close()

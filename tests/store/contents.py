@@ -28,6 +28,7 @@ RECORDS = {
     "imports": "path, format, head_length, head_digest, position, tail_digest, lines, calls, problem",
     "catalogues": "*",
     "losses": "*",
+    "recordings": "*",
     "unfinished": "*",
     "seen_ids": "*",
 }
