@@ -10,7 +10,7 @@ from typing import BinaryIO
 from apisnoop.calls.call import Call
 from apisnoop.calls.call_line import encode_call
 from apisnoop.errors import ApisnoopError
-from apisnoop_addons.run.writing_thread import WritingThread
+from apisnoop_addons.writing_thread import WritingThread
 
 MOST_WAITING = 16 * 2**20
 """Bytes of lines that wait to be written, some 40,000 calls; the lines of further calls are left out."""

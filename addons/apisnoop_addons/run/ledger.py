@@ -18,7 +18,7 @@ from apisnoop.operations.catalogue import Catalogue
 from apisnoop.store.queries import RunRow
 from apisnoop.store.store import Store
 from apisnoop_addons.run.call_file import CallFile
-from apisnoop_addons.run.writing_thread import WritingThread
+from apisnoop_addons.writing_thread import WritingThread
 
 FLUSH_SECONDS = 0.5
 """How long a call may be in memory alone while the store takes what it is given."""

@@ -23,7 +23,7 @@ from apisnoop.store.errors import StoreError
 from apisnoop.store.store import Store
 from apisnoop_addons.run.ledger import Ledger
 from apisnoop_addons.run.session import begun_run
-from apisnoop_addons.run.writing_thread import WritingThread
+from apisnoop_addons.writing_thread import WritingThread
 
 RUN = begun_run(["kubectl", "get", "secret"])
 
