@@ -5,14 +5,16 @@ are asked only for input that is not JSON, so that a plain import loads no compo
 """
 
 from collections.abc import Iterator
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import BinaryIO, Protocol
 
 from apisnoop.calls.call import Call
 from apisnoop.calls.tally import Loss
+from apisnoop.errors import ApisnoopError
 from apisnoop.operations.match import Match
 
 GROUP = "apisnoop.readers"
+FUNCTIONS = ("recognises", "read")
 HEAD = 64 * 1024
 """Bytes of the input's beginning that a reader is shown; shorter for a shorter input."""
 
@@ -52,14 +54,28 @@ def find_reader(head: bytes) -> tuple[str, Reader] | None:
 
 
 def reader_named(name: str) -> Reader | None:
-    """Give the registered reader of that name; None if there is none, or what it needs is not installed."""
+    """Give the registered reader of that name; None if there is none, or what it needs is not installed.
+
+    Raises ApisnoopError where what is registered is no reader.
+    """
     for point in entry_points(group=GROUP, name=name):
         try:
             reader: Reader = point.load()
         except ImportError:
             return None
+        except AttributeError as error:
+            raise _broken(point, str(error)) from None
+        for needed in FUNCTIONS:
+            if not callable(getattr(reader, needed, None)):
+                raise _broken(point, f"{point.value} has no function {needed}")
         return reader
     return None
+
+
+def _broken(point: EntryPoint, why: str) -> ApisnoopError:
+    owner = f"{point.dist.name} {point.dist.version}" if point.dist else "an unknown distribution"
+    step = "upgrade or uninstall it, or name another reader with --format"
+    return ApisnoopError(f"broken reader {point.name} of {owner}: {why}; {step}")
 
 
 def reader_names() -> list[str]:

@@ -8,7 +8,9 @@ from apisnoop.cli.options import db_option, kubeconfig_options, spec_option, win
 from apisnoop.cli.report import catalogue_for, output_options, reading, terminal, write_report
 from apisnoop.coverage.gaps import GapsReport, gaps_of
 from apisnoop.coverage.share import Count
-from apisnoop.coverage.tested import read_tested
+from apisnoop.coverage.tested import LONGEST, EndpointTests, read_tested, unknown_endpoints
+from apisnoop.operations.catalogue import Catalogue
+from apisnoop.reports.wording import clean, counted
 from apisnoop.store.window import Window
 
 
@@ -55,8 +57,20 @@ def gaps(  # noqa: PLR0913, PLR0917 - one argument an option, given by name
     layer = read_tested(tested) if tested else None
     with reading(db) as store:
         catalogue = catalogue_for(store, spec, kubeconfig, context)
+        if layer:
+            warn_of_unknown(layer, catalogue)
         report = gaps_of(store, catalogue, layer, window=window, eligible=eligible, count=Count(count))
     write_report(render(report, output, output_file), output_file)
+
+
+def warn_of_unknown(layer: EndpointTests, catalogue: Catalogue) -> None:
+    """Say on stderr which tested endpoints count for nothing. Raises ApisnoopError where all of them do."""
+    if unknown := unknown_endpoints(layer, catalogue):
+        click.echo(
+            f"apisnoop: {counted(len(unknown), 'endpoint')} of {len(layer.tests):,} in {layer.source} "
+            f"unknown to {catalogue.source}, e.g. {clean(unknown[0])[:LONGEST]}",
+            err=True,
+        )
 
 
 def render(report: GapsReport, output: str, place: Path | None) -> str:

@@ -13,7 +13,10 @@ from pathlib import Path
 import msgspec
 
 from apisnoop.errors import ApisnoopError
+from apisnoop.operations.catalogue import Catalogue
 
+LONGEST = 120
+"""Characters of a name in a message."""
 GZIP = b"\x1f\x8b"
 
 
@@ -35,6 +38,19 @@ class _Test(msgspec.Struct):
 class _Endpoint(msgspec.Struct):
     endpoint: str
     tests: list[_Test | None] | None = None
+
+
+def unknown_endpoints(layer: EndpointTests, catalogue: Catalogue) -> list[str]:
+    """Give the endpoints of a layer that the catalogue does not have, by name.
+
+    Raises ApisnoopError where it has none at all: judged by that layer, everything would be untested.
+    """
+    unknown = sorted(layer.tests.keys() - catalogue.operations.keys())
+    if len(unknown) < len(layer.tests):
+        return unknown
+    what = f"names no endpoint of {catalogue.source}" if unknown else "names no endpoint"
+    example = f", e.g. {unknown[0][:LONGEST]!r} is unknown to it" if unknown else ""
+    raise ApisnoopError(f"tested endpoints {layer.source}: the file {what}{example}: name another file or --spec")
 
 
 def read_tested(path: Path) -> EndpointTests:

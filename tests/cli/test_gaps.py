@@ -56,6 +56,26 @@ def test_an_empty_store_has_no_gaps_and_says_why(stored):
     assert "# EMPTY" in run("gaps", "--db", empty, "-o", "csv").stdout
 
 
+def test_endpoints_that_the_catalogue_does_not_have_are_told(shop, endpoints):
+    """A file of another release is used for what it knows; how much of it counts for nothing stands on stderr."""
+    assert run("gaps", "--db", shop, "--tested", endpoints).stderr == ""
+    endpoints.write_text(json.dumps([*json.loads(endpoints.read_text()), {"endpoint": "readFooV1Bar", "tests": None}]))
+    answer = run("gaps", "--db", shop, "--tested", endpoints)
+    assert answer.exit_code == ExitCode.OK
+    assert answer.stderr.startswith("apisnoop: 1 endpoint of 3 in endpoints.json unknown to Kubernetes 1.36, shipped")
+    assert answer.stderr.endswith("e.g. readFooV1Bar\n")
+
+
+@pytest.mark.parametrize("listed", [[], [{"endpoint": "GET /api/v1/pods", "tests": None}]])
+def test_a_file_of_endpoints_nobody_knows_is_an_error(shop, endpoints, listed):
+    """Were it believed, everything would be untested."""
+    endpoints.write_text(json.dumps(listed))
+    answer = run("gaps", "--db", shop, "--tested", endpoints)
+    assert answer.exit_code == ExitCode.UNAVAILABLE
+    assert answer.stdout == ""
+    assert "endpoints.json: the file names no endpoint" in answer.stderr
+
+
 @pytest.mark.parametrize("content", ["not JSON", '{"a": 1}'])
 def test_a_file_of_another_shape_is_an_input_error(shop, tmp_path, content):
     """Exit code 3 and one line that names the file."""
