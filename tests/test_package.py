@@ -26,14 +26,18 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_holds_exactly_the_expected_top_level_names(wheel):
     """A stray file in a component's folder would become a package of every user."""
     names = {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
-    assert {name for name in names if not name.endswith(".dist-info")} == {"apisnoop", "apisnoop_addons"}
-    assert len(names) == 3
+    assert {name for name in names if not name.endswith(".dist-info")} == {
+        "apisnoop",
+        "apisnoop_addons",
+        "apisnoop_certs",
+    }
+    assert len(names) == 4
 
 
 def test_the_wheel_carries_the_data_the_program_reads(wheel):
     """Catalogues, the report's schema, its chart library with licence, and the type markers are inside."""
     names = zipfile.ZipFile(wheel).namelist()
-    for wanted in ["apisnoop/py.typed", "apisnoop_addons/py.typed"]:
+    for wanted in ["apisnoop/py.typed", "apisnoop_addons/py.typed", "apisnoop_certs/py.typed"]:
         assert wanted in names
     outside = {str(path.relative_to(ROOT)) for path in (ROOT / "apisnoop").rglob("*") if path.is_file()}
     missing = {path for path in outside if "__pycache__" not in path} - set(names)
@@ -49,7 +53,8 @@ def test_the_installed_wheel_runs_without_the_dev_dependencies(wheel, tmp_path):
         [*pip, "--require-hashes", "-r", ROOT / "requirements/core.txt"], check=True, stdin=subprocess.DEVNULL
     )
     subprocess.run([*pip, "--no-deps", "--no-index", wheel], check=True, stdin=subprocess.DEVNULL)
-    for script in tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]:
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    for script in [name for name, target in scripts.items() if target.startswith("apisnoop.")]:
         answer = subprocess.run(
             [tmp_path / "env/bin" / script, "--help"], capture_output=True, text=True, check=True, cwd=tmp_path
         )

@@ -1,0 +1,136 @@
+"""Requests to the API server as plain JSON, and its refusals as one line each.
+
+The kubernetes client is used for kubeconfigs and credentials. Its models are not: they drop what they do not know, and
+the handful of requests made here reads better as paths, which are also what RBAC is about.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import urllib3
+from kubernetes import client
+
+from apisnoop import __version__
+from apisnoop.cli.cluster import cause_of, configure
+from apisnoop.errors import ApisnoopError
+from apisnoop_certs.refusals import RefusedError
+
+type Json = dict[str, Any]
+
+JSON, MERGE_PATCH = "application/json", "application/merge-patch+json"
+_TIMEOUT = urllib3.Timeout(connect=10, read=30)
+_SLACK = 10.0
+"""Seconds that a watch may end later than it was asked to."""
+
+
+class Api:
+    """One API server, with the credentials of a kubeconfig or of the pod we run in."""
+
+    def __init__(self, kubeconfig: Path | None = None, context: str | None = None) -> None:
+        self._configuration = configure(kubeconfig, context)
+        self._pool: urllib3.PoolManager = client.ApiClient(self._configuration).rest_client.pool_manager
+
+    def get(self, path: str, **query: str) -> Json:
+        """Read an object or a list."""
+        return self._json("GET", path, query=query)
+
+    def create(self, path: str, thing: Mapping[str, Any]) -> Json:
+        """Create an object."""
+        return self._json("POST", path, body=thing)
+
+    def replace(self, path: str, thing: Mapping[str, Any]) -> Json:
+        """Replace an object; a conflict if it has changed since it was read."""
+        return self._json("PUT", path, body=thing)
+
+    def patch(self, path: str, change: Mapping[str, Any]) -> Json:
+        """Change an object by a merge patch."""
+        return self._json("PATCH", path, body=change, content_type=MERGE_PATCH)
+
+    def delete(self, path: str, uid: str | None = None) -> None:
+        """Delete an object, with `uid` only that very one; nothing happens if it is gone."""
+        body = {"preconditions": {"uid": uid}} if uid else {}
+        try:
+            self._json("DELETE", path, body=body)
+        except RefusedError as error:
+            if error.status != 404:
+                raise
+
+    def watch(self, path: str, name: str, seconds: float) -> Iterator[tuple[str, Json]]:
+        """Yield (event type, object) for one object, beginning with its present state, for at most `seconds`."""
+        query = {"watch": "1", "fieldSelector": f"metadata.name={name}", "timeoutSeconds": str(max(1, int(seconds)))}
+        timeout = urllib3.Timeout(connect=10, read=seconds + _SLACK)
+        answer = self._send("GET", path, query=query, timeout=timeout, stream=True)
+        try:
+            for line in _lines(answer):
+                event = json.loads(line)
+                yield event["type"], event["object"]
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise self._unreachable(error) from None
+        finally:
+            answer.close()
+
+    def _json(self, method: str, path: str, **request: Any) -> Json:  # noqa: ANN401 - as `_send` takes them
+        answer: Json = json.loads(self._send(method, path, **request).data)
+        return answer
+
+    def _send(
+        self,
+        method: str,
+        path: str,
+        *,
+        query: Mapping[str, str] | None = None,
+        body: Mapping[str, Any] | None = None,
+        content_type: str = JSON,
+        timeout: urllib3.Timeout = _TIMEOUT,
+        stream: bool = False,
+    ) -> urllib3.BaseHTTPResponse:
+        """Send one request.
+
+        Raises RefusedError for an error of the server, ApisnoopError if there is no answer.
+        """
+        url = f"{self._configuration.host.rstrip('/')}{path}{f'?{urlencode(query)}' if query else ''}"
+        encoded = None if body is None else json.dumps(body).encode()
+        headers = {**self._headers(), "Content-Type": content_type}
+        try:
+            answer = self._pool.request(
+                method, url, body=encoded, headers=headers, timeout=timeout, preload_content=not stream, retries=False
+            )
+            if answer.status < 400:
+                return answer
+            message = _message(answer.data)
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise self._unreachable(error) from None
+        raise RefusedError(f"{_DOING[method]} {path}", answer.status, message)
+
+    def _unreachable(self, error: Exception) -> ApisnoopError:
+        return ApisnoopError(f"cannot reach the API server {self._configuration.host}: {cause_of(error)}")
+
+    def _headers(self) -> dict[str, str]:
+        headers = {"Accept": "application/json", "User-Agent": f"apisnoop-certs/{__version__}"}
+        # Asked each time: a token of the pod or of an exec plugin is renewed behind it.
+        token = self._configuration.auth_settings().get("BearerToken")
+        if token is not None and token["value"]:
+            headers["Authorization"] = token["value"]
+        return headers
+
+
+_DOING = {"GET": "read", "POST": "create in", "PUT": "update", "PATCH": "change", "DELETE": "delete"}
+
+
+def _lines(answer: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
+    """Split a stream into lines as they arrive."""
+    rest = b""
+    for chunk in answer.stream(amt=None):
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from filter(None, lines)
+
+
+def _message(body: bytes) -> str:
+    """Take the message out of a Status; what a server says to a refused Secret does not quote it."""
+    try:
+        return " ".join(str(json.loads(body).get("message", "")).split())
+    except (ValueError, AttributeError):
+        return ""
