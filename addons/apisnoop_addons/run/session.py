@@ -17,6 +17,7 @@ from apisnoop.operations.catalogue import Catalogue
 from apisnoop.store.queries import RunRow
 from apisnoop_addons.engine.proxy import Proxy
 from apisnoop_addons.identify import Identify
+from apisnoop_addons.late_catalogue import LateCatalogue
 from apisnoop_addons.record import Record
 from apisnoop_addons.run.certificates import make_loopback_certificate
 from apisnoop_addons.run.child import Child, Ended
@@ -24,7 +25,6 @@ from apisnoop_addons.run.credentials import ClientCertificates
 from apisnoop_addons.run.exec_plugin import render_clusters
 from apisnoop_addons.run.exec_wrapper import CLUSTERS
 from apisnoop_addons.run.kubeconfig import Kubeconfig, current_cluster, current_user, render_kubeconfig
-from apisnoop_addons.run.late_catalogue import LateCatalogue
 from apisnoop_addons.run.ledger import Ledger
 from apisnoop_addons.run.listeners import address_of, open_listeners
 from apisnoop_addons.run.notices import Notices
