@@ -183,10 +183,10 @@ USES = """
 # One target at a time: its tallies are sorted by group while they are still in the processor's cache. CROSS JOIN keeps
 # the order of the loops: tallies as they lie in the file, the group looked up for each.
 USES_BY_GROUP = """
-    SELECT ?1, "group", sum(CASE WHEN status BETWEEN 100 AND 399 THEN count ELSE 0 END),
+    SELECT target, "group", sum(CASE WHEN status BETWEEN 100 AND 399 THEN count ELSE 0 END),
         sum(CASE WHEN status BETWEEN 100 AND 399 THEN 0 ELSE count END), min(first), max(last)
     FROM tallies CROSS JOIN temp.caller_groups ON caller_groups.caller = tallies.caller
-    WHERE target = ?1 AND hour >= ?2 AND hour < ?3 GROUP BY "group"
+    WHERE target = ? AND hour >= ? AND hour < ? GROUP BY "group"
 """
 ACCESSES = """
     SELECT target, caller, verb, namespaces.name, sum(count), sum(refused), sum(created), sum(ok), sum(missing)
