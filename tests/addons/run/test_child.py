@@ -42,7 +42,14 @@ def test_the_signal_mask_and_dispositions_are_those_without_us(tmp_path):
     read = f"grep -E '^Sig(Blk|Ign|Cgt)' /proc/self/status > {tmp_path}"
     subprocess.run([SHELL, "-c", f"{read}/direct"], check=True)
     assert run(f"{read}/ours") == Ended(0)
-    assert (tmp_path / "ours").read_text() == (tmp_path / "direct").read_text()
+    assert signal_masks(tmp_path / "ours") == signal_masks(tmp_path / "direct")
+
+
+def signal_masks(status):
+    """Read masks from lines of proc_pid_status(5), without the C library's own signals 32 and 33, which its
+    posix_spawn(3) ignores and no program can use."""
+    lines = status.read_text().splitlines()
+    return {name: int(mask, 16) & ~(0b11 << 31) for name, mask in (line.split() for line in lines)}
 
 
 def test_a_command_is_looked_up_in_the_path():
