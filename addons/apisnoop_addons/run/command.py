@@ -1,5 +1,6 @@
 """`apisnoop run`: the command line. Everything heavy, mitmproxy above all, is imported when the command runs."""
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -44,4 +45,7 @@ def run(**options: Any) -> int:  # noqa: ANN401 - as click has checked them
     settings = Settings(**options)
     if settings.ui_bodies and not settings.ui:
         raise click.UsageError("--ui-bodies says what --ui shows: give that, too")
+    # What has been imported stays to the end. Counted among what a full collection looks through, it would put those off
+    # until so much garbage has gathered that memory grew for the first 60,000 calls, by an eighth.
+    gc.freeze()
     return start_run(settings)
