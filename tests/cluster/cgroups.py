@@ -100,13 +100,13 @@ def _copy_cpuset(parent: Path, child: Path) -> None:
             (child / name).write_text((parent / name).read_text())
 
 
-def remove(slot: Slot) -> None:
-    """Kill what runs in a slot's groups and remove them; a slot without groups is fine.
+def remove(slot: Slot, node: str = "") -> None:
+    """Kill what runs in a slot's groups, or only in those of one node, and remove them; no groups is fine.
 
     Raises TimeoutError naming the group when a process cannot be killed.
     """
     deadline = time.monotonic() + _REMOVAL_TIMEOUT
-    roots = [hierarchy.path / slot.name for hierarchy in hierarchies()]
+    roots = [hierarchy.path / slot.name / node for hierarchy in hierarchies()]
     for root in roots:
         while pids := _members(root):
             _kill(pids)

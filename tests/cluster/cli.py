@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import shlex
 import subprocess
 import sys
 from typing import TYPE_CHECKING
@@ -17,9 +18,12 @@ from .slot import Slot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
 EXIT_FAILED = 3
 EXIT_INTERRUPTED = 130
+
+_NUMBER = "its number, as `status` shows it"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,7 +43,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="scripts/cluster", description="A real Kubernetes on this machine.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    up = commands.add_parser("up", help="start a cluster that runs until `down`; prints the line that selects it")
+    up = commands.add_parser(
+        "up", help='start a cluster that runs until `down`; prints what `env` does: eval "$(scripts/cluster up)"'
+    )
     up.add_argument("--nodes", type=int, choices=(1, 2), default=1, help="how many nodes (default: 1)")
     up.add_argument(
         "--apiserver-argument",
@@ -50,13 +56,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     up.set_defaults(run=_up)
 
-    down = commands.add_parser("down", help="end clusters, and clean what crashed ones left")
+    env = commands.add_parser("env", help="print the lines of shell that select a cluster, with its kubectl and helm")
+    env.add_argument("which", nargs="?", metavar="NUMBER", help=f"{_NUMBER} (default: the only one that `up` started)")
+    env.set_defaults(run=_env)
+
+    down = commands.add_parser("down", help="end a cluster, and clean what crashed ones left")
     down.add_argument(
-        "number", type=int, nargs="?", help="which, as `status` numbers them (default: all that `up` started)"
+        "which",
+        nargs="?",
+        metavar="NUMBER|all",
+        help=f"{_NUMBER}, or all that `up` started (default: the only one)",
     )
     down.set_defaults(run=_down)
 
-    commands.add_parser("status", help="list the running clusters").set_defaults(run=_status)
+    commands.add_parser("status", help="list the running clusters, also those of tests").set_defaults(run=_status)
     commands.add_parser("build", help="build or fetch everything a cluster needs, and start nothing").set_defaults(
         run=_build
     )
@@ -64,20 +77,65 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _up(options: argparse.Namespace) -> None:
+    binaries.build(binaries.HELM)
     cluster = Cluster.start(nodes=options.nodes, arguments=options.apiserver_argument)
     cluster.stay()
-    print(f"export KUBECONFIG={cluster.kubeconfig}")
-    print(f"kubectl is {cluster.kubectl_path}; `scripts/cluster down` ends the cluster", file=sys.stderr)
+    number = cluster.directory.name
+    _print_environment(Slot(int(number)))
+    print(f"cluster {number} runs until: scripts/cluster down {number}", file=sys.stderr)
+    print(f'to use it from this shell:   eval "$(scripts/cluster env {number})"', file=sys.stderr)
+
+
+def _env(options: argparse.Namespace) -> None:
+    chosen = _chosen(options.which)
+    if not chosen:
+        raise RuntimeError("no cluster is running: `scripts/cluster up` starts one")
+    _print_environment(chosen[0])
+
+
+def _print_environment(slot: Slot) -> None:
+    """Print the shell's lines, and make the folder they put on the PATH: of all programs, only a person's two."""
+    tools = slot.directory / "tools"
+    tools.mkdir(exist_ok=True)
+    for module, name in ((binaries.KUBERNETES, "kubectl"), (binaries.HELM, "helm")):
+        link = tools / name
+        link.unlink(missing_ok=True)
+        link.symlink_to(binaries.build(module) / name)
+    print(f"export KUBECONFIG={shlex.quote(str(_kubeconfig(slot)))}")
+    print(f'export PATH={shlex.quote(str(tools))}:"$PATH"')
 
 
 def _down(options: argparse.Namespace) -> None:
-    chosen = [slot for slot in running() if stays(slot)] if options.number is None else [Slot(options.number)]
-    for slot in chosen:
-        if slot not in running():
-            raise RuntimeError(f"no cluster {slot.index} is running: `scripts/cluster status` lists them")
+    for slot in _ours() if options.which == "all" else _chosen(options.which):
         end(slot)
         print(f"cluster {slot.index} is gone", file=sys.stderr)
     sweep()
+
+
+def _chosen(which: str | None) -> list[Slot]:
+    """Return the running cluster of that number, or the only one that `up` started, if there is one.
+
+    Raises RuntimeError when there are several, or none of that number.
+    """
+    if which is None:
+        ours = _ours()
+        if len(ours) > 1:
+            numbers = ", ".join(str(slot.index) for slot in ours)
+            raise RuntimeError(f"several clusters are running ({numbers}): say which")
+        return ours
+    found = [slot for slot in running() if str(slot.index) == which]
+    if not found:
+        raise RuntimeError(f"no cluster {which} is running: `scripts/cluster status` lists them")
+    return found
+
+
+def _ours() -> list[Slot]:
+    """List the clusters that `up` started; the others belong to tests, which end them."""
+    return [slot for slot in running() if stays(slot)]
+
+
+def _kubeconfig(slot: Slot) -> Path:
+    return slot.directory / "admin.kubeconfig"
 
 
 def _status(_options: argparse.Namespace) -> None:
@@ -93,7 +151,7 @@ def _row(slot: Slot) -> tuple[str, str, str, str, str]:
     nodes = len(list(slot.directory.glob("node*/")))
     started = datetime.datetime.fromtimestamp(keeper_file(slot).stat().st_mtime).astimezone()
     owner = "up" if stays(slot) else "test"
-    return str(slot.index), str(nodes), f"{started:%H:%M:%S}", owner, str(slot.directory / "admin.kubeconfig")
+    return str(slot.index), str(nodes), f"{started:%H:%M:%S}", owner, str(_kubeconfig(slot))
 
 
 def _build(_options: argparse.Namespace) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 from typing import TYPE_CHECKING, Any, Self
 
@@ -25,6 +26,7 @@ class Cluster(Server):
     """A running Kubernetes with nodes; start it with `start`."""
 
     nodes: Sequence[Node] = ()
+    _switch: int
 
     @classmethod
     def start(
@@ -32,13 +34,16 @@ class Cluster(Server):
         *,
         nodes: int = 1,
         arguments: Sequence[str] = (),
+        controller_arguments: Sequence[str] = (),
         feature_gates: Mapping[str, bool] | None = None,
+        kubelet: Mapping[str, Any] | None = None,
         audit_request_received: bool = False,
     ) -> Self:
         """Start a cluster, and return when its nodes are ready and its DNS answers.
 
-        `arguments` are added to kube-apiserver's command line, `feature_gates` go to every component; for the audit
-        log see `ApiServer.start`. Raises PermissionError for an ordinary user.
+        `arguments` are added to kube-apiserver's command line, `controller_arguments` to kube-controller-manager's;
+        `feature_gates` go to every component, `kubelet` holds fields of its configuration, like `{"maxPods": 250}`;
+        for the audit log see `ApiServer.start`. Raises PermissionError for an ordinary user.
         """
         if os.geteuid():
             raise PermissionError("a cluster with nodes needs root (namespaces, mounts, cgroups); ApiServer does not")
@@ -55,10 +60,13 @@ class Cluster(Server):
             cluster._start_etcd()
             cluster._start_apiserver(arguments)
             # The nodes come up as far as they can while the API server does.
-            cluster.nodes = [cluster._boot_node(switch, number, nodes) for number in range(1, nodes + 1)]
+            for number in range(1, nodes + 1):
+                write_node_files(plane, cluster._authority, slot, number, kubelet)
+            cluster._switch = switch
+            cluster.nodes = [cluster._boot_node(number, nodes) for number in range(1, nodes + 1)]
             imports = [node.start_import(provisions.images) for node in cluster.nodes]
             cluster._wait_until_ready()
-            cluster._start_controllers()
+            cluster._start_controllers(controller_arguments)
             cluster._start_scheduler()
             cluster._join_nodes()
             cluster.apply(dns.objects(), dns.NAMESPACE)
@@ -75,11 +83,31 @@ class Cluster(Server):
         for started in [node.start_import(archive) for node in self.nodes]:
             started.finish()
 
-    def _boot_node(self, switch: int, number: int, count: int) -> Node:
-        slot = self._processes.slot
-        write_node_files(self._plane, self._authority, slot, number)
+    def stop_node(self, number: int) -> None:
+        """Cut the power of node `number`, counted from 1: every process on it is gone at once, its disk stays.
+
+        Returns when nothing runs on it any more. The API server learns of it as from any machine that fell silent, in
+        50 s: `controller_arguments=["--node-monitor-grace-period=4s"]` makes that sooner.
+        """
+        self.nodes[number - 1].stop()
+        self._processes.wait_until(
+            lambda: not network.is_plugged_in(self._switch, number), f"node {number}'s end", READY_TIMEOUT
+        )
+
+    def start_node(self, number: int) -> None:
+        """Boot node `number` again after `stop_node`, and return when it is ready; its pods start by themselves."""
+        began = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
+        node = self._boot_node(number, len(self.nodes))
+        self.nodes = [node if other.number == number else other for other in self.nodes]
+        node.tell("kubelet")
+        self._api.wait_for(
+            "/api/v1/nodes", lambda found: _all_ready(found) and _reported(found, node, began), READY_TIMEOUT
+        )
+        self._processes.wait_until(node.serves_services, f"kube-proxy on {node.name}", READY_TIMEOUT)
+
+    def _boot_node(self, number: int, count: int) -> Node:
         node = Node(self._processes, number, self._plane.programs)
-        network.connect_node(slot, switch, node.pid, number, count)
+        network.connect_node(self._processes.slot, self._switch, node.pid, number, count)
         node.tell("network")
         return node
 
@@ -113,6 +141,15 @@ def _all_ready(nodes: Iterable[Mapping[str, Any]]) -> bool:
     conditions = [condition for node in nodes for condition in node["status"].get("conditions", [])]
     ready = [condition["status"] == "True" for condition in conditions if condition["type"] == "Ready"]
     return bool(ready) and len(ready) == len(list(nodes)) and all(ready)
+
+
+def _reported(nodes: Iterable[Mapping[str, Any]], wanted: Node, since: datetime.datetime) -> bool:
+    """Tell whether a node's kubelet has said how it is since then, by its own clock, which is the machine's."""
+    (node,) = [node for node in nodes if node["metadata"]["name"] == wanted.name]
+    beats = [
+        datetime.datetime.fromisoformat(condition["lastHeartbeatTime"]) for condition in node["status"]["conditions"]
+    ]
+    return max(beats) >= since
 
 
 def _link(sources: Iterable[Path], target: Path) -> Path:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, get_args
 
+from .pki import KeyPair
 from .slot import SERVICE_NETWORK
 
 if TYPE_CHECKING:
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
 
 AUDIT_LOG_MEGABYTES = 100_000
 """When the audit log would be rotated: never, since a reader must find all of it in one file."""
+
+type Signer = Literal["kubelet-serving", "kubelet-client", "kube-apiserver-client", "legacy-unknown"]
+"""A signer of CertificateSigningRequests that kube-controller-manager has built in, without its `kubernetes.io/`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,17 +125,31 @@ def apiserver(plane: ControlPlane) -> list[str]:
     ]
 
 
-def controller_manager(plane: ControlPlane) -> list[str]:
-    """Render kube-controller-manager's command line."""
+def controller_manager(plane: ControlPlane, signers: Mapping[Signer, KeyPair | None] | None = None) -> list[str]:
+    """Render kube-controller-manager's command line.
+
+    `signers` name the authorities that sign in place of the cluster's own, None for a signer that is switched off.
+    """
     return [
         f"{plane.programs}/kube-controller-manager",
         *_client_flags(plane, "controller-manager"),
         "--use-service-account-credentials",
         f"--service-account-private-key-file={plane.pki}/service-account.key",
         f"--root-ca-file={plane.pki}/ca.crt",
-        f"--cluster-signing-cert-file={plane.pki}/ca.crt",
-        f"--cluster-signing-key-file={plane.pki}/ca.key",
+        *_signing_flags(KeyPair.named(plane.pki, "ca"), signers or {}),
         f"--service-cluster-ip-range={SERVICE_NETWORK}",
+    ]
+
+
+def _signing_flags(own: KeyPair, signers: Mapping[Signer, KeyPair | None]) -> list[str]:
+    """Name each signer's authority; the flag for all at once goes with none of the others."""
+    names: tuple[Signer, ...] = get_args(Signer.__value__)
+    chosen = {name: signers.get(name, own) for name in names}
+    return [
+        f"--cluster-signing-{name}-{part}-file={path}"
+        for name, pair in chosen.items()
+        if pair
+        for part, path in (("cert", pair.certificate), ("key", pair.key))
     ]
 
 

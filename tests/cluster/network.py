@@ -67,10 +67,15 @@ def switch_commands() -> list[str]:
 def plug_commands(number: int, pid: int) -> list[str]:
     """Render the `ip` commands that plug node `number` (its process `pid`) in, run in the switch's namespace."""
     return [
-        f"link add node{number} type veth peer name eth0 netns {pid}",
+        f"link add node{number} type veth peer name eth0 address {_hardware_address(number)} netns {pid}",
         f"link set node{number} master {BRIDGE}",
         f"link set node{number} up",
     ]
+
+
+def _hardware_address(number: int) -> str:
+    """Return a node's Ethernet address, the same after every boot: others remember it for a while."""
+    return f"02:00:00:00:00:{number:02x}"
 
 
 def node_commands(slot: Slot, number: int, nodes: int) -> list[str]:
@@ -87,7 +92,7 @@ def node_commands(slot: Slot, number: int, nodes: int) -> list[str]:
 
 def route_commands(slot: Slot, number: int) -> list[str]:
     """Render the `ip` command with which the host reaches the pods of node `number`."""
-    return [f"route add {slot.pod_network(number)} via {slot.node_address(number)} dev {slot.name}"]
+    return [f"route replace {slot.pod_network(number)} via {slot.node_address(number)} dev {slot.name}"]
 
 
 def start_switch(processes: Processes) -> int:
@@ -110,6 +115,12 @@ def connect_node(slot: Slot, switch: int, node: int, number: int, nodes: int) ->
     apply(plug_commands(number, node), namespace_of=switch)
     apply(node_commands(slot, number, nodes), namespace_of=node)
     apply(route_commands(slot, number))
+
+
+def is_plugged_in(switch: int, number: int) -> bool:
+    """Tell whether the wire of node `number` is still in the bridge of process `switch`: the kernel takes its time."""
+    devices = Path(f"/proc/{switch}/net/dev").read_text()
+    return f"node{number}:" in devices
 
 
 def remove(slot: Slot) -> None:

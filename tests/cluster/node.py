@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import subprocess
 import urllib.request
 from pathlib import Path
@@ -36,7 +38,8 @@ class Node:
         """The node's folder; its `disk` holds the node's own /var/lib/kubelet, /var/log/pods and the like."""
         self._processes = processes
         self._path = f"{programs}:{SYSTEM_PATH}"
-        os.mkfifo(self.directory / "gate")
+        with contextlib.suppress(FileExistsError):  # it has run before
+            os.mkfifo(self.directory / "gate")
         mounts = "".join(f"{hierarchy.mount_line}\n" for hierarchy in cgroups.hierarchies())
         (self.directory / "cgroup-mounts").write_text(mounts)
         init = ["env", f"PATH={self._path}", str(_INIT), str(cluster), self.name, str(cache.directory())]
@@ -49,6 +52,13 @@ class Node:
     def tell(self, word: str) -> None:
         """Let the node go on; node-init.sh says which words it waits for."""
         os.write(self._gate, f"{word}\n".encode())
+
+    def stop(self) -> None:
+        """End every process of the node at once; what a real machine forgets without power is forgotten."""
+        self._processes.stop(self.name, 0)
+        os.close(self._gate)
+        cgroups.remove(self._processes.slot, self.name)
+        shutil.rmtree(self.directory / "disk/run", ignore_errors=True)
 
     def start_import(self, archive: Path) -> Import:
         """Begin to import a docker-archive into containerd, which may still be starting."""

@@ -65,8 +65,14 @@ def cni(pods: IPv4Network) -> str:
     return json.dumps({"cniVersion": "1.0.0", "name": "pods", "plugins": plugins}, indent=2)
 
 
-def kubelet(resolv_conf: Path, ca: Path, identity: KeyPair, feature_gates: Mapping[str, bool]) -> str:
-    """Render the kubelet's configuration."""
+def kubelet(
+    resolv_conf: Path,
+    ca: Path,
+    identity: KeyPair,
+    feature_gates: Mapping[str, bool],
+    settings: Mapping[str, Any] | None = None,
+) -> str:
+    """Render the kubelet's configuration; `settings` are fields of it that a test wants otherwise."""
     return _yaml(
         "kubelet.config.k8s.io/v1beta1",
         "KubeletConfiguration",
@@ -92,6 +98,7 @@ def kubelet(resolv_conf: Path, ca: Path, identity: KeyPair, feature_gates: Mappi
             # Nobody approves requests for serving certificates.
             "tlsCertFile": str(identity.certificate),
             "tlsPrivateKeyFile": str(identity.key),
+            **(settings or {}),
         },
     )
 

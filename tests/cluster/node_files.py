@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import node_config
 from .access import write_kubeconfig
@@ -12,13 +12,20 @@ from .node import node_name
 from .packages import SYSTEM_PATH
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from .control_plane import ControlPlane
     from .pki import Authority, KeyPair
     from .slot import Slot
 
 
-def write_node_files(plane: ControlPlane, authority: Authority, slot: Slot, number: int) -> None:
-    """Make the folder of node `number` with its configuration, certificates and kubeconfigs."""
+def write_node_files(
+    plane: ControlPlane, authority: Authority, slot: Slot, number: int, kubelet: Mapping[str, Any] | None = None
+) -> None:
+    """Make the folder of node `number` with its configuration, certificates and kubeconfigs.
+
+    `kubelet` are fields of the kubelet's configuration that are not as usual.
+    """
     name, address = node_name(number), slot.node_address(number)
     directory = slot.directory / name
     directory.mkdir()
@@ -35,7 +42,7 @@ def write_node_files(plane: ControlPlane, authority: Authority, slot: Slot, numb
         "address": str(address),
         "cni.conflist": node_config.cni(slot.pod_network(number)),
         "containerd.toml": node_config.containerd(runc),
-        "kubelet.yaml": node_config.kubelet(directory / "resolv.conf", ca, identity, plane.feature_gates),
+        "kubelet.yaml": node_config.kubelet(directory / "resolv.conf", ca, identity, plane.feature_gates, kubelet),
         "kube-proxy.yaml": node_config.kube_proxy(
             directory / "kube-proxy.kubeconfig", slot.cluster_network, plane.feature_gates
         ),

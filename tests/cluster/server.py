@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
-    from .control_plane import ControlPlane
+    from .control_plane import ControlPlane, Signer
     from .processes import Processes
 
 READY_TIMEOUT = 120.0
@@ -103,14 +103,28 @@ class Server(Access):
         self._start_apiserver(arguments)
         self._wait_until_ready()
 
+    def restart_controllers(
+        self, arguments: Sequence[str] = (), *, signers: Mapping[Signer, KeyPair | None] | None = None
+    ) -> None:
+        """Restart kube-controller-manager with `arguments` and `signers` in place of those it was started with.
+
+        `signers` name the authorities that sign CertificateSigningRequests in place of the cluster's own, None for one
+        that never signs: `{"kubelet-serving": Authority.create(directory).files}` gives that signer a foreign one.
+        """
+        self._processes.stop("kube-controller-manager", 0)
+        self._start_controllers(arguments, signers)
+
     def _start_etcd(self) -> None:
         self._processes.start("etcd", control_plane.etcd(self._plane))
 
     def _start_apiserver(self, arguments: Sequence[str]) -> None:
         self._processes.start("kube-apiserver", [*control_plane.apiserver(self._plane), *arguments])
 
-    def _start_controllers(self) -> None:
-        self._processes.start("kube-controller-manager", control_plane.controller_manager(self._plane))
+    def _start_controllers(
+        self, arguments: Sequence[str] = (), signers: Mapping[Signer, KeyPair | None] | None = None
+    ) -> None:
+        command = [*control_plane.controller_manager(self._plane, signers), *arguments]
+        self._processes.start("kube-controller-manager", command)
 
     def _wait_until_ready(self) -> None:
         self._processes.wait_until(self._api.is_ready, "the API server", READY_TIMEOUT)

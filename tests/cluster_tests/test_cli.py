@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from cluster import cli
 from cluster.slot import Slot
 from cluster_tests.traces import traces
 
@@ -29,36 +30,41 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def in_shell(script: str) -> list[str]:
+    """Run a shell script and return the lines it prints."""
+    result = subprocess.run(
+        ["sh", "-euc", script], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True
+    )
+    return result.stdout.splitlines()
+
+
 @pytest.mark.cluster
 def test_a_cluster_outlives_up_until_down() -> None:
-    """`up` prints the line that selects the cluster and nothing else; `status` lists it; `down` leaves nothing."""
+    """A shell that evaluates what `up` prints has its kubectl and helm; `status` lists it; `down` leaves nothing."""
     up = run("up")
     assert up.returncode == 0, up.stderr
-    kubeconfig = Path(up.stdout.removeprefix("export KUBECONFIG=").rstrip("\n"))
-    slot = Slot(int(kubeconfig.parent.name))
+    kubeconfig, nodes, releases = in_shell(
+        f"{up.stdout}\necho $KUBECONFIG; kubectl get nodes -o name; helm list -q | wc -l"
+    )
+    slot = Slot(int(Path(kubeconfig).parent.name))
     had = traces(slot)
     try:
-        kubectl = subprocess.run(
-            [kubeconfig.parent / "bin" / "kubectl", "get", "nodes", "-o", "name"],
-            env={**os.environ, "KUBECONFIG": str(kubeconfig)},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        assert kubectl.stdout == "node/node1\n"
+        assert (nodes, releases) == ("node/node1", "0")
+        assert run("env", str(slot.index)).stdout == up.stdout
         rows = [line.split() for line in run("status").stdout.splitlines()]
-        assert [str(slot.index), "1", "up", str(kubeconfig)] in [[*row[:2], *row[3:]] for row in rows]
+        assert [str(slot.index), "1", "up", kubeconfig] in [[*row[:2], *row[3:]] for row in rows]
     finally:
         down = run("down", str(slot.index))
     assert (down.returncode, down.stderr) == (0, f"cluster {slot.index} is gone\n")
     assert had & traces(slot) == set()
 
 
-def test_a_cluster_that_does_not_run_cannot_be_ended() -> None:
+@pytest.mark.parametrize("command", ["down", "env"])
+@pytest.mark.parametrize("number", ["99", "everything"])
+def test_a_cluster_that_does_not_run_can_be_neither_ended_nor_used(command: str, number: str) -> None:
     """One line says so and where to look; the exit code is that of something that is not there."""
-    down = run("down", "99")
-    expected = "scripts/cluster: no cluster 99 is running: `scripts/cluster status` lists them\n"
+    down = run(command, number)
+    expected = f"scripts/cluster: no cluster {number} is running: `scripts/cluster status` lists them\n"
     assert (down.returncode, down.stdout, down.stderr) == (3, "", expected)
 
 
@@ -68,3 +74,43 @@ def test_wrong_usage_is_told(arguments: list[str]) -> None:
     result = run(*arguments)
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr.startswith("usage: scripts/cluster")
+
+
+class Running:
+    """Clusters that are said to run; the numbers of those that were ended."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *, by_up: list[int], by_tests: list[int]) -> None:
+        self.ended: list[int] = []
+        slots = [Slot(number) for number in sorted([*by_up, *by_tests])]
+        monkeypatch.setattr(cli, "running", lambda: slots)
+        monkeypatch.setattr(cli, "stays", lambda slot: slot.index in by_up)
+        monkeypatch.setattr(cli, "end", lambda slot: self.ended.append(slot.index))
+        monkeypatch.setattr(cli, "sweep", lambda: None)
+
+
+@pytest.mark.parametrize(
+    ("words", "by_up", "ended"),
+    [
+        pytest.param([], [4], [4], id="the only one"),
+        pytest.param([], [], [], id="none"),
+        pytest.param(["all"], [2, 4], [2, 4], id="all"),
+        pytest.param(["2"], [2, 4], [2], id="one of several"),
+        pytest.param(["3"], [2], [3], id="a test's, by its number"),
+    ],
+)
+def test_down_ends_what_it_is_told_to(
+    monkeypatch: pytest.MonkeyPatch, words: list[str], by_up: list[int], ended: list[int]
+) -> None:
+    """A cluster of a running test is ended only by its number."""
+    clusters = Running(monkeypatch, by_up=by_up, by_tests=[3])
+    assert (cli.main(["down", *words]), clusters.ended) == (0, ended)
+
+
+@pytest.mark.parametrize("command", ["down", "env"])
+def test_with_several_clusters_one_is_to_be_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    """Nothing is guessed, and the line says which there are."""
+    clusters = Running(monkeypatch, by_up=[2, 4], by_tests=[3])
+    assert (cli.main([command]), clusters.ended) == (3, [])
+    assert capsys.readouterr().err == "scripts/cluster: several clusters are running (2, 4): say which\n"

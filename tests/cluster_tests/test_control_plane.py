@@ -11,6 +11,7 @@ import yaml
 
 from cluster import control_plane
 from cluster.control_plane import ControlPlane
+from cluster.pki import KeyPair
 
 PLANE = ControlPlane(
     programs=Path("/programs"),
@@ -62,3 +63,17 @@ def test_feature_gates_reach_every_component(render: object) -> None:
     assert callable(render)
     assert "--feature-gates=A=true,B=false" in render(gated)
     assert not [argument for argument in render(PLANE) if argument.startswith("--feature-gates")]
+
+
+def test_the_clusters_own_authority_signs_what_nobody_else_does() -> None:
+    """A signer can have a foreign authority or none, and the others are as usual."""
+    foreign = KeyPair(Path("/foreign.crt"), Path("/foreign.key"))
+    arguments = control_plane.controller_manager(PLANE, {"kubelet-serving": foreign, "legacy-unknown": None})
+    assert [argument for argument in arguments if argument.startswith("--cluster-signing")] == [
+        "--cluster-signing-kubelet-serving-cert-file=/foreign.crt",
+        "--cluster-signing-kubelet-serving-key-file=/foreign.key",
+        "--cluster-signing-kubelet-client-cert-file=/pki/ca.crt",
+        "--cluster-signing-kubelet-client-key-file=/pki/ca.key",
+        "--cluster-signing-kube-apiserver-client-cert-file=/pki/ca.crt",
+        "--cluster-signing-kube-apiserver-client-key-file=/pki/ca.key",
+    ]

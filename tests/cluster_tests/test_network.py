@@ -46,4 +46,4 @@ def test_the_only_node_needs_no_route_but_the_default() -> None:
 
 def test_the_host_reaches_pods_through_their_node() -> None:
     """The API server calls webhooks in pods by their own addresses."""
-    assert network.route_commands(Slot(1), 2) == ["route add 10.201.2.0/24 via 10.89.1.12 dev apisnoop1"]
+    assert network.route_commands(Slot(1), 2) == ["route replace 10.201.2.0/24 via 10.89.1.12 dev apisnoop1"]

@@ -39,3 +39,11 @@ def test_a_kubelet_serves_with_its_own_certificate_and_asks_who_calls() -> None:
     assert config["authentication"] == {"webhook": {"enabled": True}, "x509": {"clientCAFile": "/node/ca.crt"}}
     assert config["authorization"] == {"mode": "Webhook"}
     assert config["featureGates"] == {"A": True}
+
+
+def test_a_kubelet_can_be_told_otherwise() -> None:
+    """What a test asks for wins over what is usual here."""
+    identity = KeyPair(Path("/node/kubelet.crt"), Path("/node/kubelet.key"))
+    settings = {"maxPods": 250, "containerLogMaxSize": "1Mi"}
+    config = yaml.safe_load(node_config.kubelet(Path("/resolv.conf"), Path("/ca.crt"), identity, {}, settings))
+    assert (config["maxPods"], config["containerLogMaxSize"]) == (250, "1Mi")
