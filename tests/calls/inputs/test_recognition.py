@@ -68,7 +68,7 @@ class Entry:
 @pytest.fixture
 def installed(monkeypatch):
     """Two readers: one whose library is missing, one that knows inputs beginning with a digit."""
-    reader = SimpleNamespace(recognises=lambda head: head[:1].isdigit())
+    reader = SimpleNamespace(recognises=lambda head: head[:1].isdigit(), read=lambda _stream, _matcher: iter(()))
     points = [Entry("absent", ImportError("no library")), Entry("digits", reader)]
     monkeypatch.setattr(
         "apisnoop.calls.reader.entry_points",
