@@ -1,7 +1,8 @@
 """Cutting a stream of JSON into its records, holding one at a time: pretty-printed, concatenated, or one long list.
 
 A record is a value on the top level, or, where that is a list or an object with a list under one of the known keys, an
-element of that list. Only brackets and strings are looked at; whether a record is valid is its decoder's business.
+element of that list. Only brackets and strings are looked at; whether a record is valid is its decoder's business, also
+of what stands where a record should and is none: a number, a string, garbage up to the next space or comma.
 """
 
 import re
@@ -13,8 +14,13 @@ CONTAINERS = frozenset({b"items", b"records", b"logEvents", b"events"})
 """Keys of lists in the outermost object: EventList, AKS, CloudWatch subscription, CloudWatch API."""
 HAR_PARENT, HAR_CONTAINER = b"log", b"entries"
 
+LONGEST_SCALAR = 64 * 1024
+"""Bytes of a value without brackets; a longer one is skipped."""
+
 _TOKEN = re.compile(rb'"(?:[^"\\]+|\\.)*+"|["{}\[\]]', re.DOTALL)
 _STRING_PART = re.compile(rb'(?:[^"\\]+|\\.)*+', re.DOTALL)
+_SCALAR = re.compile(rb'[^\s,\x1e\xef\xbb\xbf"{}\[\]]+')
+"""What is neither a token nor may stand between records: space, commas, RFC 7464's separator, a byte order mark."""
 _KEY = re.compile(rb'"([A-Za-z]+)"\s*:\s*\Z')
 
 
@@ -34,6 +40,8 @@ class JsonStream:
         self._in_har = False
         self._in_string = False
         """Inside a string whose beginning was dropped with the record that grew too long."""
+        self._in_scalar = False
+        """Inside a value without brackets whose beginning was dropped, for the same reason."""
         self._skipping = False
 
     @property
@@ -44,9 +52,10 @@ class JsonStream:
     def feed(self, chunk: bytes) -> Iterator[bytes]:
         """Take the next bytes of the stream and give the records that end in them, an empty one for one too long."""
         self._buffer += chunk
-        if self._in_string and not self._end_string():
+        if (self._in_string and not self._end_string()) or (self._in_scalar and not self._end_scalar()):
             return
         while (token := _TOKEN.search(self._buffer, self._scanned)) is not None:
+            yield from self._scalars(token.start())
             mark = token.group()
             if mark == b'"':
                 self._scanned = token.start()
@@ -54,11 +63,53 @@ class JsonStream:
             self._scanned = token.end()
             if mark in (b"{", b"["):
                 self._open(mark, token.start())
-            elif mark in (b"}", b"]") and (record := self._close()) is not None:
+            elif mark not in (b"}", b"]"):
+                if self._is_between:
+                    yield self._bounded(mark)
+            elif (record := self._close()) is not None:
                 yield record
         else:
-            self._scanned = len(self._buffer)
+            yield from self._last_scalars()
         self._shorten()
+        if self._in_string and self._is_between:
+            yield b""
+
+    @property
+    def _is_between(self) -> bool:
+        """Whether a record could begin here; inside of a line that is cut into values, nobody asks."""
+        return self._containers and self._depth == self._base
+
+    def _scalars(self, end: int) -> Iterator[bytes]:
+        """Give what stands before the next token where a record should."""
+        for found in self._between(end):
+            yield self._bounded(found.group())
+
+    def _last_scalars(self) -> Iterator[bytes]:
+        """Give what stands in the rest of the buffer, but for a value that may go on in the next chunk."""
+        rest = self._between(len(self._buffer))
+        self._scanned = len(self._buffer)
+        for found in rest:
+            if found.end() < len(self._buffer):
+                yield self._bounded(found.group())
+            elif self._bounded(found.group()):
+                self._scanned = found.start()
+            else:
+                self._in_scalar = True
+                yield b""
+
+    def _between(self, end: int) -> list[re.Match[bytes]]:
+        return list(_SCALAR.finditer(self._buffer, self._scanned, end)) if self._is_between else []
+
+    def _bounded(self, value: bytes) -> bytes:
+        return value if len(value) <= min(LONGEST_SCALAR, self._longest) else b""
+
+    def _end_scalar(self) -> bool:
+        """Look for the end of a value without brackets that is being skipped; tell whether it was found."""
+        found = _SCALAR.match(self._buffer)
+        end = found.end() if found else 0
+        self._in_scalar = end == len(self._buffer)
+        self._buffer = self._buffer[end:]
+        return not self._in_scalar
 
     def _open(self, mark: bytes, place: int) -> None:
         if self._containers and self._base == 0 and self._depth <= 2:

@@ -34,6 +34,11 @@ def cut(text: bytes, size: int, **options) -> tuple[list[bytes], bool]:
         (b'{"items":[]}', []),
         (b"", []),
         (b" \n\t", []),
+        (b'[]\n123\n"x"\n{"a":1}\ntrue\n', [b"123", b'"x"', b'{"a":1}', b"true"]),
+        (b'[{"a":1}, 7, "[", null , {"b":2}]', [b'{"a":1}', b"7", b'"["', b"null", b'{"b":2}']),
+        (b'{"kind":"List","items":[1,{"b":2}],"more":3}', [b"1", b'{"b":2}']),
+        (b'\xef\xbb\xbf{"a":1}\x1e{"b":2}', [b'{"a":1}', b'{"b":2}']),
+        (b'{"a":1} {"b":2}garbage{"c":3}', [b'{"a":1}', b'{"b":2}', b"garbage", b'{"c":3}']),
     ],
 )  # fmt: skip
 def test_records_are_found(text, records, size):
@@ -50,6 +55,13 @@ def test_a_record_that_is_too_long_is_empty(size):
     long = [rb'{"a":"' + rb"x\"" * 50 + b'"}', b'{"c":"' + b"y" * 90 + b'"}', b"[" + b"{}," * 50 + b"{}]"]
     text = b'{"b":1}'.join(long) + b' {"d":2}'
     assert cut(text, size, longest=20, containers=False) == ([b"", b'{"b":1}', b"", b'{"b":1}', b"", b'{"d":2}'], False)
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_value_without_brackets_that_is_too_long_is_empty(size):
+    """It is one record, however it comes, and what follows is found."""
+    text = b"[]\n" + b"7" * 50 + b'{"a":1}' + b'"' + b"x" * 50 + b'" ' + b"8" * 50 + b"\n9\n"
+    assert cut(text, size, longest=20) == ([b"", b'{"a":1}', b"", b"", b"9"], False)
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -80,7 +92,7 @@ def test_any_list_is_cut_into_its_elements(made, size, is_pretty, is_ascii):
     assert [json.loads(record) for record in cut(joined, size, containers=False)[0]] == made
 
 
-@given(st.binary(max_size=300), st.integers(1, 50))
+@given(st.binary(max_size=300) | st.text(alphabet='{}[]":,a1\\ ').map(str.encode), st.integers(1, 50))
 def test_chunks_do_not_matter(text, size):
     """Whatever the bytes, they are cut the same in one chunk and in many, and never raise."""
     assert cut(text, size) == cut(text, 1000)
