@@ -103,6 +103,14 @@ class TallyBatch:
         """Count all calls in the batch."""
         return sum(tally.count for cells in self._by_caller.values() for tally in cells.values())
 
+    @property
+    def span(self) -> tuple[float, float] | None:
+        """Give when the first and the last call began (epoch seconds); None without a call whose time is known."""
+        known = [tally for cells in self._by_caller.values() for tally in cells.values() if tally.first > 0]
+        if not known:
+            return None
+        return min(tally.first for tally in known), max(tally.last for tally in known)
+
     def add(self, call: Call) -> None:
         """Count one call."""
         self.count(call.match, call.caller, call.status, call.started, call.duration)

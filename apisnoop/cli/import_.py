@@ -22,6 +22,7 @@ from apisnoop.errors import ExitCode
 from apisnoop.store import queries
 from apisnoop.store.importing.follow import Follower
 from apisnoop.store.importing.importer import Importer, Settings, UnknownFormatError
+from apisnoop.store.importing.late_store import LateStore
 from apisnoop.store.importing.pace import Pace
 from apisnoop.store.importing.session import EMPTY, Outcome
 from apisnoop.store.store import Store
@@ -88,16 +89,34 @@ def import_(  # noqa: PLR0913, PLR0917 - one argument an option, given by name
         raise click.BadParameter(f"{kind!r} is none of {', '.join(kinds)}", param_hint="--format")
     catalogue = open_catalogue(spec, kubeconfig, context)
     progress = Progress()
-    with Store.open(db) as store:
+    with LateStore(db) as store:
         settings = Settings(kind, jobs or usable_cores(), dedupe_ids, Pace(FOLLOWING_SECONDS) if follow else Pace())
         importer = Importer(store, catalogue, settings, progress)
-        say = show_json if output == "json" else show_text
+        say = Announcer(store, show_json if output == "json" else show_text)
         if follow:
             follow_files(importer, files, say)
         failed = import_files(importer, files, progress, say)
-        if output == "text":
-            show_unfinished(store)
+        if output == "text" and (store.is_open or not failed):
+            show_unfinished(store())
     return ExitCode.UNAVAILABLE if failed else ExitCode.OK
+
+
+class Announcer:
+    """Tells what each input brought, and once if its calls may have been recorded in another way already."""
+
+    def __init__(self, store: LateStore, show: Callable[[Outcome], None]) -> None:
+        self._store = store
+        self._show = show
+        self._has_warned = False
+
+    def __call__(self, outcome: Outcome) -> None:
+        """Tell of one input."""
+        self._show(outcome)
+        explain_gaps(outcome)
+        if outcome.last and not self._has_warned:
+            runs = queries.runs_during(self._store().connection, outcome.first, outcome.last)
+            self._has_warned = bool(runs)
+            warn_of(runs)
 
 
 def usable_cores() -> int:
@@ -135,11 +154,16 @@ def import_file(
         return True
     progress.clear()
     say(outcome)
-    explain_gaps(outcome)
-    if outcome.lines and outcome.bad and not outcome.calls and not outcome.known:
+    if holds_nothing(outcome):
         complain(f"input {name} holds no call that could be counted: name another file, or its kind with --format")
         return in_folder
     return True
+
+
+def holds_nothing(outcome: Outcome) -> bool:
+    """Tell whether something was read, and not one call found in it."""
+    was_read = bool(outcome.lines and outcome.bad) or outcome.problem not in ("", EMPTY)
+    return was_read and not outcome.calls and not outcome.known
 
 
 def follow_files(importer: Importer, names: tuple[str, ...], say: Callable[[Outcome], None]) -> NoReturn:
@@ -159,7 +183,6 @@ def follow_files(importer: Importer, names: tuple[str, ...], say: Callable[[Outc
             follower.stop()
             for outcome in follower.outcomes:
                 say(outcome)
-                explain_gaps(outcome)
 
 
 def show_text(outcome: Outcome) -> None:
@@ -188,6 +211,16 @@ def explain_gaps(outcome: Outcome) -> None:
         complain(f"{outcome.name}: {outcome.gap}")
     if outcome.problem and outcome.problem != EMPTY:
         complain(f"{outcome.name}: {outcome.problem}; what came before is counted, the rest can be imported later")
+
+
+def warn_of(runs: list[queries.RunRow]) -> None:
+    """Tell that commands were watched in the time of an import: nobody can tell their calls from those of a log."""
+    if runs:
+        commands = ", ".join(sorted({run.command for run in runs}))
+        complain(
+            f"`apisnoop run` recorded into this store in the same time ({commands}): if that was on the same cluster, "
+            "its calls count twice now. Import into a store of its own (--db FILE); --dedupe-ids compares imports only"
+        )
 
 
 def show_unfinished(store: Store) -> None:

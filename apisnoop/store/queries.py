@@ -264,6 +264,11 @@ def runs(connection: sqlite3.Connection) -> list[RunRow]:
     return _table(connection, RunRow, "runs ORDER BY started, id")
 
 
+def runs_during(connection: sqlite3.Connection, first: float, last: float) -> list[RunRow]:
+    """Give the commands watched at any time between two moments (epoch seconds); one that has not ended still is."""
+    return [row for row in runs(connection) if row.started <= last and (row.ended is None or row.ended >= first)]
+
+
 def losses(connection: sqlite3.Connection) -> list[LossRow]:
     """Give what was not counted, the most frequent first."""
     return _table(connection, LossRow, "losses ORDER BY count DESC, source, reason, detail")

@@ -4,6 +4,7 @@ Several processes may read and write it at the same time: it is in WAL mode, and
 its transaction and waits for another. What questions can be asked of it is the business of `queries`.
 """
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -67,6 +68,8 @@ class Store:
             raise StoreError(
                 f"store {name} does not exist: `apisnoop import` or `apisnoop run` makes one; name it with --db"
             )
+        if not read_only and Path(name).is_file() and not os.access(name, os.W_OK, effective_ids=True):
+            raise StoreError(f"store {name} cannot be written: check its permissions, or name another file with --db")
         with store_errors(name):
             store = cls(connect(name, read_only=read_only), name, caps or Caps())
             try:

@@ -13,10 +13,13 @@ import pytest
 
 from apisnoop.errors import ExitCode
 from apisnoop.store.errors import StoreError
+from apisnoop.store.queries import RunRow
 from apisnoop.store.store import Store
 from tests.calls.sample import line, log
 from tests.cli.reporting import run
+from tests.store.batches import NINE
 from tests.store.contents import calls_in
+from tests.store.importing.inputs import har
 
 APISNOOP = Path(sys.executable).with_name("apisnoop")
 
@@ -72,6 +75,8 @@ def test_json_output_is_one_object_an_input(db, tmp_path):
         "bad": {"not-json": 1},
         "examples": {"not-json": "line 4, 7 bytes: xxxxxxx"},
         "problem": "",
+        "first": NINE,
+        "last": NINE + 2,
         "gap": "",
     }
     assert (second["calls"], second["bad"]) == (2, {})
@@ -87,6 +92,66 @@ def test_one_bad_input_does_not_keep_the_others(db, tmp_path, no_readers):
     missing, noise = answer.stderr.splitlines()
     assert missing.startswith(f"apisnoop: input {tmp_path}/missing cannot be read: No such file")
     assert noise.startswith(f"apisnoop: input {tmp_path}/noise is no recording that can be read")
+
+
+@pytest.mark.parametrize("names", [["missing"], ["noise"], ["missing", "noise"], ["cut.har"]])
+@pytest.mark.parametrize("options", [[], ["--dedupe-ids"]])
+def test_an_import_that_reads_nothing_leaves_no_store(db, tmp_path, no_readers, names, options):
+    """A new store would hold nothing, and hide from the next command that there is nothing."""
+    (tmp_path / "noise").write_bytes(bytes(range(256)) * 10)
+    (tmp_path / "cut.har").write_bytes(har(*range(5))[:150])
+    answer = run("import", *(tmp_path / name for name in names), "--db", db, *options)
+    assert answer.exit_code == ExitCode.UNAVAILABLE
+    assert list(tmp_path.glob("apisnoop.db*")) == []
+
+
+def test_an_empty_log_makes_a_store(db, tmp_path):
+    """Nothing was logged yet, which is no failure; the reports then have a store to read."""
+    (tmp_path / "audit.log").touch()
+    assert run("import", tmp_path / "audit.log", "--db", db).exit_code == ExitCode.OK
+    with Store.open(db, read_only=True) as store:
+        assert calls_in(store) == 0
+
+
+@pytest.mark.parametrize("is_pretty", [True, False])
+@pytest.mark.parametrize(("entries", "exit_code"), [(0, ExitCode.UNAVAILABLE), (10, ExitCode.OK)])
+def test_a_har_that_is_cut_off_says_so(db, tmp_path, is_pretty, entries, exit_code):
+    """Its calls are counted as far as they are whole; without any it is an input that cannot be read."""
+    whole = har(*range(20))
+    text = whole if is_pretty else json.dumps(json.loads(whole)).encode()
+    end = text.index(b"n=10") if entries else text.index(b"entries") + 20
+    (tmp_path / "cut.har").write_bytes(text[:end])
+    answer = run("import", tmp_path / "cut.har", "--db", db)
+    assert answer.exit_code == exit_code
+    assert answer.stdout == f"{tmp_path}/cut.har: {entries} records, {entries} calls counted\n"
+    assert "cut.har: it ends in the middle of a record" in answer.stderr
+    assert ("holds no call that could be counted" in answer.stderr) == (entries == 0)
+
+
+def test_values_that_are_no_events_are_counted_as_bad(db, tmp_path):
+    """Also behind a first line that lets the file look like a document."""
+    for first, count in ((b"[]\n", 3), (b"123\n", 4), (b'"x"\n', 4)):
+        (tmp_path / "audit.log").write_bytes(first + b"123\n" + line(0) + b'"x"\ntrue\n' + line(1))
+        db.unlink(missing_ok=True)
+        answer = run("import", tmp_path / "audit.log", "--db", db, "-o", "json")
+        outcome = json.loads(answer.stdout)
+        assert (answer.exit_code, outcome["calls"], sum(outcome["bad"].values())) == (ExitCode.OK, 2, count)
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "is_told"), [(0, 5, True), (-90, -60, False), (60, None, False), (4, None, True)]
+)
+def test_runs_of_the_same_time_are_told(db, tmp_path, since, until, is_told):
+    """Calls that were watched and are in the log too count twice, which nobody can see from the numbers; told once."""
+    for name, numbers in (("a.log", range(10)), ("b.log", range(3, 13))):
+        (tmp_path / name).write_bytes(log(numbers))
+    with Store.open(db) as store:
+        store.save_run(RunRow("r", "kubectl", "host", NINE + since, until and NINE + until, until and 0, 3, "1"))
+    answer = run("import", tmp_path / "a.log", tmp_path / "b.log", "--db", db)
+    assert answer.exit_code == ExitCode.OK
+    warned = [line for line in answer.stderr.splitlines() if "(kubectl)" in line and "count twice" in line]
+    assert len(warned) == is_told
+    assert all("--dedupe-ids" in line for line in warned)
 
 
 def test_a_folder_is_imported_without_what_is_no_recording(db, tmp_path, no_readers):

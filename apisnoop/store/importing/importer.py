@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import cached_property
 from time import time
 from typing import Protocol
 
 from apisnoop.calls.audit.counter import AuditCounter
 from apisnoop.calls.audit.counting import Counting, Local
+from apisnoop.calls.audit.tracking import Unfinished
 from apisnoop.calls.inputs.errors import InputError
 from apisnoop.calls.inputs.recognition import AUTO, Format, Layout, recognise
 from apisnoop.calls.inputs.source import STANDARD_INPUT, Source
@@ -54,22 +56,35 @@ class Catalogue(Matcher, CatalogueFacts, Protocol):
 
 
 class Importer:
-    """Imports inputs into one store, against one catalogue."""
+    """Imports inputs into one store, against one catalogue; a store given by a function is asked for when needed."""
 
     def __init__(
         self,
-        store: Store,
+        store: Store | Callable[[], Store],
         catalogue: Catalogue,
         settings: Settings | None = None,
         progress: Callable[[Source], None] = lambda _: None,
     ) -> None:
-        self._store = store
+        self._given = store
         self._catalogue = catalogue
         self._facts = KnownCatalogue(catalogue.release, catalogue.source, catalogue.digest)
         self._settings = settings or Settings()
         self._progress = progress
-        self._unfinished = load_unfinished(store.connection)
-        self._seen = SeenIds(store.connection) if self._settings.dedupe_ids else None
+
+    @cached_property
+    def _store(self) -> Store:
+        return self._given if isinstance(self._given, Store) else self._given()
+
+    @cached_property
+    def _unfinished(self) -> Unfinished:
+        return load_unfinished(self._store.connection)
+
+    @cached_property
+    def _seen(self) -> SeenIds:
+        return SeenIds(self._store.connection)
+
+    def _is_new(self, audit_id: str) -> bool:
+        return self._seen.is_new(audit_id)
 
     def run(self, name: str) -> Outcome:
         """Import an input. Raises InputError if it cannot be read or understood, StoreError for the store."""
@@ -104,7 +119,8 @@ class Importer:
                 bookmark = add_bookmark(self._store.connection, bookmark, mark, foreign)
         bookmark.path = source.name
         bookmark.head_length, bookmark.head_digest = mark.length, digest(mark.content)
-        session = Session(self._store, self._facts, bookmark, self._unfinished, self._seen)
+        seen = self._seen if self._settings.dedupe_ids else None
+        session = Session(self._store, self._facts, bookmark, self._unfinished, seen)
         if not known and kind.layout is Layout.LINES and is_of(self._store.connection, foreign, source.name):
             session.lose_between("it was written anew since it was imported last")
         return session
@@ -117,7 +133,7 @@ class Importer:
 
     def counter(self) -> AuditCounter:
         """Give a new counter of events."""
-        return AuditCounter(self._catalogue, self._seen.is_new if self._seen else None)
+        return AuditCounter(self._catalogue, self._is_new if self._settings.dedupe_ids else None)
 
     def _read(self, source: Source, foreign: set[int]) -> Outcome:
         beginning = source.head_with_line()
@@ -151,7 +167,7 @@ class Importer:
 
     def _counting(self, source: Source, position: int) -> Counting:
         """Count in several processes where that was asked for and pays; ids seen before are known to this one only."""
-        jobs = 1 if self._seen is not None else self._settings.jobs
+        jobs = 1 if self._settings.dedupe_ids else self._settings.jobs
         left = (source.size or WORTH_WORKERS) - (position if source.is_regular else 0)
         if jobs < 2 or left < WORTH_WORKERS:
             return Local(self.counter())

@@ -39,6 +39,10 @@ class Outcome:
     """The first of each reason, in words."""
     problem: str = ""
     """How reading ended before its time, in words; empty otherwise."""
+    first: float = 0.0
+    """When the first of these calls began, in epoch seconds; zero without a call whose time is known."""
+    last: float = 0.0
+    """When the last one began."""
     gap: str = ""
     """What may be missing between this input and what was read before under its name, in words."""
 
@@ -69,6 +73,7 @@ class Session:
         lines = sum(sum(part.lines.values()) for part in counted)
         calls = sum(part.batch.calls for part in counted)
         self._explain(counted)
+        self._note_span(counted)
         bookmark.position = position
         bookmark.tail_digest = digest(tail)
         bookmark.lines += lines
@@ -78,6 +83,12 @@ class Session:
         self._write(counted, before)
         self.outcome.lines += lines
         self.outcome.calls += calls
+
+    def _note_span(self, counted: list[Counted]) -> None:
+        outcome, spans = self.outcome, [part.batch.span for part in counted]
+        for first, last in filter(None, spans):
+            outcome.first = min(outcome.first or first, first)
+            outcome.last = max(outcome.last, last)
 
     def _explain(self, counted: list[Counted]) -> None:
         """Turn records that could not be counted into losses, with their line numbers in the whole input."""
