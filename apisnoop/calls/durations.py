@@ -17,12 +17,6 @@ type Durations = list[int]
 _decoder = msgspec.json.Decoder(dict[int, int])
 
 
-def bucket_of(seconds: float) -> int:
-    """Give the bucket of a duration in seconds; a negative one (clocks that were set back) counts as zero."""
-    microseconds = int(seconds * 1_000_000)
-    return min(microseconds.bit_length(), BUCKETS - 1) if microseconds > 0 else 0
-
-
 def encode_durations(durations: Sequence[int]) -> str:
     """Write a histogram as JSON, e.g. {"12":3}: bucket to count, empty buckets left out, smallest first."""
     return _encode((bucket, count) for bucket, count in enumerate(durations) if count)

@@ -1,5 +1,6 @@
 """`apisnoop explain`: what any request is, one on the command line or one a line on stdin."""
 
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -76,7 +77,7 @@ def explain(
         return _explain_lines(catalogue, sys.stdin.buffer, output)
     if url is None:
         raise click.UsageError(f"METHOD {method!r} lacks its URL, as in: explain GET /api/v1/pods")
-    _write(explain_request(catalogue, Request(method, url, content_type)), output)
+    _answer(catalogue, Request(method, url, content_type), output)
     return ExitCode.OK
 
 
@@ -138,8 +139,27 @@ def _explain_lines(catalogue: Catalogue, lines: Iterable[bytes], output: str) ->
             bad += 1
             click.echo(f"apisnoop: {request}", err=True)
             continue
-        _write(explain_request(catalogue, request), output)
+        _answer(catalogue, request, output)
     return ExitCode.USAGE if bad else ExitCode.OK
+
+
+def _answer(catalogue: Catalogue, request: Request, output: str) -> None:
+    _write(explain_request(catalogue, request), output)
+    if hint := hint_on(request.url):
+        click.echo(f"apisnoop: {_shorten(request.url)}: {hint}", err=True)
+
+
+def hint_on(url: str) -> str:
+    """Say what is probably a slip in a URL, and what was meant; empty where nothing is."""
+    path = path_of(url).partition("?")[0]
+    if path and not path.startswith("/"):
+        first = path.partition("/")[0]
+        meant = f"https://{url}" if set(first) & {".", ":"} else f"/{url}"
+        return f"it does not begin with a slash; did you mean {_shorten(meant)}?"
+    if "//" in path:
+        meant = re.sub("/{2,}", "/", path)
+        return f"the server takes a double slash for an empty name between; did you mean {_shorten(meant)}?"
+    return ""
 
 
 def _write(explanation: Explanation, output: str) -> None:

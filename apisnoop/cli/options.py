@@ -88,12 +88,13 @@ def window_options(command: Decorated) -> Decorated:
     since_help = (
         "From when on: 2026-06-01T10:00:00Z, 2026-06-01 (0:00 UTC) or 2h, 7d (ago). Whole hours are told apart."
     )
-    since = click.option("--since", metavar="TIME", callback=_parse_option, help=since_help)
-    until = click.option("--until", metavar="TIME", callback=_parse_option, help="Until when, in the same forms.")
+    since = click.option("--since", metavar="TIME", callback=moment, help=since_help)
+    until = click.option("--until", metavar="TIME", callback=moment, help="Until when, in the same forms.")
     return since(until(with_window))
 
 
-def _parse_option(_context: click.Context, _parameter: click.Parameter, value: str | None) -> float | None:
+def moment(_context: click.Context, _parameter: click.Parameter, value: str | None) -> float | None:
+    """Turn the value of an option that is a time into seconds since the epoch."""
     try:
         return None if value is None else parse_moment(value, now=time.time())
     except ValueError as error:

@@ -40,6 +40,11 @@ def cut(text: str, width: int) -> str:
     return f"{kept}…"
 
 
+def fitted(line: str, width: int | None) -> str:
+    """Shorten a line to a width; None leaves it as it is."""
+    return line if width is None else cut(line, width)
+
+
 def pad(text: str, width: int, *, right: bool = False) -> str:
     """Fill text with spaces to a width."""
     space = " " * (width - width_of(text))

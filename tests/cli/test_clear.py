@@ -47,6 +47,13 @@ def test_a_person_is_asked(db, reply, left):
     assert calls(db) == left
 
 
+def test_a_no_is_confirmed(db):
+    """Whoever answers no reads that nothing was deleted; scripts see it by the exit code."""
+    result = CliRunner().invoke(cli, ["clear", "--db", str(db)], input="n\n", standalone_mode=False)
+    assert result.return_value == ExitCode.INTERRUPTED
+    assert result.stderr.endswith(f"{db}: nothing was deleted\n")
+
+
 def test_a_wrong_time_is_told(db):
     """Exit code 2, and the forms a time may have."""
     answer = run("clear", "--db", db, "--before", "yesterday", "--yes")

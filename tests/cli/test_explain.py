@@ -130,6 +130,25 @@ def test_scheme_and_host_are_taken_off(url: str, path: str) -> None:
     assert path_of(url) == path
 
 
+@pytest.mark.parametrize(
+    ("url", "meant"),
+    [
+        ("api/v1/pods?watch=1", "/api/v1/pods?watch=1"),
+        ("localhost:6443/api/v1/pods", "https://localhost:6443/api/v1/pods"),
+        ("/api//v1/pods", "/api/v1/pods"),
+        ("https://host:6443//api/v1///pods", "/api/v1/pods"),
+        ("/api/v1/pods", ""),
+        ("https://host/api/v1/pods?continue=a//b", ""),
+        ("https://host", ""),
+    ],
+)
+def test_a_slip_in_a_url_is_pointed_out(url: str, meant: str) -> None:
+    """What was meant is shown on stderr; the answer is still on what was given."""
+    answer = call("GET", url)
+    assert answer.stdout.startswith("GET ")
+    assert answer.stderr.endswith(f"did you mean {meant}?\n") if meant else answer.stderr == ""
+
+
 def test_what_cannot_be_printed_is_escaped() -> None:
     """A name must not speak to the terminal."""
     shown = render_text(explain_request(CATALOGUE, Request("GET", "/api/v1/nodes/a%1b%5b31m%00")))

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from apisnoop.coverage.comparison import Change, ComparisonReport
-from apisnoop.reports.columns import Column, cut, render_columns
+from apisnoop.reports.columns import Column, fitted, render_columns
 from apisnoop.reports.paint import Paint
 from apisnoop.reports.remarks import some_callers, standing_of, summarize_diff
 from apisnoop.reports.table.blocks import join_blocks
@@ -55,15 +55,11 @@ def _no_longer_served(changes: Sequence[Change], width: int | None, paint: Paint
     for change in changes:
         calls = max(change.calls_before.total, change.calls_after.total)
         lines += [
-            paint(_fitted(f"!  {clean(change.method)} {clean(change.path)}  {counted(calls, 'call')}", width), "red"),
-            _fitted(f"     by {clean(some_callers(change.callers))}", width),
-            _fitted(f"     {clean(standing_of(change))}", width),
+            paint(fitted(f"!  {clean(change.method)} {clean(change.path)}  {counted(calls, 'call')}", width), "red"),
+            fitted(f"     by {clean(some_callers(change.callers))}", width),
+            fitted(f"     {clean(standing_of(change))}", width),
         ]
     return lines
-
-
-def _fitted(line: str, width: int | None) -> str:
-    return line if width is None else cut(line, width)
 
 
 def _section(

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from itertools import groupby
 
 from apisnoop.coverage.report import CallerCalls, CoverageReport, FindingClass, FindingUse
-from apisnoop.reports.columns import cut
+from apisnoop.reports.columns import fitted
 from apisnoop.reports.paint import CLASS_COLOURS, Paint
 from apisnoop.reports.wording import MEANING, clean, counted, number
 
@@ -30,13 +30,13 @@ def _class(
 ) -> list[str]:
     calls = sum(finding.calls.total for finding in found)
     size = f"{counted(calls, 'call')}, {counted(len(found), 'target')}"
-    head = _fitted(f"{kind.value}  {size}: {MEANING[kind]}", width)
+    head = fitted(f"{kind.value}  {size}: {MEANING[kind]}", width)
     lines = [paint(kind.value, CLASS_COLOURS[kind]) + head.removeprefix(kind.value)]
     for finding in found if wide else found[:EACH]:
         said = f"  {clean(finding.method)} {clean(finding.path)}  {counted(finding.calls.total, 'call')}"
         who = f"    {_callers(finding.callers, wide=wide)}"
         why = f"    {clean(finding.reason)}"
-        lines += [_fitted(said, width), _fitted(who, width), *([_fitted(why, width)] if finding.reason else [])]
+        lines += [fitted(said, width), fitted(who, width), *([fitted(why, width)] if finding.reason else [])]
     if not wide and len(found) > EACH:
         lines.append(paint(f"  … {number(len(found) - EACH)} more (-o wide)", "dim"))
     return lines
@@ -47,7 +47,3 @@ def _callers(callers: Iterable[CallerCalls], *, wide: bool) -> str:
     shown = who if wide else who[:CALLERS]
     more = f" and {counted(len(who) - len(shown), 'other')}" if len(who) > len(shown) else ""
     return f"by {', '.join(shown)}{more}"
-
-
-def _fitted(line: str, width: int | None) -> str:
-    return line if width is None else cut(line, width)
