@@ -149,7 +149,8 @@ def test_what_was_not_counted_is_said_at_the_top(report):
 
 def test_many_sources_are_folded(report):
     """Eight lines are shown, the rest opens on demand."""
-    sources = report.provenance.sources * 10
+    source = report.provenance.sources[0]
+    sources = tuple(replace(source, name=f"{source.name} {number}") for number in range(20))
     page = render_coverage_html(replace(report, provenance=replace(report.provenance, sources=sources)))
     assert "<summary>12 more</summary>" in page
 
