@@ -156,18 +156,17 @@ def merge_as_nobody(target, source, answers):
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
-def test_a_store_that_cannot_be_written_can_be_merged(tmp_path):
+def test_a_store_that_cannot_be_written_can_be_merged(public_folder):
     """Stores of other machines may lie where nothing can be written beside them."""
     for name in ("source", "target"):
-        (tmp_path / name).mkdir()
-    with Store.open(tmp_path / "source" / "a.db") as store:
+        (public_folder / name).mkdir()
+    with Store.open(public_folder / "source" / "a.db") as store:
         store.add(batch_of([("/api/v1/namespaces/a/pods/p", CALLERS[0], 200, 0, 1)]))
-    (tmp_path / "target").chmod(0o777)
-    for folder in (tmp_path / "source", *list(tmp_path.parents)[:2], tmp_path):
-        folder.chmod(0o755)
+    (public_folder / "target").chmod(0o777)
+    (public_folder / "source").chmod(0o755)
     context = multiprocessing.get_context("fork")
     answers = context.SimpleQueue()
-    paths = (tmp_path / "target" / "c.db", tmp_path / "source" / "a.db")
+    paths = (public_folder / "target" / "c.db", public_folder / "source" / "a.db")
     process = context.Process(target=merge_as_nobody, args=(*paths, answers))
     process.start()
     process.join()
