@@ -29,3 +29,12 @@ class UsageError(ApisnoopError):
     """A value given by the user cannot be used (an unknown release, two options that exclude one another)."""
 
     exit_code = ExitCode.USAGE
+
+
+class RefusedError(ApisnoopError):
+    """The API server answered with an error."""
+
+    def __init__(self, what: str, status: int, message: str) -> None:
+        hint = "; see the rights that the component's README lists" if status in {401, 403} else ""
+        super().__init__(f"the API server refuses to {what}: {message or status}{hint}")
+        self.status = status

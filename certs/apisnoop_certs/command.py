@@ -15,8 +15,8 @@ import yaml
 
 from apisnoop import __version__
 from apisnoop.cli.options import kubeconfig_options
+from apisnoop.cluster_api import Api
 from apisnoop.errors import ApisnoopError, ExitCode
-from apisnoop_certs.api import Api
 from apisnoop_certs.issue import Run
 from apisnoop_certs.objects import ObjectNames, Objects
 from apisnoop_certs.options import (
@@ -91,7 +91,7 @@ def renew(**options: Unpack[_Run]) -> None:
 @kubeconfig_options
 def clean(request: str, kubeconfig: Path | None, context: str | None) -> None:
     """Delete the requests that a killed run may have left behind."""
-    objects = Objects(Api(kubeconfig, context), ObjectNames("", "", "", ""))
+    objects = Objects(Api(kubeconfig, context, program=PROGRAM), ObjectNames("", "", "", ""))
     left = [name for name in requests_named(request) if objects.delete_request(name)]
     click.echo(f"deleted {', '.join(left)}" if left else "no request was left")
 
@@ -107,7 +107,7 @@ def clean(request: str, kubeconfig: Path | None, context: str | None) -> None:
 @kubeconfig_options
 def policy(**options: Unpack[_Policy]) -> None:
     """Print the admission policy that ties the Job to this one certificate, for `kubectl apply -f -`."""
-    objects = Objects(Api(options["kubeconfig"], options["context"]), ObjectNames("", "", "", ""))
+    objects = Objects(Api(options["kubeconfig"], options["context"], program=PROGRAM), ObjectNames("", "", "", ""))
     names = None if options["any_names"] else objects.server_names(domain_of(options), options["extra_names"])
     tie = Tie(
         requester=f"system:serviceaccount:{namespace_or_own(options['namespace'])}:{options['service_account']}",
@@ -136,7 +136,7 @@ def run() -> NoReturn:
 
 
 def _run(options: _Run) -> Run:
-    objects = Objects(Api(options["kubeconfig"], options["context"]), object_names(options))
+    objects = Objects(Api(options["kubeconfig"], options["context"], program=PROGRAM), object_names(options))
     return Run(objects, settings_of(options), datetime.now(UTC), _say)
 
 

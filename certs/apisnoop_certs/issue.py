@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Protocol
 
-from apisnoop.errors import ApisnoopError
+from apisnoop.errors import ApisnoopError, RefusedError
 from apisnoop.trust_bundle import merge_authorities
 from apisnoop_certs.acceptance import refusal
 from apisnoop_certs.authority import Authority, is_lasting, make_authority, sign_leaf
 from apisnoop_certs.leaf import Leaf
-from apisnoop_certs.refusals import NotSignedError, RefusedError
+from apisnoop_certs.refusals import NotSignedError
 from apisnoop_certs.renewal import renewal_time, why_renew
 from apisnoop_certs.server_names import ServerNames
 from apisnoop_certs.settings import LEAST, Asked, Settings

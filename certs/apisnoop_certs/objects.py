@@ -9,12 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from apisnoop.errors import ApisnoopError
-from apisnoop_certs.api import Api, Json
+from apisnoop.cluster_api import Api, Json
+from apisnoop.errors import ApisnoopError, RefusedError
 from apisnoop_certs.authority import Authority
 from apisnoop_certs.leaf import Leaf
 from apisnoop_certs.outcome import FINAL, Outcome, State, outcome_of
-from apisnoop_certs.refusals import RefusedError
 from apisnoop_certs.server_names import ServerNames, server_names
 from apisnoop_certs.signing_request import is_ours
 from apisnoop_certs.verdict import Verdict, read_verdict

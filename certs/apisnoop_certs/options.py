@@ -98,7 +98,13 @@ def run_options(command: Decorated) -> Decorated:
     wait = "How long to wait for each signature.  [default: 60s, 1h with --renewal manual]"
     return _add(
         command,
-        click.option("--mode", type=click.Choice([mode.value for mode in Asked]), default=Asked.AUTO.value, show_default=True, help=mode),
+        click.option(
+            "--mode",
+            type=click.Choice([mode.value for mode in Asked]),
+            default=Asked.AUTO.value,
+            show_default=True,
+            help=mode,
+        ),
         click.option(
             "--renewal",
             type=click.Choice([_AUTO, _MANUAL]),

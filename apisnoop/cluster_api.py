@@ -1,7 +1,7 @@
-"""Requests to the API server as plain JSON, and its refusals as one line each.
+"""Requests of the components to the API server as plain JSON, and its refusals as one line each.
 
 The kubernetes client is used for kubeconfigs and credentials. Its models are not: they drop what they do not know, and
-the handful of requests made here reads better as paths, which are also what RBAC is about.
+the handful of requests a component makes reads better as paths, which are also what RBAC is about.
 """
 
 import json
@@ -15,21 +15,26 @@ from kubernetes import client
 
 from apisnoop import __version__
 from apisnoop.cli.cluster import cause_of, configure
-from apisnoop.errors import ApisnoopError
-from apisnoop_certs.refusals import RefusedError
+from apisnoop.errors import ApisnoopError, RefusedError
 
 type Json = dict[str, Any]
 
 JSON, MERGE_PATCH = "application/json", "application/merge-patch+json"
-_TIMEOUT = urllib3.Timeout(connect=10, read=30)
 _SLACK = 10.0
 """Seconds that a watch may end later than it was asked to."""
 
 
 class Api:
-    """One API server, with the credentials of a kubeconfig or of the pod we run in."""
+    """One API server, with the credentials of a kubeconfig or of the pod we run in; several threads may use it.
 
-    def __init__(self, kubeconfig: Path | None = None, context: str | None = None) -> None:
+    `program` is the name we go by; `patience` are the seconds within which a request has to be answered.
+    """
+
+    def __init__(
+        self, kubeconfig: Path | None = None, context: str | None = None, *, program: str, patience: float = 30.0
+    ) -> None:
+        self._program = program
+        self._timeout = urllib3.Timeout(connect=min(10.0, patience), read=patience)
         self._configuration = configure(kubeconfig, context)
         self._pool: urllib3.PoolManager = client.ApiClient(self._configuration).rest_client.pool_manager
 
@@ -84,7 +89,7 @@ class Api:
         query: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
         content_type: str = JSON,
-        timeout: urllib3.Timeout = _TIMEOUT,
+        timeout: urllib3.Timeout | None = None,
         stream: bool = False,
     ) -> urllib3.BaseHTTPResponse:
         """Send one request.
@@ -96,7 +101,13 @@ class Api:
         headers = {**self._headers(), "Content-Type": content_type}
         try:
             answer = self._pool.request(
-                method, url, body=encoded, headers=headers, timeout=timeout, preload_content=not stream, retries=False
+                method,
+                url,
+                body=encoded,
+                headers=headers,
+                timeout=timeout or self._timeout,
+                preload_content=not stream,
+                retries=False,
             )
             if answer.status < 400:
                 return answer
@@ -109,7 +120,7 @@ class Api:
         return ApisnoopError(f"cannot reach the API server {self._configuration.host}: {cause_of(error)}")
 
     def _headers(self) -> dict[str, str]:
-        headers = {"Accept": "application/json", "User-Agent": f"apisnoop-certs/{__version__}"}
+        headers = {"Accept": "application/json", "User-Agent": f"{self._program}/{__version__}"}
         # Asked each time: a token of the pod or of an exec plugin is renewed behind it.
         token = self._configuration.auth_settings().get("BearerToken")
         if token is not None and token["value"]:
