@@ -18,7 +18,7 @@ CALLS = 500
 ROUNDS = 4
 """The first is for caches and buffers to get their size."""
 SPARE = 200
-"""Blocks of memory that a round may leave: far fewer than one for each of its calls, and the rig's own of connections."""
+"""Blocks of memory that a round may leave: the rig's own of each connection, and far fewer than one for each call."""
 REQUEST = f"GET {PODS} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {'x' * 800}\r\n\r\n".encode()
 ANSWER = b"HTTP/1.1 200 OK\r\nAudit-Id: a\r\nContent-Length: 2\r\n\r\n{}"
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from apisnoop.cli import candidates
 from apisnoop.cli.options import db_option, kubeconfig_options, spec_option
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
@@ -28,7 +29,14 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @db_option
 @spec_option
 @kubeconfig_options
-@click.argument("command", nargs=-1, required=True, metavar="-- COMMAND [ARGS]...", type=click.UNPROCESSED)
+@click.argument(
+    "command",
+    nargs=-1,
+    required=True,
+    metavar="-- COMMAND [ARGS]...",
+    type=click.UNPROCESSED,
+    shell_complete=candidates.commands,
+)
 def run(**options: Any) -> int:  # noqa: ANN401 - as click has checked them
     """Run a command and report which API operations it called.
 
@@ -45,7 +53,7 @@ def run(**options: Any) -> int:  # noqa: ANN401 - as click has checked them
     settings = Settings(**options)
     if settings.ui_bodies and not settings.ui:
         raise click.UsageError("--ui-bodies says what --ui shows: give that, too")
-    # What has been imported stays to the end. Counted among what a full collection looks through, it would put those off
-    # until so much garbage has gathered that memory grew for the first 60,000 calls, by an eighth.
+    # What has been imported stays to the end. Counted among what a full collection looks through, it would put those
+    # off until so much garbage has gathered that memory grew for the first 60,000 calls, by an eighth.
     gc.freeze()
     return start_run(settings)
