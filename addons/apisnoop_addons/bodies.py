@@ -11,6 +11,7 @@ from mitmproxy.http import HTTPFlow
 
 from apisnoop.calls.reader import Matcher
 from apisnoop.operations.match import Match
+from apisnoop_addons.engine.listener import is_recorded
 from apisnoop_addons.headers import first_header
 from apisnoop_addons.record import recorded_path
 
@@ -47,6 +48,8 @@ class Bodies:
 
     def requestheaders(self, flow: HTTPFlow) -> None:
         """Decide whether bodies may be kept, and begin."""
+        if not is_recorded(flow):
+            return
         content_type = first_header(flow.request.headers.fields, b"content-type")
         if not may_keep(self._matcher.match(flow.request.method, recorded_path(flow), content_type)):
             return

@@ -55,7 +55,7 @@ class Identify:
     def _callers_of(self, flow: HTTPFlow) -> Callers:
         fields = flow.request.headers.fields
         agent, authorization = first_header(fields, b"user-agent"), first_header(fields, b"authorization")
-        listened = flow.client_conn.listener.identity if isinstance(flow.client_conn, Client) else Caller()
+        listened = flow.client_conn.caller if isinstance(flow.client_conn, Client) else Caller()
         presented = _presented_name(flow)
         key = (listened, agent, blake2b(f"{presented}\n{authorization}".encode(), digest_size=16).digest())
         callers = self._known.get(key)

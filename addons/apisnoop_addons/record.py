@@ -13,7 +13,7 @@ from apisnoop.calls.call import Call
 from apisnoop.calls.caller import Caller
 from apisnoop.calls.reader import Matcher
 from apisnoop.calls.redaction import kept_url
-from apisnoop_addons.engine.listener import Client
+from apisnoop_addons.engine.listener import Client, is_recorded
 from apisnoop_addons.engine.outcome import REFUSED_BY_PROXY, outcome_of
 from apisnoop_addons.engine.tunnel import TUNNEL_BYTES
 from apisnoop_addons.headers import all_headers, first_header
@@ -57,6 +57,8 @@ class Record:
 
     def requestheaders(self, flow: HTTPFlow) -> None:
         """Begin a call."""
+        if not is_recorded(flow):
+            return
         begun = flow.metadata[_OPEN] = OpenCall()
         if flow.request.stream is True:
             flow.request.stream = begun.pass_request
@@ -82,7 +84,7 @@ class Record:
 
     def _end(self, flow: HTTPFlow, error: str) -> None:
         begun = flow.metadata.pop(_OPEN, None)
-        if begun is not None:
+        if begun is not None and is_recorded(flow):
             self._sink(self._call_of(flow, begun, error))
 
     def _call_of(self, flow: HTTPFlow, begun: OpenCall, error: str) -> Call:

@@ -13,6 +13,7 @@ from mitmproxy.proxy.mode_specs import ProxyMode
 from apisnoop.calls.caller import Caller
 from apisnoop.calls.redaction import kept_url
 from apisnoop_addons.bodies import kept_bodies
+from apisnoop_addons.engine.listener import is_recorded
 from apisnoop_addons.engine.messages import make_headers
 from apisnoop_addons.engine.outcome import REFUSED_BY_PROXY, outcome_of
 from apisnoop_addons.identify import CALLER
@@ -45,19 +46,23 @@ class Redact:
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         """Show a call that may go on for long."""
-        self._feed(redacted_copy(flow))
+        self._show(flow)
 
     def response(self, flow: http.HTTPFlow) -> None:
         """Show how a call went."""
-        self._feed(redacted_copy(flow))
+        self._show(flow)
 
     def error(self, flow: http.HTTPFlow) -> None:
         """Show a call that was cut short."""
-        self._feed(redacted_copy(flow))
+        self._show(flow)
 
     def upgrade_end(self, flow: http.HTTPFlow) -> None:
         """Show that an upgraded connection is over."""
-        self._feed(redacted_copy(flow))
+        self._show(flow)
+
+    def _show(self, flow: http.HTTPFlow) -> None:
+        if is_recorded(flow):
+            self._feed(redacted_copy(flow))
 
 
 def redacted_copy(original: http.HTTPFlow) -> http.HTTPFlow:

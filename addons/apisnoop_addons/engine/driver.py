@@ -27,6 +27,7 @@ from mitmproxy.connection import Connection, ConnectionState, Server
 from mitmproxy.proxy import commands, events, server_hooks
 from mitmproxy.proxy.layer import Layer
 
+from apisnoop_addons.engine.admission import Admission
 from apisnoop_addons.engine.connect import CONNECT_TIMEOUT, limit_unacknowledged, watch_over_server
 from apisnoop_addons.engine.driver_commands import HoldReading, Upgraded
 from apisnoop_addons.engine.hooks import Hooks, log_fault
@@ -38,6 +39,13 @@ logger = logging.getLogger(__name__)
 IDLE_TIMEOUT = 6 * 3600.0
 """Seconds without a byte in either direction after which a connection is closed. Quiet watches and shells are kept by
 keepalive probes; this is for peers whose kernel answers while nobody is there."""
+
+
+ADMISSION_TIMEOUT = 5.0
+"""Seconds within which it has to be decided about a new connection."""
+
+HANDSHAKE_TIMEOUT = 30.0
+"""Seconds that a client gets for TLS. Go's servers for Kubernetes wait as long for what comes first."""
 
 
 class Driver:
@@ -57,6 +65,7 @@ class Driver:
         self._handling = False
         self._unwritten: list[Link] = []
         """Links with something to write when the layers are done."""
+        self._greeted = False
         self._ended = False
         self._upgraded = False
         self._active = self._loop.time()
@@ -68,6 +77,29 @@ class Driver:
         """Begin with the client's socket connected."""
         self._links[self.client] = link
         link.transport.pause_reading()  # nothing may arrive before `client_connected` has been heard
+        admit = self.client.listener.admit
+        if admit is None:
+            self._greet()
+        else:
+            self._task(self._admit(admit))
+
+    async def _admit(self, admit: Callable[[Client], Awaitable[Admission]]) -> None:
+        try:
+            async with asyncio.timeout(ADMISSION_TIMEOUT):
+                self.client.admission = await admit(self.client)
+        except OSError:  # whoever decides is not there; a timeout is one, too
+            self.abort()
+        except Exception as error:
+            log_fault("an admission", error)
+            self.abort()
+        else:
+            if self.client.admission.caller is None:
+                self.abort()
+            elif not self._ended:
+                self._greet()
+
+    def _greet(self) -> None:
+        self._greeted = True
         self._after_hook(server_hooks.ClientConnectedHook(self.client), self._welcome)
 
     def _welcome(self) -> None:
@@ -77,8 +109,19 @@ class Driver:
         if self.client.error:
             link.transport.abort()
             return
+        if self.client.listener.certificate is not None and not self.client.untouched:
+            self._timers.add(self._loop.call_later(HANDSHAKE_TIMEOUT, self._check_handshake))
         self.handle(events.Start())
         self.balance()
+
+    def _check_handshake(self) -> None:
+        if not self.client.tls_established:
+            self.abort()
+
+    def buffered(self) -> int:
+        """Count the bytes that are held for peers that do not take them."""
+        written = sum(link.transport.get_write_buffer_size() for link in self._links.values())
+        return written + sum(holder.held() for holder in self.client.holders)
 
     def abort(self) -> None:
         """Cut all connections at once."""
@@ -121,6 +164,7 @@ class Driver:
             self._hook_of_layer(command)
         elif isinstance(command, commands.OpenConnection):
             self._opening[command.connection] = self._task(self._open(command))
+            self.balance()
         elif isinstance(command, commands.CloseConnection):
             self._close(command)
         elif isinstance(command, commands.RequestWakeup):
@@ -245,14 +289,15 @@ class Driver:
     # -- back-pressure ------------------------------------------------------------------------------------------
 
     def balance(self) -> None:
-        """Read a connection only while those it is answered on take what they are sent.
+        """Read a connection only while those it is answered on take what they are sent, and there is one.
 
         A connection's own writes never hold up its own reads: two peers that both write before they read (a tunnel
         used in both directions) would wait for one another for ever.
         """
         for connection, link in self._links.items():
             others = [other for other in self._links if (other is self.client) != (connection is self.client)]
-            if link.held or connection in self._opening or not all(self._links[other].taking for other in others):
+            waiting = bool(self._opening) and not others if connection is self.client else connection in self._opening
+            if link.held or waiting or not all(self._links[other].taking for other in others):
                 link.transport.pause_reading()
             elif not link.transport.is_closing():
                 link.transport.resume_reading()
@@ -304,7 +349,10 @@ class Driver:
         for task in self._opening.values():
             task.cancel()
         self.abort()
-        self._after_hook(server_hooks.ClientDisconnectedHook(self.client), self._end_when_alone)
+        if self._greeted:
+            self._after_hook(server_hooks.ClientDisconnectedHook(self.client), self._end_when_alone)
+        else:
+            self._end_when_alone()
 
     def _end_when_alone(self) -> None:
         if self._ended and not self._links and not self._opening:

@@ -19,15 +19,13 @@ from hyperframe.frame import Frame, GoAwayFrame, RstStreamFrame, WindowUpdateFra
 from mitmproxy.proxy.layers.http._http_h2 import BufferedH2Connection
 
 from apisnoop_addons.engine.hpack_encoder import QuickEncoder
+from apisnoop_addons.engine.limits import MAX_STREAMS
 
 STREAM_WINDOW = 4 * 2**20
 """Bytes a peer may send on one stream ahead of what was passed on; what Go's client allows."""
 CONNECTION_WINDOW = 16 * 2**20
 MAX_HEADER_LIST = 2**20
 """Go's http.DefaultMaxHeaderBytes."""
-MAX_STREAMS = 250
-"""Streams a client may have open at a time; what Go's servers allow."""
-
 _DATA, _HEADERS, _CONTINUATION = 0x0, 0x1, 0x9
 _END_STREAM, _END_HEADERS = 0x1, 0x4
 _WRITABLE = frozenset({StreamState.OPEN, StreamState.HALF_CLOSED_REMOTE})
@@ -48,9 +46,16 @@ class H2Connection(BufferedH2Connection):
         self.decoder.max_header_list_size = MAX_HEADER_LIST
         if config.client_side:
             self.local_settings.enable_push = 0
-        else:
-            self.local_settings[SettingCodes.MAX_CONCURRENT_STREAMS] = MAX_STREAMS
         self.local_settings.acknowledge()  # else the first SETTINGS would still hold the old values
+
+    def limit_streams(self, most: int) -> None:
+        """Let the peer have so many streams open at a time. To be said before the connection is initiated."""
+        self.local_settings[SettingCodes.MAX_CONCURRENT_STREAMS] = most
+        self.local_settings.acknowledge()
+
+    def held(self) -> int:
+        """Count the bytes that wait for the peer to open its windows."""
+        return sum(len(piece.data) for pieces in self.stream_buffers.values() for piece in pieces)
 
     def initiate_connection(self) -> None:
         """Send the preface, and open the connection's window to its size."""

@@ -31,6 +31,7 @@ from mitmproxy.proxy.layers.http._http2 import CATCH_HYPER_H2_ERRORS, Http2Conne
 from apisnoop_addons.engine.h2_connection import H2Connection
 from apisnoop_addons.engine.http_events import HoldBack, LetCome
 from apisnoop_addons.engine.inflow import Inflow
+from apisnoop_addons.engine.listener import Client
 from apisnoop_addons.engine.messages import make_headers
 
 type Receivers = dict[type[H2Event], Callable[[Any, Any], CommandGenerator[None]]]
@@ -63,6 +64,10 @@ class Http2(Http2Connection):
         self.streams = {}
         self.inflow = Inflow(self.h2_conn)
         self._over = False
+        client = context.client
+        assert isinstance(client, Client)
+        self._holders = client.holders
+        self._holders.add(self)
         self._stuck: set[int] = set()
         """Streams with data that the peer has not let us send."""
 
@@ -86,6 +91,7 @@ class Http2(Http2Connection):
         try:
             received = self.h2_conn.receive_data(data)
         except ProtocolError as error:
+            self.refused(error)
             yield from self.protocol_error(f"HTTP/2 protocol error: {type(error).__name__}")
             return
         except CATCH_HYPER_H2_ERRORS as error:  # garbage that hyper-h2 itself stumbles over
@@ -100,6 +106,13 @@ class Http2(Http2Connection):
                     return
         if self._stuck:
             yield from self._let_come()
+
+    def refused(self, error: ProtocolError) -> None:
+        """Hear what the peer did wrong."""
+
+    def held(self) -> int:
+        """Count the bytes that are kept for, or in case of, later."""
+        return self.h2_conn.held()
 
     def outer_id(self, stream_id: int) -> int:
         """Give the id by which the rest of the proxy knows a stream: the client's."""
@@ -182,4 +195,5 @@ class Http2(Http2Connection):
     def close_connection(self, msg: str) -> CommandGenerator[None]:
         """End the connection, and with it all of its streams."""
         self._over = True
+        self._holders.discard(self)
         yield from super().close_connection(msg)

@@ -79,6 +79,10 @@ class Http2Client(Http2):
         limit = self.h2_conn.remote_settings.max_concurrent_streams if self._settled else STREAMS_BEFORE_SETTINGS
         return not self._draining and self.conn.connected and len(self._inner) < limit
 
+    def held(self) -> int:
+        """Count also what may have to be sent again."""
+        return super().held() + sum(len(chunk) for sent in self._sent.values() for chunk in sent.chunks)
+
     def outer_id(self, stream_id: int) -> int:
         """Give the client's stream id for one of ours."""
         return self._outer[stream_id]
@@ -182,6 +186,7 @@ class Http2Client(Http2):
     def close_connection(self, msg: str) -> CommandGenerator[None]:
         """End the connection and give its calls back, or up."""
         self._draining = self._over = True
+        self._holders.discard(self)
         yield commands.CloseConnection(self.conn)
         lost = [(self._outer[ours], self._sent.get(ours)) for ours in self._outer]
         for records in (self._inner, self._outer, self._sent, self.streams):

@@ -5,6 +5,7 @@ from typing import ClassVar
 from h2.errors import ErrorCodes
 from h2.events import DataReceived, RequestReceived, StreamEnded, TrailersReceived
 from h2.events import StreamReset as H2StreamReset
+from h2.exceptions import ProtocolError, TooManyStreamsError
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layer import CommandGenerator
 from mitmproxy.proxy.layers.http._base import HttpEvent, ReceiveHttp
@@ -22,6 +23,8 @@ from mitmproxy.proxy.layers.http._http2 import StreamState, normalize_h1_headers
 
 from apisnoop_addons.engine.http2 import Http2, Receivers, configuration
 from apisnoop_addons.engine.http_events import Break, StreamReset, UpstreamFailed
+from apisnoop_addons.engine.limits import MAX_STREAMS
+from apisnoop_addons.engine.listener import Client
 from apisnoop_addons.engine.messages import make_headers, make_request
 
 
@@ -37,6 +40,14 @@ class Http2Server(Http2):
 
     def __init__(self, context: Context) -> None:
         super().__init__(context, context.client)
+        assert isinstance(context.client, Client)
+        self.h2_conn.limit_streams(context.client.listener.limits.streams or MAX_STREAMS)
+
+    def refused(self, error: ProtocolError) -> None:
+        """Tell of a client that opens more streams than it may."""
+        if isinstance(error, TooManyStreamsError):
+            assert isinstance(self.conn, Client)
+            self.conn.over_limit("streams")
 
     def receive_request(self, event: RequestReceived) -> CommandGenerator[None]:
         """Begin a call."""

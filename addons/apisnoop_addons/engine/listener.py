@@ -1,15 +1,19 @@
 """A listening socket with all that is known about the connections it accepts. Values only; accepting is `proxy`'s."""
 
 import socket
+from asyncio.trsock import TransportSocket
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from mitmproxy import connection
+from mitmproxy.flow import Flow
 from mitmproxy.proxy.commands import Command
 
 from apisnoop.calls.caller import Caller
+from apisnoop_addons.engine.admission import Admission
 from apisnoop_addons.engine.connect import connect_directly
+from apisnoop_addons.engine.limits import NO_LIMITS, Limits
 from apisnoop_addons.engine.upstream import KeyPair, Upstream
 
 type Connect = Callable[["Client", str, int], Awaitable[socket.socket]]
@@ -30,7 +34,22 @@ class Protocols:
         return (b"h2", b"http/1.1") if self.http2 else (b"http/1.1",)
 
 
-def _ignore_failure(_listener: "Listener", _reason: str) -> None:
+@dataclass(slots=True)
+class Switch:
+    """Something that can be switched while it is used."""
+
+    on: bool = True
+
+
+CLIENT_CERTIFICATE = "client-certificate"
+"""The client presented a certificate."""
+CERTIFICATE_REJECTED = "certificate-rejected"
+"""The client said that it does not accept ours."""
+HANDSHAKE_ABANDONED = "handshake-abandoned"
+"""The client saw ours and went away without a word; so do clients that do not accept it, and others."""
+
+
+def _ignore(*_told: object) -> None:
     pass
 
 
@@ -41,12 +60,24 @@ class Listener:
     socket: socket.socket
     identity: Caller
     upstream: Upstream
-    certificate: KeyPair | None = None
-    """What clients are shown; None: clients speak plain text."""
+    certificate: KeyPair | Callable[[], KeyPair] | None = None
+    """What clients are shown, or who gives it, asked at each handshake; None: clients speak plain text."""
     request_client_certificate: bool = False
     """Ask clients for a certificate. Any will do, and none: what it is worth, `Upstream.client_certificate` says."""
+    unseen: Callable[["Client", str], None] | None = None
+    """Not None: a client that presents a certificate, which cannot be passed on, is turned away before anything of it
+    is sent on; and this is told of each that could not be served, with one of the reasons below."""
+    admit: Callable[["Client"], Awaitable[Admission]] | None = None
+    """Asked about each connection when it has been accepted; None: all are let in. An exception closes it."""
+    limits: Limits = NO_LIMITS
+    over_limit: Callable[["Listener", str], None] = _ignore
+    """Told which field of `limits` has been reached, at most once a second for each."""
+    recording: Switch = field(default_factory=Switch)
+    """Off: connections go on, and nothing of them is recorded any more, calls in progress included."""
+    drained: Callable[["Listener"], None] = _ignore
+    """Told when nothing is accepted any more and the last connection has ended."""
     connect: Connect = connect_directly
-    on_failure: Callable[["Listener", str], None] = _ignore_failure
+    on_failure: Callable[["Listener", str], None] = _ignore
     """Told once for each upstream connection that could not be opened, with the reason in words."""
     explain_failures: bool = False
     """True: calls that could not be sent anywhere are answered with a 503 and a Kubernetes Status that says why.
@@ -54,6 +85,11 @@ class Listener:
     label: str = ""
     """What a person calls this listener, e.g. the cluster's name in a kubeconfig."""
     protocols: Protocols = field(default_factory=Protocols)
+
+
+def is_recorded(flow: Flow) -> bool:
+    """Tell whether a flow may be recorded now."""
+    return not isinstance(flow.client_conn, Client) or flow.client_conn.recorded
 
 
 class Flushable(Protocol):
@@ -64,10 +100,46 @@ class Flushable(Protocol):
         ...
 
 
+class Holder(Protocol):
+    """A layer that keeps bytes for a slow peer."""
+
+    def held(self) -> int:
+        """Count them."""
+        ...
+
+
 @dataclass(eq=False, repr=False, kw_only=True)
 class Client(connection.Client):
     """mitmproxy's client connection, knowing its listener."""
 
     listener: Listener = field(metadata={"serialize": False})
+    socket: TransportSocket | None = field(default=None, metadata={"serialize": False})
+    """The accepted socket, to ask things of; it is read and written elsewhere."""
+    admission: Admission | None = field(default=None, metadata={"serialize": False})
+    over_limit: Callable[[str], None] = field(default=_ignore, metadata={"serialize": False})
+    """To be told which of the listener's limits this connection has reached."""
     unflushed: list[Flushable] = field(default_factory=list, metadata={"serialize": False})
     """Layers of this connection that hold back what is to be sent until everything has been heard."""
+    holders: set[Holder] = field(default_factory=set, metadata={"serialize": False})
+    """Layers of this connection that keep bytes for slow peers."""
+
+    @property
+    def caller(self) -> Caller:
+        """Who calls, as far as the connection tells."""
+        return (self.admission and self.admission.caller) or self.listener.identity
+
+    @property
+    def upstream(self) -> tuple[str, int]:
+        """Host and port that this connection's calls go to."""
+        to = self.listener.upstream
+        return (self.admission and self.admission.upstream) or (to.host, to.port)
+
+    @property
+    def untouched(self) -> bool:
+        """True for a connection that is passed on as it is."""
+        return self.admission is not None and self.admission.untouched
+
+    @property
+    def recorded(self) -> bool:
+        """True while this connection's calls are recorded."""
+        return self.listener.recording.on

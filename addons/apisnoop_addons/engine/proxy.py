@@ -13,9 +13,12 @@ from mitmproxy.proxy.layer import CommandGenerator, Layer
 from apisnoop_addons.engine.connect import watch_over_client
 from apisnoop_addons.engine.driver import Driver
 from apisnoop_addons.engine.http_layer import HttpLayer
+from apisnoop_addons.engine.lag import LagMeter
 from apisnoop_addons.engine.link import Link
 from apisnoop_addons.engine.listener import Client, Listener
 from apisnoop_addons.engine.master import Master
+from apisnoop_addons.engine.relay import Untouched
+from apisnoop_addons.engine.served import Served
 from apisnoop_addons.engine.settings import LayerSettings
 from apisnoop_addons.engine.tls import TlsContexts
 from apisnoop_addons.engine.tls_layer import ClientTls
@@ -25,106 +28,157 @@ if TYPE_CHECKING:
 
 BACKLOG = 1024
 
+BUFFER_CHECK = 0.25
+"""Seconds between looks at what listeners' connections hold."""
+
 
 class Proxy:
     """Serves listeners, in the running event loop, with the addons given.
 
-    Use: `await proxy.start()`, `await proxy.listen(listener)` any number of times, `await proxy.stop()`.
+    Use: `await proxy.start()`; `listen` and `unlisten` any number of times, at any time; `await proxy.stop()`.
     """
 
     def __init__(self, *addons: object) -> None:
         self.master = Master(TlsContexts(), *addons)
-        self._servers: dict[Listener, asyncio.Server] = {}
-        self._drivers: dict[Driver, Listener] = {}
+        self._served: dict[Listener, Served] = {}
         self._settings = cast("Options", LayerSettings())
         self._idle = asyncio.Event()
         self._idle.set()
+        self._checking: asyncio.TimerHandle | None = None
 
     async def start(self) -> None:
-        """Start the addons."""
+        """Start the addons, and to look after the loop."""
         await self.master.start()
+        self._meter = LagMeter()
+        self._meter.start()
+        self._check_buffers()
 
     async def listen(self, listener: Listener) -> None:
         """Accept connections on a listener's socket from now on. The socket belongs to the proxy from here."""
-        loop = asyncio.get_running_loop()
-        self._servers[listener] = await loop.create_server(
-            lambda: _Accepted(self, listener), sock=listener.socket, backlog=BACKLOG
+        served = self._served[listener] = Served(listener)
+        served.server = await asyncio.get_running_loop().create_server(
+            lambda: _Accepted(self, served), sock=listener.socket, backlog=BACKLOG
         )
 
     async def unlisten(self, listener: Listener, *, cut: bool = False) -> None:
         """Accept no more on a listener, and close its socket. Its connections go on, unless they are to be cut."""
-        self._servers.pop(listener).close()
+        served = self._served[listener]
+        if served.server is not None:
+            served.server.close()
+            served.server = None
         if cut:
-            for driver in [driver for driver, of in self._drivers.items() if of is listener]:
-                driver.abort()
+            served.cut()
+        self._dismiss(served)
+
+    def cut(self, listener: Listener) -> None:
+        """Cut a listener's open connections."""
+        if listener in self._served:
+            self._served[listener].cut()
+
+    def connections(self, listener: Listener) -> int:
+        """Count a listener's open connections, also when it accepts no more."""
+        return len(self._served[listener].drivers) if listener in self._served else 0
+
+    @property
+    def lag(self) -> float:
+        """Seconds that the event loop was late by, at worst within the last second."""
+        return self._meter.worst()
 
     async def stop(self, grace: float = 0.0) -> None:
         """Close the listeners, give open connections `grace` seconds to end, cut the rest, stop the addons."""
-        for listener in list(self._servers):
+        for listener in list(self._served):
             await self.unlisten(listener)
         try:
             async with asyncio.timeout(grace):
                 await self._idle.wait()
         except TimeoutError:
-            for driver in list(self._drivers):
-                driver.abort()
+            for listener in list(self._served):
+                self.cut(listener)
             await self._idle.wait()
+        self._meter.stop()
+        if self._checking is not None:
+            self._checking.cancel()
         await self.master.stop()
 
-    def accepted(self, listener: Listener, link: Link) -> None:
+    def accepted(self, served: Served, link: Link) -> None:
         """Drive a connection that a listener has accepted."""
         transport = link.transport
-        watch_over_client(transport.get_extra_info("socket"))
+        listener, sock = served.listener, transport.get_extra_info("socket")
         client = Client(
             listener=listener,
+            socket=sock,
+            over_limit=served.over,
             peername=transport.get_extra_info("peername"),
             sockname=transport.get_extra_info("sockname"),
             state=ConnectionState.OPEN,
             timestamp_start=time.time(),
         )
-        driver = Driver(client, self._layers(client), self.master.hooks, self._forget)
-        self._drivers[driver] = listener
+        watch_over_client(sock)
+        driver = Driver(client, Entrance(client, self._settings), self.master.hooks, partial(self._forget, served))
+        served.drivers.add(driver)
         self._idle.clear()
         link.connect(driver, client)
         driver.start(link)
 
-    def _layers(self, client: Client) -> Layer:
-        context = Context(client, self._settings)
-        upstream = client.listener.upstream
-        context.server.address = (upstream.host, upstream.port)
-        context.server.tls = upstream.tls
-        context.server.sni = upstream.name
-        entrance = Entrance(context)
-        if client.listener.certificate is None:
-            entrance.child_layer = HttpLayer(context)
-        else:
-            entrance.child_layer = ClientTls(context)
-            entrance.child_layer.child_layer = HttpLayer(context)
-        return entrance
+    def _forget(self, served: Served, driver: Driver) -> None:
+        served.drivers.discard(driver)
+        self._dismiss(served)
 
-    def _forget(self, driver: Driver) -> None:
-        del self._drivers[driver]
-        if not self._drivers:
+    def _dismiss(self, served: Served) -> None:
+        if served.drained and self._served.pop(served.listener, None) is not None:
+            served.listener.drained(served.listener)
+        if not any(other.drivers for other in self._served.values()):
             self._idle.set()
+
+    def _check_buffers(self) -> None:
+        for served in self._served.values():
+            served.check_buffers()
+        self._checking = asyncio.get_running_loop().call_later(BUFFER_CHECK, self._check_buffers)
 
 
 class Entrance(Layer):
-    """The outermost layer. It does nothing: mitmproxy's TLS layer looks at what lies around it."""
+    """The outermost layer. It only decides, when the client has been let in, which layers its bytes go through."""
 
     child_layer: Layer
 
+    def __init__(self, client: Client, settings: "Options") -> None:
+        super().__init__(Context(client, settings))
+
     def _handle_event(self, event: events.Event) -> CommandGenerator[None]:
+        self.child_layer = self._choose()
         self.handle_event = self.child_layer.handle_event  # type: ignore[method-assign]
         yield from self.child_layer.handle_event(event)
+
+    def _choose(self) -> Layer:
+        context, client = self.context, self.context.client
+        assert isinstance(client, Client)
+        upstream = client.listener.upstream
+        context.server.address = client.upstream
+        if client.untouched:
+            return Untouched(context)
+        context.server.tls = upstream.tls
+        context.server.sni = upstream.name
+        if client.listener.certificate is None:
+            return HttpLayer(context)
+        tls = ClientTls(context)
+        tls.child_layer = HttpLayer(context)
+        return tls
 
 
 class _Accepted(Link):
     """A client's socket, which gets its driver when it is connected."""
 
-    def __init__(self, proxy: Proxy, listener: Listener) -> None:
+    def __init__(self, proxy: Proxy, served: Served) -> None:
         super().__init__()
-        self._accept = partial(proxy.accepted, listener)
+        self._proxy, self._served = proxy, served
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self._accept(self)
+        if self._served.server is not None and self._served.has_room():
+            self._proxy.accepted(self._served, self)
+        else:
+            self.transport.abort()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if hasattr(self, "driver"):
+            super().connection_lost(exc)

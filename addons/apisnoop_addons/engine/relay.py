@@ -7,6 +7,8 @@ from mitmproxy.proxy import commands, events
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layer import CommandGenerator, Layer
 
+from apisnoop_addons.engine.driver_commands import Upgraded
+
 
 @dataclass(slots=True)
 class Relayed:
@@ -52,3 +54,16 @@ class Relay(Layer):
     def ended(self) -> CommandGenerator[None]:
         """Hear, once, that both directions are over."""
         yield from ()
+
+
+class Untouched(Relay):
+    """The relay of a connection that is passed on as it is: opens the one to the server first."""
+
+    def _handle_event(self, event: events.Event) -> CommandGenerator[None]:
+        if not isinstance(event, events.Start):
+            yield from super()._handle_event(event)
+        elif (yield commands.OpenConnection(self.context.server)):
+            self._over = True
+            yield commands.CloseConnection(self.context.client)
+        else:
+            yield Upgraded()

@@ -31,7 +31,8 @@ class TlsContexts:
         assert isinstance(client, Client)
         listener = client.listener
         assert listener.certificate is not None
-        context = client_facing_context(listener.certificate, listener.request_client_certificate)
+        shown = listener.certificate() if callable(listener.certificate) else listener.certificate
+        context = client_facing_context(shown, listener.request_client_certificate)
         tls_start.ssl_conn = SSL.Connection(context)
         tls_start.ssl_conn.set_app_data(listener.protocols.for_client())
         tls_start.ssl_conn.set_accept_state()

@@ -5,6 +5,7 @@
 - Why TLS could not be set up is told to whoever wanted the connection.
 """
 
+import re
 from collections.abc import Iterable
 
 from mitmproxy.connection import ConnectionState, Server
@@ -18,14 +19,24 @@ from mitmproxy.proxy.layers.tls import (
     TlsStartClientHook,
     TlsStartServerHook,
 )
+from mitmproxy.proxy.tunnel import TunnelState
 from mitmproxy.tls import TlsData
 from OpenSSL import SSL
 
 from apisnoop_addons.engine.http_events import Break
-from apisnoop_addons.engine.listener import Client
+from apisnoop_addons.engine.listener import (
+    CERTIFICATE_REJECTED,
+    CLIENT_CERTIFICATE,
+    HANDSHAKE_ABANDONED,
+    Client,
+)
 
 RECORD = 16 * 1024
 """Bytes; one TLS record holds no more, and one read gives no more than one record."""
+_REJECTION = re.compile(
+    r"alert (unknown ca|(bad|unsupported) certificate|certificate (unknown|expired|revoked)|access denied)"
+)
+"""OpenSSL's names of the alerts by which a peer refuses a certificate (RFC 8446 section 6.2)."""
 CHUNK = 256 * 1024
 """Bytes of records taken from OpenSSL at a time."""
 
@@ -135,6 +146,39 @@ class _Tls(TLSLayer):
 
 class ClientTls(_Tls, ClientTLSLayer):
     """TLS with a client."""
+
+    def _handshake_finished(self, err: str | None) -> CommandGenerator[None]:
+        if not err and self.conn.certificate_list and self._told_of_unseen:
+            self.tunnel_state = TunnelState.CLOSED
+            self.event_to_child = self.errored  # type: ignore[method-assign]  # as mitmproxy does it
+            yield Break(self.conn)
+            self._unseen(CLIENT_CERTIFICATE)
+        else:
+            yield from super()._handshake_finished(err)
+
+    def on_handshake_error(self, err: str) -> CommandGenerator[None]:
+        """Tell of a client that does not want our certificate. What is no TLS is not quoted: it may hold a token."""
+        no_tls = err.startswith("Cannot parse ClientHello")
+        yield from super().on_handshake_error("the client does not speak TLS" if no_tls else err)
+        if _REJECTION.search(err):
+            self._unseen(CERTIFICATE_REJECTED)
+        elif err == "connection closed" and self.client_hello_parsed:
+            self._unseen(HANDSHAKE_ABANDONED)
+
+    def failed(self, error: SSL.Error) -> None:
+        """Tell of a client that does not want our certificate, but finished its part of the handshake first."""
+        if _REJECTION.search(_alert(error)):
+            self._unseen(CERTIFICATE_REJECTED)
+
+    @property
+    def _told_of_unseen(self) -> bool:
+        assert isinstance(self.conn, Client)
+        return self.conn.listener.unseen is not None
+
+    def _unseen(self, reason: str) -> None:
+        assert isinstance(self.conn, Client)
+        if self.conn.listener.unseen is not None:
+            self.conn.listener.unseen(self.conn, reason)
 
 
 class ServerTls(_Tls, ServerTLSLayer):

@@ -1,0 +1,45 @@
+"""How much one listener's clients may take, so that they cannot take it from others."""
+
+import time
+from dataclasses import dataclass
+
+MAX_STREAMS = 250
+"""HTTP/2 streams that are allowed where nothing else is said; what Go's servers allow."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Limits of one listener; None: there is none."""
+
+    connections: int | None = None
+    """Connections open at a time. One more is closed before TLS."""
+    handshakes_per_second: int | None = None
+    """Connections that begin, on average; as many may come at once. What is more is closed before TLS."""
+    streams: int | None = None
+    """HTTP/2 streams open at a time on each connection, which clients are told; None: `MAX_STREAMS`. One more closes
+    the connection."""
+    buffered_bytes: int | None = None
+    """Bytes held for peers that do not take them. The connection that holds most is cut; looked at now and then, and
+    each connection is bounded by itself (`link`, `inflow`)."""
+
+
+NO_LIMITS = Limits()
+
+
+class Rate:
+    """Allows a number of events a second, and as many at once after a quiet second (a token bucket)."""
+
+    def __init__(self, per_second: int) -> None:
+        self._per_second = per_second
+        self._left = float(per_second)
+        self._at = time.monotonic()
+
+    def allow(self) -> bool:
+        """Tell whether one more may happen now, and count it if so."""
+        now = time.monotonic()
+        self._left = min(self._per_second, self._left + (now - self._at) * self._per_second)
+        self._at = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True

@@ -1,0 +1,70 @@
+"""One listener while it is served: its connections, and whether they keep to its limits."""
+
+import time
+from typing import TYPE_CHECKING
+
+from apisnoop_addons.engine.limits import Rate
+from apisnoop_addons.engine.listener import Listener
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from apisnoop_addons.engine.driver import Driver
+
+TELL_AGAIN = 1.0
+"""Seconds between two calls of `Listener.over_limit` for the same limit: who is over it once is so all the time."""
+
+
+class Served:
+    """Kept from `Proxy.listen` until the last connection has ended."""
+
+    def __init__(self, listener: Listener) -> None:
+        self.listener = listener
+        self.server: asyncio.Server | None = None
+        """What accepts; None: no more are accepted."""
+        self.drivers: set[Driver] = set()
+        rate = listener.limits.handshakes_per_second
+        self._rate = None if rate is None else Rate(rate)
+        self._told: dict[str, float] = {}
+
+    def has_room(self) -> bool:
+        """Tell whether one more connection is within the limits; if it is not, that has been told."""
+        most = self.listener.limits.connections
+        if most is not None and len(self.drivers) >= most:
+            self.over("connections")
+        elif self._rate is not None and not self._rate.allow():
+            self.over("handshakes_per_second")
+        else:
+            return True
+        return False
+
+    def over(self, limit: str) -> None:
+        """Tell that a limit, named as in `Limits`, has been reached."""
+        now = time.monotonic()
+        if now - self._told.get(limit, -TELL_AGAIN) >= TELL_AGAIN:
+            self._told[limit] = now
+            self.listener.over_limit(self.listener, limit)
+
+    def check_buffers(self) -> None:
+        """Cut the connections that hold most, until what is held is within the limit."""
+        most = self.listener.limits.buffered_bytes
+        if most is None:
+            return
+        held = {driver: driver.buffered() for driver in self.drivers}
+        total = sum(held.values())
+        for driver in sorted(held, key=held.__getitem__, reverse=True):
+            if total <= most:
+                return
+            total -= held[driver]
+            driver.abort()
+            self.over("buffered_bytes")
+
+    def cut(self) -> None:
+        """Cut all connections."""
+        for driver in list(self.drivers):
+            driver.abort()
+
+    @property
+    def drained(self) -> bool:
+        """True when no connection is left and none will come."""
+        return self.server is None and not self.drivers
