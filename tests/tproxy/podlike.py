@@ -1,0 +1,62 @@
+"""A network namespace that stands for a pod's, with servers and clients in it."""
+
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from apisnoop_tproxy.namespace import in_namespace
+
+API = ("10.96.0.1", 443)
+API6 = ("fd00::1", 443)
+POD_ADDRESS = "10.201.1.7"
+
+
+class Podlike:
+    """The namespace. Sockets made through it are closed with it."""
+
+    def __init__(self, path: Path) -> None:
+        self.namespace = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._sockets: list[socket.socket] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for sock in self._sockets:
+            sock.close()
+        os.close(self.namespace)
+
+    def run[Result](self, work: Callable[[], Result]) -> Result:
+        """Run something inside."""
+        return in_namespace(self.namespace, work)
+
+    def server(self, address: tuple[str, int] = API) -> socket.socket:
+        """Listen inside."""
+        return self._kept(self.run(lambda: _listen(address)))
+
+    def connect(self, address: tuple[str, int] = API, source: str = "") -> socket.socket:
+        """Connect inside."""
+        return self._kept(
+            self.run(
+                lambda: socket.create_connection(address, timeout=5, source_address=(source, 0) if source else None)
+            )
+        )
+
+    def accept(self, listening: socket.socket) -> socket.socket:
+        """Accept a connection."""
+        listening.settimeout(5)
+        return self._kept(listening.accept()[0])
+
+    def _kept(self, sock: socket.socket) -> socket.socket:
+        self._sockets.append(sock)
+        return sock
+
+
+def _listen(address: tuple[str, int]) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    return socket.create_server(address, family=family)

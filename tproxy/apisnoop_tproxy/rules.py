@@ -1,0 +1,149 @@
+"""The rule that leads a pod's new API connections to the proxy, as nftables(8) text and as leases.
+
+Pure: everything here is rendered, nothing is applied (`nft` does that). Golden files show it.
+
+The rule itself never changes while a pod is recorded. What makes it act are elements of its sets, (address, port),
+which the kernel forgets after some seconds: whoever dies takes no API server with him. They are renewed in one
+transaction, so that no connection slips between the old and the new.
+"""
+
+import ipaddress
+import re
+import socket
+import struct
+from collections.abc import Iterable, Mapping
+
+import msgspec
+
+from apisnoop.node.messages import Address
+from apisnoop_tproxy.namespace import MARK
+from apisnoop_tproxy.netlink import NLA_F_NESTED, NLM_F_ACK, NLM_F_CREATE, encode_attribute, encode_message
+
+TABLE = "apisnoop"
+PRIORITY = -110
+"""Before a mesh's nat chains, which are at -100 (NF_IP_PRI_NAT_DST)."""
+_SETS = {socket.AF_INET: ("v4", "ip", "ipv4_addr"), socket.AF_INET6: ("v6", "ip6", "ipv6_addr")}
+_COMMENT = re.compile(r"^apisnoop (?P<generation>[0-9a-f]+) ports (?P<ports>[0-9 ]+):")
+
+_NFT = 10 << 8
+_NEWSETELEM, _DELSETELEM = _NFT | 12, _NFT | 14
+_BATCH_BEGIN, _BATCH_END = 0x10, 0x11
+_NFPROTO_INET = 1
+_LIST_TABLE, _LIST_SET, _LIST_ELEMENTS, _LIST_ELEMENT = 1, 2, 3, 1
+_ELEMENT_KEY, _DATA_VALUE = 1, 1
+
+
+class Redirect(msgspec.Struct, frozen=True):
+    """What leads to one enrolment's listeners."""
+
+    generation: str
+    """Of the table: hexadecimal. Whoever renews another generation's leases fails, and learns that it was replaced."""
+    ports: Mapping[int, int]
+    """Listening port by address family."""
+    lease: float
+    """Seconds for which the rule acts unless it is renewed."""
+
+
+def render_table(redirect: Redirect, destinations: Iterable[Address]) -> str:
+    """Render the transaction that puts our table in place of whatever table of ours is there.
+
+    In one transaction: deleting the last nat chain of a namespace alone makes redirected connections hang.
+    """
+    ports = " ".join(str(port) for port in redirect.ports.values())
+    comment = f"apisnoop {redirect.generation} ports {ports}: records API calls; remove: nft delete table inet {TABLE}"
+    by_family = split_families(destinations)
+    lines = [
+        f"add table inet {TABLE}",
+        f"delete table inet {TABLE}",
+        f"table inet {TABLE} {{",
+        f'\tcomment "{comment}"',
+    ]
+    for family in redirect.ports:
+        lines += _render_set(redirect, family, by_family.get(family, []))
+    lines += [
+        "\tchain output {",
+        f"\t\ttype nat hook output priority {PRIORITY}; policy accept;",
+        f'\t\tmeta mark {MARK:#x} return comment "the connections of the proxy itself"',
+    ]
+    for family, port in redirect.ports.items():
+        _, protocol, _ = _SETS[socket.AddressFamily(family)]
+        lines.append(
+            f"\t\ttcp flags & (fin | syn | rst | ack) == syn {protocol} daddr . tcp dport "
+            f"@{set_name(redirect, family)} redirect to :{port}"
+        )
+    return "\n".join([*lines, "\t}", "}", ""])
+
+
+def render_removal() -> str:
+    """Render the transaction that deletes our table, if there is one."""
+    return f"add table inet {TABLE}\ndelete table inet {TABLE}\n"
+
+
+def encode_leases(redirect: Redirect, destinations: Iterable[Address]) -> list[bytes]:
+    """Render the transaction that makes the rule act for another lease on exactly these; on none, if there are none.
+
+    As netlink messages and not as text: every pod needs this every second, and libnftables takes ten times as long.
+    """
+    by_family = split_families(destinations)
+    messages = [encode_message(_BATCH_BEGIN, 0, _header(0, 10))]
+    for family in redirect.ports:
+        named = encode_attribute(_LIST_TABLE, TABLE.encode() + b"\0")
+        named += encode_attribute(_LIST_SET, set_name(redirect, family).encode() + b"\0")
+        emptied = _header(_NFPROTO_INET, 0) + named  # without elements: all of them
+        messages.append(encode_message(_DELSETELEM, NLM_F_ACK, emptied))
+        found = by_family.get(family)
+        if found:
+            elements = b"".join(_encode_element(address) for address in found)
+            filled = _header(_NFPROTO_INET, 0) + named + encode_attribute(_LIST_ELEMENTS | NLA_F_NESTED, elements)
+            messages.append(encode_message(_NEWSETELEM, NLM_F_CREATE | NLM_F_ACK, filled))
+    messages.append(encode_message(_BATCH_END, 0, _header(0, 10)))
+    return messages
+
+
+def parse_comment(comment: str) -> tuple[str, tuple[int, ...]] | None:
+    """Read a table's comment: its generation and ports; None if it is not of our making."""
+    found = _COMMENT.match(comment)
+    if found is None:
+        return None
+    return found["generation"], tuple(int(port) for port in found["ports"].split())
+
+
+def set_name(redirect: Redirect, family: int) -> str:
+    """Return the name of the set of one address family."""
+    return f"api_{_SETS[socket.AddressFamily(family)][0]}_{redirect.generation}"
+
+
+def split_families(addresses: Iterable[Address]) -> dict[int, list[Address]]:
+    """Sort addresses out by family; each list is in order and has no address twice."""
+    found: dict[int, list[Address]] = {}
+    for host, port in sorted(set(addresses), key=_by_number):
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        found.setdefault(family, []).append((host, port))
+    return found
+
+
+def _by_number(address: Address) -> tuple[int, bytes, int]:
+    host = ipaddress.ip_address(address[0])
+    return host.version, host.packed, address[1]
+
+
+def _render_set(redirect: Redirect, family: int, addresses: list[Address]) -> list[str]:
+    kind = _SETS[socket.AddressFamily(family)][2]
+    elements = ", ".join(f"{host} . {port}" for host, port in addresses)
+    return [
+        f"\tset {set_name(redirect, family)} {{",
+        f"\t\ttype {kind} . inet_service; flags timeout; timeout {round(redirect.lease * 1000)}ms;",
+        *([f"\t\telements = {{ {elements} }}"] if elements else []),
+        "\t}",
+    ]
+
+
+def _encode_element(address: Address) -> bytes:
+    """Render one element; fields of a concatenation are padded to four bytes each."""
+    packed = ipaddress.ip_address(address[0]).packed + struct.pack("!Hxx", address[1])
+    key = encode_attribute(_DATA_VALUE, packed)
+    return encode_attribute(_LIST_ELEMENT | NLA_F_NESTED, encode_attribute(_ELEMENT_KEY | NLA_F_NESTED, key))
+
+
+def _header(family: int, subsystem: int) -> bytes:
+    return struct.pack("!BBH", family, 0, subsystem)
