@@ -24,7 +24,9 @@ def completion(shell: str) -> None:
     if shell_complete is None:
         raise click.UsageError(f"click has no completion for {shell}")
     # Click's ShellComplete.source() of bash asks the installed bash for its version; an old one gets a warning only.
-    click.echo(shell_complete(cli, {}, "apisnoop", "_APISNOOP_COMPLETE").source())
+    source = shell_complete(cli, {}, "apisnoop", "_APISNOOP_COMPLETE").source()
+    # Click's script for fish drops what stands behind a comma within a value, as in --fail-on deprecated,removed.
+    click.echo(source.replace('string split ","', 'string split --max 1 ","'))
 
 
 def completions(arguments: list[str], incomplete: str) -> tuple[list[str], str]:

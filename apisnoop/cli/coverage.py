@@ -1,9 +1,11 @@
 """`apisnoop coverage`: how much of the API was called, by whom, and what in it is worth knowing."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from apisnoop.cli.candidates import words
 from apisnoop.cli.options import db_option, kubeconfig_options, spec_option, window_options
 from apisnoop.cli.report import (
     catalogue_for,
@@ -20,6 +22,9 @@ from apisnoop.coverage.report import GATED, CoverageReport, FindingClass
 from apisnoop.coverage.share import Count
 from apisnoop.coverage.who import Dimension
 from apisnoop.store.window import Window
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 FORMATS = ("table", "wide", "json", "csv", "markdown", "html", "junit")
 WITH_CALLERS = frozenset({"json", "html"})
@@ -43,6 +48,17 @@ class Classes(click.ParamType[tuple[FindingClass, ...]]):
             if name not in known:
                 self.fail(f"{name!r} is none of {', '.join(known)}", param, ctx)
         return tuple(dict.fromkeys(known[name] for name in named))
+
+    def shell_complete(
+        self,
+        ctx: click.Context,  # noqa: ARG002 - as click calls it
+        param: click.Parameter,  # noqa: ARG002
+        incomplete: str,
+    ) -> "list[CompletionItem[str]]":
+        """Offer the classes that are not in the list yet, after what was typed of it."""
+        listed, comma, last = incomplete.rpartition(",")
+        used = listed.split(",")
+        return words((f"{listed}{comma}{kind}" for kind in GATED if kind not in used), f"{listed}{comma}{last}")
 
 
 @click.command()

@@ -16,6 +16,7 @@ from apisnoop.calls.inputs.errors import InputError
 from apisnoop.calls.inputs.recognition import AUDIT, AUTO, HAR
 from apisnoop.calls.inputs.source import STANDARD_INPUT, files_in
 from apisnoop.calls.reader import reader_names
+from apisnoop.cli import candidates
 from apisnoop.cli.options import db_option, kubeconfig_options, open_catalogue, spec_option
 from apisnoop.cli.progress import Progress
 from apisnoop.errors import ExitCode
@@ -42,7 +43,7 @@ REASONS = {
 
 
 @click.command("import")
-@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...", shell_complete=candidates.files)
 @db_option
 @spec_option
 @kubeconfig_options

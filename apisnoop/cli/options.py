@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from apisnoop.cli import candidates
 from apisnoop.operations.catalogue import Catalogue
 from apisnoop.operations.source import CLUSTER, load_catalogue
 from apisnoop.store.window import Window
@@ -27,6 +28,7 @@ _LONGEST = 100 * 365 * _UNITS["d"]
 spec_option = click.option(
     "--spec",
     metavar="RELEASE|FILE|URL|cluster",
+    shell_complete=candidates.catalogues,
     help="What the API can do: a shipped release (1.34), an OpenAPI document or a folder of them, or what the server "
     "itself says (cluster).  [default: the shipped release nearest to the server's, else the newest]",
 )
@@ -51,7 +53,12 @@ def kubeconfig_options(command: Decorated) -> Decorated:
         type=click.Path(path_type=Path),
         help="The kubeconfig.  [default: as kubectl: $KUBECONFIG, ~/.kube/config, the pod's own]",
     )
-    context = click.option("--context", metavar="NAME", help="The context in it.  [default: the current one]")
+    context = click.option(
+        "--context",
+        metavar="NAME",
+        shell_complete=candidates.contexts,
+        help="The context in it.  [default: the current one]",
+    )
     return kubeconfig(context(command))
 
 

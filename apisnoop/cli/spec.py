@@ -9,6 +9,7 @@ import click
 import msgspec
 import yaml
 
+from apisnoop.cli import candidates
 from apisnoop.cli.options import kubeconfig_options, open_catalogue, spec_option
 from apisnoop.errors import ApisnoopError, ExitCode
 from apisnoop.operations.catalogue import Catalogue
@@ -67,7 +68,7 @@ def show(output: str, spec: str | None, kubeconfig: Path | None, context: str | 
 
 
 @spec.command()
-@click.argument("document", metavar="FILE|URL|cluster")
+@click.argument("document", metavar="FILE|URL|cluster", shell_complete=candidates.documents)
 @_output_option
 @kubeconfig_options
 def check(document: str, output: str, kubeconfig: Path | None, context: str | None) -> int:
