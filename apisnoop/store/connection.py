@@ -1,5 +1,6 @@
 """Opening the SQLite file of a store."""
 
+import os
 import sqlite3
 from pathlib import Path
 
@@ -20,16 +21,26 @@ def connect(path: str, *, read_only: bool) -> sqlite3.Connection:
         return _open(path)
     if not read_only:
         return _open(f"{uri_of(path)}?mode=rwc")
+    log = Path(f"{path}-wal")
+    if not (os.access(path, os.W_OK, effective_ids=True) or log.exists() or Path(f"{path}-journal").exists()):
+        return _open_unchanging(path)
     try:
         connection = _open(f"{uri_of(path)}?mode=rw")
     except sqlite3.OperationalError as error:
-        if not is_unwritable(error) or Path(f"{path}-wal").exists():
+        if not is_unwritable(error) or log.exists():
             raise
-        # In WAL mode even a reader needs to write beside the file. Where it cannot, nobody else can either, and
-        # without a log there is nothing to miss (https://www.sqlite.org/wal.html#read_only_databases).
-        return _open(f"{uri_of(path)}?immutable=1")
+        return _open_unchanging(path)
     connection.execute(f"PRAGMA mmap_size = {MAPPED}")
     return connection
+
+
+def _open_unchanging(path: str) -> sqlite3.Connection:
+    """Open a file that has no log beside it and cannot be written, leaving nothing beside it.
+
+    In WAL mode even a reader needs to write beside the file, and one that cannot write the file itself leaves its log
+    there. Without a log there is nothing to miss (https://www.sqlite.org/wal.html#read_only_databases).
+    """
+    return _open(f"{uri_of(path)}?immutable=1")
 
 
 def is_unwritable(error: sqlite3.OperationalError) -> bool:

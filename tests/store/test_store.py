@@ -226,6 +226,20 @@ def test_a_store_that_cannot_be_written_can_be_read(filled, public_folder, read_
     assert answer in in_fork(open_as_nobody, path, read_only)
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
+def test_reading_leaves_nothing_behind(filled):
+    """Neither who may write the file nor who may write only its folder leaves a log beside it."""
+    before = set(filled.parent.iterdir())
+    with Store.open(filled, read_only=True) as store:
+        assert calls_in(store) == 1
+    assert set(filled.parent.iterdir()) == before
+    filled.chmod(0o444)
+    for folder in list(filled.parents)[:3]:
+        folder.chmod(0o777)
+    assert in_fork(open_as_nobody, filled, True) == "1"
+    assert set(filled.parent.iterdir()) == before
+
+
 def test_a_folder_that_is_missing_is_told(tmp_path):
     """The message says what to check."""
     with pytest.raises(StoreError, match="cannot be opened: check that its folder exists"):
