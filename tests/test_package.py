@@ -30,14 +30,16 @@ def test_the_wheel_holds_exactly_the_expected_top_level_names(wheel):
         "apisnoop",
         "apisnoop_addons",
         "apisnoop_certs",
+        "apisnoop_tproxy",
+        "apisnoop_webhook",
     }
-    assert len(names) == 4
+    assert len(names) == 6
 
 
 def test_the_wheel_carries_the_data_the_program_reads(wheel):
     """Catalogues, the report's schema, its chart library with licence, and the type markers are inside."""
     names = zipfile.ZipFile(wheel).namelist()
-    for wanted in ["apisnoop/py.typed", "apisnoop_addons/py.typed", "apisnoop_certs/py.typed"]:
+    for wanted in [f"apisnoop{part}/py.typed" for part in ("", "_addons", "_certs", "_tproxy", "_webhook")]:
         assert wanted in names
     outside = {str(path.relative_to(ROOT)) for path in (ROOT / "apisnoop").rglob("*") if path.is_file()}
     missing = {path for path in outside if "__pycache__" not in path} - set(names)
