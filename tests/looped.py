@@ -21,3 +21,9 @@ def in_loop(test: Callable[..., Coroutine[Any, Any, None]]) -> Callable[..., Non
         asyncio.run(patiently())
 
     return run
+
+
+async def eventually(holds: Callable[[], object]) -> None:
+    """Wait until something holds that nobody tells of; the test's patience is the limit."""
+    while not holds():  # noqa: ASYNC110 - there is no event for it
+        await asyncio.sleep(0.01)

@@ -2,6 +2,7 @@
 
 import socket
 import struct
+from asyncio.trsock import TransportSocket
 
 from apisnoop.node.messages import Address
 
@@ -9,7 +10,7 @@ SO_ORIGINAL_DST = 80
 """linux/netfilter_ipv4.h; IP6T_SO_ORIGINAL_DST has the same number."""
 
 
-def original_destination(sock: socket.socket) -> Address:
+def original_destination(sock: socket.socket | TransportSocket) -> Address:
     """Return the address and port that the client of an accepted connection asked for.
 
     A connection that nobody redirected has none (ENOENT), or names our own listener. Raises OSError.

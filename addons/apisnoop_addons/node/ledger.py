@@ -1,0 +1,187 @@
+"""The ledger of a node: counts calls, notes when each pod was recorded, and once a second writes both to the store.
+
+Calls are counted in a batch that is bounded by itself, and written in a thread: neither a slow disk nor a hostile pod
+makes it grow or delays a call. What a second has brought may be lost when the proxy is killed; the recordings then tell
+from when on.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from apisnoop.calls.call import Call
+from apisnoop.calls.call_line import encode_call
+from apisnoop.calls.caller import Caller
+from apisnoop.calls.recording import Recording
+from apisnoop.calls.tally import Loss, TallyBatch
+from apisnoop.errors import ApisnoopError
+from apisnoop.store.recordings import end_recordings, save_recordings
+from apisnoop.store.store import CatalogueFacts, Store
+from apisnoop_addons.writing_thread import WritingThread
+
+FLUSH_SECONDS = 1.0
+"""How long a call may be in memory alone."""
+MOST_LINES = 10_000
+"""Calls that may wait for someone who watches; further ones are left out, and that is said."""
+
+
+class Ledger:
+    """Use: `open`, then the rest at any time, `close`; in one event loop."""
+
+    def __init__(self, db: Path, *, clock: Callable[[], float] = time.time) -> None:
+        self.trouble = ""
+        """Why the store did not take what was last given to it; it is given again."""
+        self.catalogue: CatalogueFacts | None = None
+        self._db = db
+        self._clock = clock
+        self._thread = WritingThread("ledger")
+        self._store: Store | None = None
+        self._batch = TallyBatch()
+        self._unsaved = TallyBatch()
+        self._recordings: dict[str, Recording] = {}
+        self._ended: list[Recording] = []
+        self._unsaved_recordings: dict[tuple[str, float], Recording] = {}
+        self._watchers: set[Watcher] = set()
+
+    async def open(self) -> None:
+        """Open the store, and close the recordings that an earlier proxy has left open. Raises ApisnoopError."""
+        await self._thread.finish(self._open)
+
+    async def run(self) -> None:
+        """Write once a second, until cancelled."""
+        while True:
+            await asyncio.sleep(FLUSH_SECONDS)
+            if self._thread.is_free:
+                self._thread.begin(self._work())
+
+    async def snapshot(self, path: Path) -> None:
+        """Write all that is known now to a new store at `path`. Raises ApisnoopError."""
+        await self._thread.finish(self._work())
+        await self._thread.finish(lambda: self._copy(path))
+
+    async def close(self) -> None:
+        """Write what is left."""
+        for uid in list(self._recordings):
+            self._end(uid, "the proxy was stopped")
+        await self._thread.finish(self._work())
+        await self._thread.finish(self._close)
+        self._thread.end()
+
+    # -- what is recorded -----------------------------------------------------------------------------------------
+
+    def record(self, call: Call) -> None:
+        """Take a call."""
+        self._batch.add(call)
+        if self._watchers:
+            line = encode_call(call)
+            for watcher in self._watchers:
+                watcher.take(line)
+
+    def unseen(self, caller: Caller, reason: str) -> None:
+        """Count a connection that could not be read."""
+        who = f"{caller.namespace}/{caller.pod}" + (f" container {caller.container}" if caller.container else "")
+        self._batch.lose(Loss(who, f"connection not seen: {reason}"), at=self._clock())
+
+    def begin(self, caller: Caller) -> None:
+        """Note that all new connections of a pod are recorded from now on."""
+        now = self._clock()
+        self._end(caller.pod_uid, "")
+        self._recordings[caller.pod_uid] = Recording(
+            caller.node, caller.namespace, caller.pod, caller.pod_uid, since=now, until=now
+        )
+
+    def end(self, caller: Caller, reason: str) -> None:
+        """Note that they no longer are, and why."""
+        self._end(caller.pod_uid, reason)
+
+    def _end(self, uid: str, reason: str) -> None:
+        recording = self._recordings.pop(uid, None)
+        if recording is not None:
+            self._ended.append(msgspec.structs.replace(recording, until=self._clock(), ended=reason))
+
+    # -- who watches ----------------------------------------------------------------------------------------------
+
+    def watch(self) -> "Watcher":
+        """Begin to hand out each call as a JSON line."""
+        watcher = Watcher(self._watchers.discard)
+        self._watchers.add(watcher)
+        return watcher
+
+    # -- in the thread --------------------------------------------------------------------------------------------
+
+    def _work(self) -> Callable[[], None]:
+        now = self._clock()
+        batch, self._batch = self._batch, TallyBatch()
+        ended, self._ended = self._ended, []
+        going_on = [msgspec.structs.replace(one, until=now) for one in self._recordings.values()]
+        return lambda: self._write(batch, [*ended, *going_on])
+
+    def _open(self) -> None:
+        self._store = Store.open(self._db)
+        with self._store.transaction():
+            end_recordings(self._store.connection)
+
+    def _write(self, batch: TallyBatch, recordings: list[Recording]) -> None:
+        self._unsaved.merge(batch)
+        self._unsaved_recordings |= {(one.pod_uid, one.since): one for one in recordings}
+        if self._store is None:
+            return
+        try:
+            with self._store.transaction():
+                self._store.add(self._unsaved, catalogue=self.catalogue)
+                save_recordings(self._store.connection, self._unsaved_recordings.values())
+        except ApisnoopError as error:
+            self.trouble = str(error)
+        else:
+            self._unsaved = TallyBatch()
+            self._unsaved_recordings = {}
+            self.trouble = ""
+
+    def _copy(self, path: Path) -> None:
+        if self._store is not None:
+            self._store.copy_to(path)
+
+    def _close(self) -> None:
+        if self._store is not None:
+            self._store.close()
+
+
+class Watcher:
+    """Hands out calls as they are made, with `{"left_out": N}` where they came too fast to be read."""
+
+    def __init__(self, forget: "Callable[[Watcher], None]") -> None:
+        self._forget = forget
+        self._lines: deque[bytes] = deque()
+        self._left_out = 0
+        self._more = asyncio.Event()
+        self._closed = False
+
+    def take(self, line: bytes) -> None:
+        """Keep a line until it is asked for, unless too many wait already."""
+        if len(self._lines) >= MOST_LINES:
+            self._left_out += 1
+            return
+        self._lines.append(line)
+        self._more.set()
+
+    async def next(self) -> bytes:
+        """Wait for the next line; empty once closed."""
+        while not self._lines and not self._closed:
+            self._more.clear()
+            await self._more.wait()
+        if self._closed:
+            return b""
+        line = self._lines.popleft()
+        if self._left_out:
+            line, self._left_out = b'{"left_out": %d}\n' % self._left_out + line, 0
+        return line
+
+    def close(self) -> None:
+        """End it; what waits is dropped."""
+        self._closed = True
+        self._forget(self)
+        self._more.set()

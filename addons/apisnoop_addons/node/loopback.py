@@ -1,0 +1,127 @@
+"""What `kubectl apisnoop` asks a node's proxy through a port-forward: a snapshot of its store, and calls as they come.
+
+Only loopback is listened on: who may port-forward into this pod is the cluster's RBAC's business, and nobody else can
+reach it. Nothing is told here that is not in the store.
+"""
+
+import asyncio
+import os
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Protocol
+
+from tornado.httpserver import HTTPServer
+from tornado.iostream import StreamClosedError
+from tornado.netutil import bind_sockets
+from tornado.web import Application, RequestHandler
+
+from apisnoop import __version__
+from apisnoop.errors import ApisnoopError
+
+CHUNK = 1 << 20
+"""Bytes of a snapshot sent at a time."""
+
+
+class Watch(Protocol):
+    """Calls as they are made."""
+
+    async def next(self) -> bytes:
+        """Wait for the next, as a line; empty when there will be no more."""
+
+    def close(self) -> None:
+        """End it."""
+
+
+class Source(Protocol):
+    """What there is to tell."""
+
+    async def snapshot(self, path: Path) -> None:
+        """Write the store to a new file."""
+
+    def watch(self) -> Watch:
+        """Begin to hand out calls."""
+
+    @property
+    def trouble(self) -> str:
+        """Why the store could not be written, if it could not."""
+
+
+class _Handler(RequestHandler):
+    def set_default_headers(self) -> None:
+        self.set_header("Server", f"apisnoop-proxy/{__version__}")
+        self.set_header("Cache-Control", "no-store")
+
+    def initialize(self, source: Source, scratch: Path) -> None:
+        self.source = source
+        self.scratch = scratch
+
+
+class Health(_Handler):
+    """GET /healthz."""
+
+    def get(self) -> None:
+        """Answer ok, or why calls cannot be kept."""
+        if self.source.trouble:
+            self.set_status(503)
+        self.finish((self.source.trouble or "ok") + "\n")
+
+
+class Snapshot(_Handler):
+    """GET /snapshot: a store."""
+
+    async def get(self) -> None:
+        """Send all that is known now as an SQLite file."""
+        with TemporaryDirectory(prefix="snapshot-", dir=self.scratch) as folder:
+            path = Path(folder, "snapshot.db")
+            try:
+                await self.source.snapshot(path)
+            except ApisnoopError as error:
+                self.set_status(503)
+                self.finish(f"{error}\n")
+                return
+            self.set_header("Content-Type", "application/vnd.sqlite3")
+            with path.open("rb") as file:  # noqa: ASYNC230 - opening a file in our own folder does not wait
+                self.set_header("Content-Length", str(os.fstat(file.fileno()).st_size))
+                while chunk := await asyncio.to_thread(file.read, CHUNK):
+                    self.write(chunk)
+                    await self.flush()
+
+
+class Calls(_Handler):
+    """GET /calls: a stream."""
+
+    watch: Watch | None = None
+
+    async def get(self) -> None:
+        """Send each call as a JSON line, from now on until the client goes."""
+        self.set_header("Content-Type", "application/x-ndjson")
+        self.watch = self.source.watch()
+        try:
+            await self.flush()
+            while line := await self.watch.next():
+                self.write(line)
+                await self.flush()
+        except StreamClosedError:
+            pass
+        finally:
+            self.watch.close()
+
+    def on_connection_close(self) -> None:
+        """Wait for no more calls: nobody reads them."""
+        if self.watch is not None:
+            self.watch.close()
+
+
+def serve(source: Source, host: str, port: int, scratch: Path) -> HTTPServer:
+    """Answer on host and port, in the running event loop. Raises OSError."""
+    about = {"source": source, "scratch": scratch}
+    application = Application(
+        [("/healthz", Health, about), ("/snapshot", Snapshot, about), ("/calls", Calls, about)], log_function=_quiet
+    )
+    server = HTTPServer(application, max_body_size=1 << 16, max_header_size=1 << 14)
+    server.add_sockets(bind_sockets(port, host))
+    return server
+
+
+def _quiet(_handler: RequestHandler) -> None:
+    """Log no requests: they are ours."""

@@ -1,0 +1,233 @@
+"""The pods of the node that are recorded: carries out the agent's orders on the proxy, and keeps the record of when.
+
+A pod's connections are accepted on sockets of its own, which is how it is known beyond doubt. When the agent is lost,
+nothing more is led here: connections that are open go on, new ones go to the API server without us, and that is a gap.
+"""
+
+import asyncio
+import socket
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Protocol
+
+import msgspec
+
+from apisnoop.calls.caller import Caller
+from apisnoop.calls.recording import WANTED_NO_MORE
+from apisnoop.node.messages import Address, Beat, Drained, Enrolled, Over, Refused, Retire, Unseen
+from apisnoop_addons.engine.admission import Admission
+from apisnoop_addons.engine.limits import Limits
+from apisnoop_addons.engine.listener import Client, Listener
+from apisnoop_addons.engine.proxy import Proxy
+from apisnoop_addons.engine.upstream import KeyPair, Upstream
+from apisnoop_addons.node.destination import original_destination
+from apisnoop_addons.node.link import AgentLink
+
+BEAT_SECONDS = 0.25
+"""How often the agent hears from us; it lets go of everything after 2 s of silence."""
+PASSED_THROUGH = "passed-through"
+"""A connection of a container whose connections cannot be read."""
+LEASES_RAN_OUT = "the node agent stopped renewing leases"
+
+
+class Records(Protocol):
+    """What is kept of pods, beside their calls."""
+
+    def begin(self, caller: Caller) -> None:
+        """Note that all new connections of a pod are recorded from now on."""
+
+    def end(self, caller: Caller, reason: str) -> None:
+        """Note that they no longer are."""
+
+    def unseen(self, caller: Caller, reason: str) -> None:
+        """Count a connection that could not be read."""
+
+
+@dataclass(slots=True, eq=False)
+class Pod:
+    """One enrolment."""
+
+    enrolment: int
+    caller: Caller
+    listeners: list[Listener] = field(default_factory=list)
+    lapsed: str = ""
+    """Why it is not recorded at the moment, although it should be."""
+    retired: bool = False
+
+
+class Pods:
+    """The carrier of an `AgentLink`'s orders. Use: `await pods.run()` in a task of its own beside `link.run(pods)`."""
+
+    def __init__(
+        self,
+        proxy: Proxy,
+        link: AgentLink,
+        records: Records,
+        upstream: Upstream,
+        certificate: Callable[[], KeyPair],
+        limits: Limits,
+    ) -> None:
+        """`upstream` says how servers are verified; where they are is each connection's own destination."""
+        self._proxy = proxy
+        self._link = link
+        self._records = records
+        self._upstream = upstream
+        self._certificate = certificate
+        self._limits = limits
+        self._destinations: frozenset[Address] = frozenset()
+        self._pods: dict[int, Pod] = {}
+        self._orders: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
+        self._lease: asyncio.TimerHandle | None = None
+
+    # -- what the agent orders ----------------------------------------------------------------------------------
+
+    def destine(self, addresses: Sequence[Address]) -> None:
+        """Take where the API is: connections to anywhere else are closed."""
+        self._destinations = frozenset(addresses)
+
+    def enrol(self, enrolment: int, caller: Caller, sockets: list[socket.socket]) -> None:
+        """Accept a pod's connections."""
+        self._orders.put_nowait(partial(self._enrol, Pod(enrolment, caller), sockets))
+
+    def retire(self, order: Retire) -> None:
+        """Let a pod go."""
+        self._orders.put_nowait(partial(self._retire, order))
+
+    def renewed(self, until: float) -> None:
+        """Take until when the agent leads connections here; recordings that had lapsed for want of it resume."""
+        if self._lease is not None:
+            self._lease.cancel()
+        self._lease = asyncio.get_running_loop().call_later(
+            max(0.0, until - time.time()), lambda: self._lapse(LEASES_RAN_OUT)
+        )
+        for pod in self._pods.values():
+            if pod.lapsed == LEASES_RAN_OUT and not pod.retired:
+                pod.lapsed = ""
+                self._records.begin(pod.caller)
+
+    def lost(self, reason: str) -> None:
+        """Let go of all pods: the next agent enrols them anew."""
+        if self._lease is not None:
+            self._lease.cancel()
+        self._lapse(f"the node agent was lost: {reason}")
+        self._orders.put_nowait(self._forget_all)
+
+    # -- carrying it out, one after the other ---------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Carry out orders and tell the agent that we live, until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._beat())
+            while True:
+                order = await self._orders.get()
+                await order()
+
+    async def _beat(self) -> None:
+        while True:
+            connections = {number: self._connections(pod) for number, pod in self._pods.items()}
+            self._link.say(Beat(self._proxy.lag, {number: count for number, count in connections.items() if count}))
+            await asyncio.sleep(BEAT_SECONDS)
+
+    def _connections(self, pod: Pod) -> int:
+        return sum(self._proxy.connections(listener) for listener in pod.listeners)
+
+    async def _enrol(self, pod: Pod, sockets: list[socket.socket]) -> None:
+        self._pods[pod.enrolment] = pod
+        waiting = list(sockets)
+        try:
+            while waiting:
+                listener = self._listener(pod, waiting[-1])
+                await self._proxy.listen(listener)
+                pod.listeners.append(listener)
+                waiting.pop()
+        except (OSError, ValueError) as error:  # ValueError: it is no socket to accept on
+            for sock in waiting:
+                sock.close()
+            self._link.say(Refused(pod.enrolment, str(error)))
+            await self._close(pod)
+            return
+        self._records.begin(pod.caller)
+        self._link.say(Enrolled(pod.enrolment))
+
+    def _listener(self, pod: Pod, sock: socket.socket) -> Listener:
+        return Listener(
+            socket=sock,
+            identity=pod.caller,
+            upstream=self._upstream,
+            certificate=self._certificate,
+            request_client_certificate=True,
+            connect=partial(self._connect, pod),
+            admit=partial(self._admit, pod),
+            limits=self._limits,
+            over_limit=lambda _, limit: self._link.say(Over(pod.enrolment, limit)),
+            unseen=partial(self._unseen, pod),
+            drained=partial(self._drained, pod),
+        )
+
+    async def _retire(self, order: Retire) -> None:
+        pod = self._pods.get(order.enrolment)
+        if pod is None or pod.retired:
+            return
+        if not pod.lapsed:
+            self._records.end(pod.caller, order.reason or WANTED_NO_MORE)
+        for listener in pod.listeners:
+            listener.recording.on = False
+        await self._close(pod, cut=order.cut)
+
+    async def _close(self, pod: Pod, *, cut: bool = False) -> None:
+        pod.retired = True
+        if not pod.listeners:
+            self._pods.pop(pod.enrolment, None)
+        for listener in list(pod.listeners):
+            await self._proxy.unlisten(listener, cut=cut)
+
+    async def _forget_all(self) -> None:
+        pods = list(self._pods.values())
+        self._pods.clear()
+        for pod in pods:
+            if not pod.retired:
+                await self._close(pod)
+
+    def _lapse(self, reason: str) -> None:
+        for pod in self._pods.values():
+            if not pod.retired and not pod.lapsed:
+                pod.lapsed = reason
+                self._records.end(pod.caller, reason)
+
+    # -- what the proxy tells -------------------------------------------------------------------------------------
+
+    async def _admit(self, pod: Pod, client: Client) -> Admission:
+        if client.socket is None:
+            return Admission(None)
+        destination = original_destination(client.socket)
+        if destination not in self._destinations:
+            return Admission(None)
+        source = (client.peername[0], client.peername[1])
+        known = await self._link.identify(pod.enrolment, source, destination)
+        caller = msgspec.structs.replace(pod.caller, container=known.container)
+        if known.untouched:
+            self._records.unseen(caller, PASSED_THROUGH)
+        return Admission(caller, untouched=known.untouched, upstream=destination)
+
+    async def _connect(self, pod: Pod, _client: Client, host: str, port: int) -> socket.socket:
+        sock = await self._link.dial(pod.enrolment, (host, port))
+        try:
+            await asyncio.get_running_loop().sock_connect(sock, (host, port))
+        except BaseException:
+            sock.close()
+            raise
+        return sock
+
+    def _unseen(self, pod: Pod, client: Client, reason: str) -> None:
+        self._records.unseen(client.caller, reason)
+        self._link.say(Unseen(pod.enrolment, client.caller.container, reason))
+
+    def _drained(self, pod: Pod, listener: Listener) -> None:
+        if listener not in pod.listeners:  # it never listened
+            return
+        pod.listeners.remove(listener)
+        if not pod.listeners and self._pods.get(pod.enrolment) is pod:  # else its agent is gone, and nobody waits
+            del self._pods[pod.enrolment]
+            self._link.say(Drained(pod.enrolment))

@@ -1,0 +1,85 @@
+"""The settings of the node's proxy: environment variables, as its container gets them."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from apisnoop.errors import UsageError
+from apisnoop_addons.engine.limits import Limits
+
+CONNECTIONS = 500
+"""Of one pod at a time, far above what it needs: client-go opens one for each set of credentials it has."""
+HANDSHAKES_PER_SECOND = 50
+STREAMS = 250
+"""Of one connection at a time, as Go's servers allow."""
+BUFFERED_BYTES = 64 * 2**20
+LIMITS = Limits(
+    connections=CONNECTIONS,
+    handshakes_per_second=HANDSHAKES_PER_SECOND,
+    streams=STREAMS,
+    buffered_bytes=BUFFERED_BYTES,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All of them. Paths are those inside the container."""
+
+    agent_socket: Path = Path("/run/apisnoop/agent.sock")
+    """Where the node agent listens."""
+    certificate: Path = Path("/etc/apisnoop/tls")
+    """Folder with tls.crt and tls.key: what pods are shown."""
+    authority: Path = Path("/var/run/secrets/kubernetes.io/serviceaccount/ca.crt")
+    """What the API server's certificate must chain to."""
+    server_name: str = "kubernetes.default.svc"
+    """Name the API server has to prove, whatever name a pod asks for."""
+    store: Path = Path("/var/lib/apisnoop/apisnoop.db")
+    listen: tuple[str, int] = ("127.0.0.1", 15021)
+    """Where `kubectl apisnoop` asks, by port-forward."""
+    limits: Limits = LIMITS
+    """What one pod may have at a time."""
+
+
+_ADDRESS = re.compile(r"(?P<host>127\.\d+\.\d+\.\d+|\[::1\]):(?P<port>\d{1,5})")
+
+
+def settings_from(environment: Mapping[str, str]) -> Settings:
+    """Read the settings; what is not set keeps its default. Raises UsageError naming variable and value."""
+    usual = Settings()
+
+    def path(variable: str, default: Path) -> Path:
+        return Path(environment.get(variable) or default)
+
+    def number(variable: str, default: int) -> int:
+        text = environment.get(variable)
+        return _positive(variable, text) if text else default
+
+    address = environment.get("APISNOOP_LISTEN")
+    return Settings(
+        agent_socket=path("APISNOOP_AGENT_SOCKET", usual.agent_socket),
+        certificate=path("APISNOOP_TLS", usual.certificate),
+        authority=path("APISNOOP_CA", usual.authority),
+        server_name=environment.get("APISNOOP_SERVER_NAME") or usual.server_name,
+        store=path("APISNOOP_STORE", usual.store),
+        listen=_address(address) if address else usual.listen,
+        limits=Limits(
+            connections=number("APISNOOP_LIMIT_CONNECTIONS", CONNECTIONS),
+            handshakes_per_second=number("APISNOOP_LIMIT_HANDSHAKES", HANDSHAKES_PER_SECOND),
+            streams=number("APISNOOP_LIMIT_STREAMS", STREAMS),
+            buffered_bytes=number("APISNOOP_LIMIT_BUFFERED", BUFFERED_BYTES),
+        ),
+    )
+
+
+def _address(text: str) -> tuple[str, int]:
+    found = _ADDRESS.fullmatch(text)
+    if found is None or not 0 < int(found["port"]) < 65536:
+        raise UsageError(f"APISNOOP_LISTEN={text} is no loopback address with a port: write it like 127.0.0.1:15021")
+    return found["host"].strip("[]"), int(found["port"])
+
+
+def _positive(variable: str, text: str) -> int:
+    if not text.isdecimal() or int(text) == 0:
+        raise UsageError(f"{variable}={text} is no positive number")
+    return int(text)

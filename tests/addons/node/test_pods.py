@@ -1,0 +1,298 @@
+"""Pods that are recorded: real redirects in a real network namespace, and an agent that the test plays."""
+
+import asyncio
+import socket
+import ssl
+import time
+from contextlib import asynccontextmanager, suppress
+
+from apisnoop.calls.caller import Caller
+from apisnoop.node.channel import Channel, listen
+from apisnoop.node.messages import (
+    FROM_PROXY,
+    Beat,
+    Destinations,
+    Dial,
+    Dialled,
+    Drained,
+    Enrol,
+    Enrolled,
+    Hello,
+    Identified,
+    Identify,
+    Renewed,
+    Retire,
+    Unseen,
+)
+from apisnoop_addons.engine.limits import Limits
+from apisnoop_addons.engine.proxy import Proxy
+from apisnoop_addons.engine.upstream import KeyPair, Upstream
+from apisnoop_addons.identify import Identify as IdentifyAddon
+from apisnoop_addons.node.link import AgentLink
+from apisnoop_addons.node.pods import LEASES_RAN_OUT, PASSED_THROUGH, Pods
+from apisnoop_addons.record import Record
+from apisnoop_addons.stream import Stream
+from tests.addons.engine.rig import CATALOGUE
+from tests.addons.node.pod_namespace import API, ELSEWHERE, MARK, pod_namespace
+from tests.addons.run.pki import Authority
+from tests.looped import eventually, in_loop
+
+POD = Caller(node="n1", namespace="shop", pod="web-0", pod_uid="u1", service_account="shop/web")
+NAME = "kubernetes.default.svc"
+ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nAudit-Id: a1\r\n\r\nok"
+
+
+class Noted:
+    """Records that a test reads."""
+
+    def __init__(self):
+        self.began, self.ended, self.not_seen = [], [], []
+
+    def begin(self, caller):
+        self.began.append(caller.pod)
+
+    def end(self, caller, reason):
+        self.ended.append((caller.pod, reason))
+
+    def unseen(self, caller, reason):
+        self.not_seen.append((caller.container, reason))
+
+
+class Node:
+    """One node: the proxy's side is real, the agent's is the test's, the pod is a namespace."""
+
+    def __init__(self, namespace, authority):
+        self.namespace = namespace
+        self.authority = authority
+        self.calls, self.records = [], Noted()
+        self.heard = asyncio.Queue()
+        self.seen_by_server = []
+        self.identified = {"container": "app"}
+        self.agent = None
+        self.listening = None
+
+    def hear(self, message, _):
+        """Answer as an agent does; all but beats and questions is for the test."""
+        if isinstance(message, Identify):
+            self.agent.send(Identified(message.question, **self.identified))
+        elif isinstance(message, Dial):
+            with self.namespace.socket(MARK) as sock:
+                self.agent.send(Dialled(message.question), [sock])
+        elif not isinstance(message, Beat):
+            self.heard.put_nowait(message)
+
+    def enrol(self, number=1):
+        """Order that the pod is accepted, and lead its connections there."""
+        self.agent.send(Destinations((API,)))
+        with self.namespace.listen(("127.0.0.1", 0)) as listening:
+            port = listening.getsockname()[1]
+            self.agent.send(Enrol(number, POD), [listening])
+        self.namespace.redirect(port)
+        return port
+
+    async def connect(self):
+        """Connect as the pod's program does."""
+        sock = self.namespace.socket()
+        await asyncio.get_running_loop().sock_connect(sock, API)
+        context = ssl.create_default_context(cadata=self.authority.pem.decode())
+        return await asyncio.open_connection(sock=sock, ssl=context, server_hostname=NAME)
+
+    def distrust(self):
+        """Connect as a program that knows another authority only, and says so."""
+        sock = self.namespace.socket()
+        sock.settimeout(10)
+        sock.connect(API)
+        context = ssl.create_default_context(cadata=Authority("another").pem.decode())
+        with sock, suppress(ssl.SSLCertVerificationError):
+            context.wrap_socket(sock, server_hostname=NAME).close()
+
+    async def get(self, reader, writer):
+        """Make a call."""
+        writer.write(b"GET /api/v1/nodes HTTP/1.1\r\nHost: x\r\nUser-Agent: test/1\r\n\r\n")
+        return await reader.readexactly(len(ANSWER))
+
+    async def serve(self, reader, writer):
+        """Be the API server for one connection."""
+        self.seen_by_server.append(writer.get_extra_info("peername"))
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
+            while await reader.readuntil(b"\r\n\r\n"):
+                writer.write(ANSWER)
+        writer.close()
+
+
+@asynccontextmanager
+async def node(tmp_path):
+    """Start all of it, and wait until the proxy is there."""
+    authority = Authority()
+    issued = authority.issue("server", hosts=(NAME,))
+    chain = tmp_path / "chain.pem"
+    chain.write_bytes(issued.certificate + issued.key)
+    serving = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    serving.load_cert_chain(chain)
+    with pod_namespace() as namespace, listen(tmp_path / "agent.sock") as listening:
+        one = Node(namespace, authority)
+        server = await asyncio.start_server(one.serve, sock=namespace.listen(API), ssl=serving)
+        proxy, link = (
+            Proxy(Stream(), IdentifyAddon(), Record(CATALOGUE, one.calls.append)),
+            AgentLink(tmp_path / "agent.sock"),
+        )
+        upstream = Upstream(host="", port=0, server_name=NAME, ca_pem=authority.pem)
+        pods = Pods(proxy, link, one.records, upstream, lambda: KeyPair(issued.certificate, issued.key), Limits())
+        await proxy.start()
+        tasks = [asyncio.create_task(work) for work in (link.run(pods), pods.run())]
+        sock, _ = await asyncio.get_running_loop().sock_accept(listening)
+        one.agent = Channel(sock, FROM_PROXY, one.hear, lambda _: None)
+        one.listening = listening
+        assert await one.heard.get() == Hello()
+        try:
+            yield one
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await proxy.stop()
+            one.agent.close()
+            server.close()
+            await server.wait_closed()
+
+
+@in_loop
+async def test_a_pods_calls_are_recorded_as_its_own(tmp_path):
+    """The call reaches the server it was meant for, from the pod's namespace, and the record names the container."""
+    async with node(tmp_path) as one:
+        one.enrol()
+        assert await one.heard.get() == Enrolled(1)
+        assert one.records.began == ["web-0"]
+        reader, writer = await one.connect()
+        assert await one.get(reader, writer) == ANSWER
+        await eventually(lambda: one.calls)
+        writer.close()
+    (call,) = one.calls
+    assert (call.caller.pod, call.caller.container, call.caller.service_account) == ("web-0", "app", "shop/web")
+    assert (call.path, call.status, call.audit_id) == ("/api/v1/nodes", 200, "a1")
+    assert one.seen_by_server[0][0] == API[0]
+
+
+@in_loop
+async def test_connections_to_anywhere_else_are_closed(tmp_path):
+    """What is not the API is not carried, were it led here ever so well; nor is who connects to the listener itself."""
+    async with node(tmp_path) as one:
+        port = one.enrol()
+        assert await one.heard.get() == Enrolled(1)
+        for address in (ELSEWHERE, ("127.0.0.1", port)):
+            sock = one.namespace.socket()
+            await asyncio.get_running_loop().sock_connect(sock, address)
+            reader, writer = await asyncio.open_connection(sock=sock)
+            writer.write(b"\x16\x03\x01")
+            with suppress(ConnectionError):
+                assert await reader.read() == b""
+            writer.close()
+    assert not one.seen_by_server
+    assert not one.calls
+
+
+@in_loop
+async def test_a_retired_pod_keeps_its_connections_unrecorded(tmp_path):
+    """What is open goes on until its client ends it; then the agent hears that the table may go."""
+    async with node(tmp_path) as one:
+        one.enrol()
+        assert await one.heard.get() == Enrolled(1)
+        reader, writer = await one.connect()
+        await one.get(reader, writer)
+        one.agent.send(Retire(1))
+        await eventually(lambda: one.records.ended)
+        assert await one.get(reader, writer) == ANSWER
+        writer.close()
+        assert await one.heard.get() == Drained(1)
+    assert one.records.ended == [("web-0", "off")]
+    assert len(one.calls) == 1
+
+
+@in_loop
+async def test_cut_means_cut(tmp_path):
+    """A pod that is let go at once has its connections closed."""
+    async with node(tmp_path) as one:
+        one.enrol()
+        assert await one.heard.get() == Enrolled(1)
+        reader, writer = await one.connect()
+        await one.get(reader, writer)
+        one.agent.send(Retire(1, cut=True, reason="overload"))
+        with suppress(ConnectionError, ssl.SSLError):
+            assert await reader.read() == b""
+        assert await one.heard.get() == Drained(1)
+        writer.close()
+    assert one.records.ended == [("web-0", "overload")]
+
+
+@in_loop
+async def test_leases_that_run_out_are_a_gap(tmp_path):
+    """When the agent stops renewing, recording has lapsed; when it renews again, it resumes."""
+    async with node(tmp_path) as one:
+        one.enrol()
+        assert await one.heard.get() == Enrolled(1)
+        one.agent.send(Renewed(time.time() + 0.05))
+        await eventually(lambda: one.records.ended)
+        assert one.records.ended == [("web-0", LEASES_RAN_OUT)]
+        one.agent.send(Renewed(time.time() + 60))
+        await eventually(lambda: len(one.records.began) == 2)
+
+
+@in_loop
+async def test_a_lost_agent_leaves_open_connections_alone(tmp_path):
+    """They go on; recording has lapsed; the next agent enrols anew and the pod is recorded again."""
+    async with node(tmp_path) as one:
+        one.enrol()
+        assert await one.heard.get() == Enrolled(1)
+        reader, writer = await one.connect()
+        await one.get(reader, writer)
+        one.agent.close()
+        await eventually(lambda: one.records.ended)
+        assert await one.get(reader, writer) == ANSWER
+        sock, _ = await asyncio.get_running_loop().sock_accept(one.listening)
+        one.agent = Channel(sock, FROM_PROXY, one.hear, lambda _: None)
+        assert await one.heard.get() == Hello()
+        with one.namespace.listen(("127.0.0.1", 0)) as listening:
+            one.agent.send(Enrol(1, POD), [listening])
+        assert await one.heard.get() == Enrolled(1)
+        writer.close()
+    assert one.records.began == ["web-0", "web-0"]
+    assert one.records.ended[0][1].startswith("the node agent was lost")
+
+
+@in_loop
+async def test_a_client_that_does_not_trust_us_is_told_of(tmp_path):
+    """Its connection is closed before anything is sent on, and the agent hears which container it was."""
+    async with node(tmp_path) as one:
+        one.enrol()
+        assert await one.heard.get() == Enrolled(1)
+        await asyncio.to_thread(one.distrust)
+        assert await one.heard.get() == Unseen(1, "app", "certificate-rejected")
+    assert one.records.not_seen == [("app", "certificate-rejected")]
+    assert not one.seen_by_server
+
+
+@in_loop
+async def test_untouched_connections_reach_the_server_itself(tmp_path):
+    """TLS is between client and server; that the connection was not seen is counted."""
+    async with node(tmp_path) as one:
+        one.identified = {"container": "app", "untouched": True}
+        one.enrol()
+        assert await one.heard.get() == Enrolled(1)
+        reader, writer = await one.connect()
+        assert await one.get(reader, writer) == ANSWER
+        writer.close()
+    assert one.records.not_seen == [("app", PASSED_THROUGH)]
+    assert not one.calls
+
+
+@in_loop
+async def test_a_socket_that_cannot_be_served_is_refused(tmp_path):
+    """The agent hears why, and leads nothing here."""
+    async with node(tmp_path) as one:
+        one.agent.send(Destinations((API,)))
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as wrong:
+            one.agent.send(Enrol(1, POD), [wrong])
+        refused = await one.heard.get()
+    assert refused.enrolment == 1
+    assert refused.reason
+    assert not one.records.began
