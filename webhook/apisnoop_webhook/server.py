@@ -19,6 +19,7 @@ LARGEST = 4 * 1024 * 1024
 """Bytes of a review. The API server takes no request over 3 MiB, and the review holds the pod once."""
 MOST_CONNECTIONS = 256
 """An API server opens a handful."""
+_CHUNK = 64 * 1024
 _BODY_LIMIT = 3.0
 """Seconds for a body, as long as the API server waits for an answer."""
 _IDLE_LIMIT = 120.0
@@ -80,7 +81,8 @@ def make_server(reviewer: Reviewer, ready: Callable[[], bool], tls: ssl.SSLConte
         Application([*paths, *probes], log_function=_log_failure),
         ssl_options=tls,
         max_body_size=LARGEST,
-        max_buffer_size=LARGEST,
+        max_buffer_size=LARGEST + _CHUNK,
+        chunk_size=_CHUNK,
         max_header_size=16 * 1024,
         body_timeout=_BODY_LIMIT,
         idle_connection_timeout=_IDLE_LIMIT,

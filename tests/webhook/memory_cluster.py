@@ -1,0 +1,31 @@
+"""A cluster in memory: objects by path, refused as an API server refuses."""
+
+import copy
+
+from apisnoop.errors import RefusedError
+
+
+class MemoryCluster:
+    """What the webhook asks of an API server, without one."""
+
+    def __init__(self):
+        self.objects = {}
+        self.version = 0
+
+    def put(self, path, thing):
+        """Have an object at a path."""
+        self.version += 1
+        thing = copy.deepcopy(thing)
+        thing.setdefault("metadata", {})["resourceVersion"] = str(self.version)
+        self.objects[path] = thing
+
+    def get(self, path, **_query):
+        if path not in self.objects:
+            raise RefusedError(f"read {path}", 404, "not found")
+        return copy.deepcopy(self.objects[path])
+
+    def replace(self, path, thing):
+        if self.objects[path]["metadata"]["resourceVersion"] != thing["metadata"].get("resourceVersion"):
+            raise RefusedError(f"update {path}", 409, "has changed")
+        self.put(path, thing)
+        return self.get(path)
