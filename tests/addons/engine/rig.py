@@ -142,10 +142,9 @@ async def rigged(
         rig.listener = Listener(
             socket=bound,
             identity=identity,
-            certificate=rig.certificate if tls else None,
             on_failure=lambda _, reason: rig.failures.append(reason),
             upstream=Upstream(**to),
-            **(listener or {}),
+            **{"certificate": rig.certificate if tls else None, **(listener or {})},
         )
         rig.proxy = Proxy(*before, Stream(), Identify(), Record(CATALOGUE, rig.record), *addons)
         await rig.proxy.start()

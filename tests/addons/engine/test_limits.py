@@ -1,0 +1,107 @@
+"""A listener's clients keep to its limits, and whoever is responsible for them is told which they reach."""
+
+import asyncio
+
+import pytest
+from h2.settings import SettingCodes
+
+from apisnoop_addons.engine import limits
+from apisnoop_addons.engine.limits import Limits, Rate
+from tests.addons.engine.calling import call, read_to_end, serve_one
+from tests.addons.engine.rig import HOST, rigged
+from tests.looped import in_loop
+
+
+class Told:
+    """Notes the limits that were reached."""
+
+    def __init__(self, **most):
+        self.limits = asyncio.Queue()
+        self.fields = {"limits": Limits(**most), "over_limit": self.over}
+
+    def over(self, listener, limit):
+        assert listener.limits is not None
+        self.limits.put_nowait(limit)
+
+
+@pytest.mark.parametrize(
+    ("most", "limit"), [({"connections": 2}, "connections"), ({"handshakes_per_second": 2}, "handshakes_per_second")]
+)
+@in_loop
+async def test_one_connection_more_than_allowed_is_closed_before_tls(tmp_path, monkeypatch, most, limit):
+    """Those that are open go on, and it is told once, not once a connection."""
+    monkeypatch.setattr(limits.time, "monotonic", lambda: 1000.0)
+    told = Told(**most)
+    async with rigged(tmp_path, listener=told.fields) as rig, await rig.h2_client() as client:
+        async with await rig.h2_client():
+            for _ in range(5):
+                reader, writer = await asyncio.open_connection(HOST, rig.port)
+                assert await read_to_end(reader) == b""
+                writer.close()
+            async with asyncio.TaskGroup() as both:
+                both.create_task(serve_one(rig, close=True))
+                await call(client)
+        assert told.limits.get_nowait() == limit
+        assert told.limits.empty()
+
+
+def test_a_rate_allows_what_it_says_and_recovers(monkeypatch):
+    """After a quiet second as many may come at once as are allowed in one, and never more."""
+    now = 0.0
+    monkeypatch.setattr(limits.time, "monotonic", lambda: now)
+    rate = Rate(3)
+    assert [rate.allow() for _ in range(4)] == [True, True, True, False]
+    now = 0.34
+    assert [rate.allow() for _ in range(2)] == [True, False]
+    now = 100.0
+    assert [rate.allow() for _ in range(4)] == [True, True, True, False]
+
+
+@in_loop
+async def test_one_stream_more_than_allowed_closes_the_connection(tmp_path):
+    """The client has been told how many it may open, so it does not keep to the protocol."""
+    told = Told(streams=2)
+    async with rigged(tmp_path, listener=told.fields) as rig, await rig.h2_client() as client:
+        client.request("GET", "/api/v1/pods?watch=1")
+        async with await rig.next_h2() as server:
+            await server.next_request()
+            assert client.h2.remote_settings[SettingCodes.MAX_CONCURRENT_STREAMS] == 2
+            client.h2.remote_settings[SettingCodes.MAX_CONCURRENT_STREAMS] = 100
+            client.h2.remote_settings.acknowledge()
+            client.request("GET", "/api/v1/nodes?watch=1")
+            client.request("GET", "/api/v1/services?watch=1")
+            await client.closed.wait()
+        assert told.limits.get_nowait() == "streams"
+
+
+@pytest.mark.parametrize("protocol", ["h2", "http/1.1"])
+@in_loop
+async def test_the_connection_that_holds_most_is_cut(tmp_path, protocol):
+    """Answers that a client does not read are held; beyond the limit its connection ends, and no other."""
+    told = Told(buffered_bytes=2**15)
+    async with rigged(tmp_path, listener=told.fields, protocols=(protocol,)) as rig, await rig.h2_client() as good:
+        if protocol == "h2":
+            greedy = await rig.h2_client(reads=False)
+            greedy.request("GET", "/api/v1/pods")
+            server = await rig.next_h2()
+            inner, _ = await server.next_request()
+            server.respond(inner, end=False)
+            await server.send_windowed(inner, b"x" * 2**21)
+            close = greedy.close
+        else:
+            _, greedy = await rig.connect("http/1.1")
+            greedy.transport.pause_reading()
+            greedy.write(b"GET /api/v1/pods HTTP/1.1\r\nHost: x\r\n\r\n")
+            reader, server = await rig.next_streams()
+            await reader.readuntil(b"\r\n\r\n")
+            server.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n" + b"x" * 2**25)
+            close = None
+        assert await told.limits.get() == "buffered_bytes"
+        assert rig.proxy.connections(rig.listener) <= 2
+        await rig.recorded()
+        assert rig.proxy.connections(rig.listener) == 1
+        assert not good.closed.is_set()
+        if close is None:
+            greedy.transport.abort()
+        else:
+            await close()
