@@ -41,6 +41,11 @@ class Ledger:
         self._timer: asyncio.TimerHandle | None = None
 
     @property
+    def has_begun(self) -> bool:
+        """Whether calls are the command's by now."""
+        return self._run is not None
+
+    @property
     def total(self) -> TallyBatch:
         """All calls since `begin`, for the report; complete after `close`."""
         return self._writer.total
@@ -64,7 +69,7 @@ class Ledger:
 
     def record(self, call: Call) -> None:
         """Take a call."""
-        if self._run is None:
+        if not self.has_begun:
             return
         self.count += 1
         self._batch.add(call)

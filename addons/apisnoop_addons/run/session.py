@@ -102,7 +102,7 @@ class Session:
 
         await ui.start(self._settings.ui_port, environment)
         bodies = (Bodies(self._catalogue),) if self._settings.ui_bodies else ()
-        return (*bodies, Redact(ui.show))
+        return (*bodies, Redact(lambda copy: ui.show(copy) if self._ledger.has_begun else None))
 
     @property
     def _plugin_folder(self) -> Path:

@@ -17,6 +17,7 @@ from tests.addons.run import client
 from tests.addons.run.fake_server import FakeServer, fake_server
 from tests.addons.run.pki import Authority
 
+APISNOOP = (sys.executable, "-c", "from apisnoop.cli.main import main; main()", "run")
 CLIENT = (sys.executable, client.__file__)
 type MakeKubeconfig = Callable[..., Path]
 

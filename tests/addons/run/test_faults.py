@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,12 +20,9 @@ from apisnoop.operations.source import load_catalogue
 from apisnoop.store import queries
 from apisnoop.store.store import Store
 from apisnoop_addons.run.child import NotStartedError
-from tests.addons.run.conftest import CLIENT
+from tests.addons.run.conftest import APISNOOP, CLIENT
 from tests.addons.run.fake_server import fake_server
 from tests.addons.run.pki import DAY, Authority
-
-APISNOOP = (sys.executable, "-c", "from apisnoop.cli.main import main; main()", "run")
-
 
 NO_SERVER = "clusters: [{name: c, cluster: {}}]\n"
 

@@ -1,9 +1,14 @@
 """The view of a run in a browser: what it shows, to whom, and what it refuses."""
 
 import asyncio
+import errno
+import fcntl
 import json
 import os
+import pty
 import socket
+import subprocess
+import termios
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Callable
@@ -17,7 +22,7 @@ from mitmproxy.test import tflow
 from apisnoop.errors import ApisnoopError
 from apisnoop_addons.run.notices import Notices
 from apisnoop_addons.run.ui import Ui
-from tests.addons.run.conftest import CLIENT
+from tests.addons.run.conftest import APISNOOP, CLIENT
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -155,3 +160,68 @@ def test_a_run_with_a_view_says_where_and_shows_no_secret(run, kubeconfig, serve
     assert "apisnoop run: the calls are shown at http://127.0.0.1:" in ran.err
     assert "planted" not in ran.err
     assert len(server.asked) == 1
+
+
+def test_on_a_terminal_it_stays_open_until_ctrl_c(kubeconfig, server):
+    """After the command has ended there is time to look; then the run ends as the command did."""
+    kubeconfig()
+    terminal = Terminal("--ui", "--", "sh", "-c", '"$0" "$1" /api; exit 7', *CLIENT)
+    with terminal.process:
+        try:
+            said = terminal.read_until("until you press Ctrl-C")
+            url = said.partition("the calls stay at ")[2].partition(" ")[0]
+            flows = asyncio.run(asyncio.wait_for(shown(url, bool), 20))
+            terminal.type(b"\x03")
+            terminal.read_until("")
+            assert terminal.process.wait(20) == 7
+        finally:
+            terminal.process.kill()
+            terminal.close()
+    assert [flow["request"]["path"] for flow in flows] == ["/api"]
+    assert "1 of" in said, "the report comes before it lingers"
+    with pytest.raises(urllib.error.URLError):
+        ask(url)
+
+
+def test_without_a_terminal_nobody_waits_for_ctrl_c(run, kubeconfig):
+    """A script goes on when the command has ended."""
+    kubeconfig()
+    assert "until you press Ctrl-C" not in run(ui=True).err
+
+
+class Terminal:
+    """`apisnoop run` in a terminal of its own, which its standard streams are."""
+
+    def __init__(self, *arguments: str) -> None:
+        self._ours, theirs = pty.openpty()
+        self.process = subprocess.Popen(
+            [*APISNOOP, "--kubeconfig", "kubeconfig", "--db", "store.db", *arguments],
+            stdin=theirs,
+            stdout=theirs,
+            stderr=theirs,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509  no other thread is here
+        )
+        os.close(theirs)
+        self._said = b""
+
+    def read_until(self, text: str) -> str:
+        """Give all that was said once this has been; empty: to the end."""
+        while not text or text.encode() not in self._said:
+            try:
+                piece = os.read(self._ours, 2**16)
+            except OSError as error:
+                if error.errno != errno.EIO:  # what a terminal says when its last user is gone
+                    raise
+                piece = b""
+            if not piece:
+                assert not text, self._said.decode()
+                break
+            self._said += piece
+        return self._said.decode()
+
+    def type(self, keys: bytes) -> None:
+        os.write(self._ours, keys)
+
+    def close(self) -> None:
+        os.close(self._ours)
