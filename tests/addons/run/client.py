@@ -1,6 +1,6 @@
 """A client of the API, to be run by `apisnoop run`: asks a context's cluster for a path and prints the answer.
 
-Usage: client.py PATH [CONTEXT [HEADER VALUE]]. It logs in as its user can: token, certificate, plugin.
+Usage: client.py PATH [CONTEXT [HEADER VALUE]]. It logs in as its user can: token, password, certificate, plugin.
 """
 
 import base64
@@ -30,6 +30,9 @@ def main(path: str, chosen: str = "", *header: str) -> int:
         request.add_header(*header)
     if "token" in user:
         request.add_header("Authorization", f"Bearer {user['token']}")
+    if "username" in user:
+        login = base64.b64encode(f"{user['username']}:{user['password']}".encode()).decode()
+        request.add_header("Authorization", f"Basic {login}")
     opener = urllib.request.build_opener(urllib.request.HTTPSHandler(context=_tls(cluster, user)))
     try:
         sys.stdout.write(opener.open(request, timeout=20).read().decode())

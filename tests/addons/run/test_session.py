@@ -48,6 +48,17 @@ def test_a_token_reaches_the_server_as_it_is(run, kubeconfig, server):
     assert "planted" not in ran.err + json.dumps(ran.calls)
 
 
+def test_a_user_name_and_password_reach_the_server_as_they_are(run, kubeconfig, server):
+    """Both for the command's calls and for our own question, and they are nowhere in what is kept."""
+    kubeconfig({"username": "ann", "password": "planted-password"})
+    ran = run()
+    login = base64.b64encode(b"ann:planted-password").decode()
+    assert [seen.headers["authorization"] for seen in server.seen] == [f"Basic {login}"] * 2
+    kept = ran.err + json.dumps(ran.calls)
+    assert "planted" not in kept
+    assert login not in kept
+
+
 def test_the_server_sees_its_own_name_as_host(run, kubeconfig, server):
     """Servers behind virtual hosts would not know ours."""
     kubeconfig()
