@@ -20,7 +20,16 @@ PODS = {"group": "", "version": "v1", "resource": "pods"}
 
 def pod(*, metadata=None, **spec):
     """Make a pod that wants to be recorded."""
-    given = {"generateName": "web-", "annotations": {"apisnoop": "true"}} if metadata is None else metadata
+    given = (
+        {
+            "generateName": "web-",
+            "creationTimestamp": None,
+            "annotations": {"apisnoop": "true"},
+            "managedFields": [{"manager": "kubectl", "time": "2026-01-01T00:00:00Z", "fieldsV1": {"f:spec": {}}}],
+        }
+        if metadata is None
+        else metadata
+    )
     return {
         "apiVersion": "v1",
         "kind": "Pod",

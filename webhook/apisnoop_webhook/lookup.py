@@ -62,7 +62,9 @@ class ClusterLookup:
         known = self._remembered.get(path)
         if known is not None and now - known[0] < REMEMBERED:
             return known[1]
-        metadata = msgspec.convert(self._cluster.get(path)["metadata"], Metadata)
+        found = self._cluster.get(path)["metadata"]
+        found.pop("managedFields", None)  # when something was said matters to whoever records, not here
+        metadata = msgspec.convert(found, Metadata)
         if len(self._remembered) >= MOST_REMEMBERED:
             self._remembered = {}
         self._remembered[path] = now, metadata

@@ -56,7 +56,8 @@ class Review(RequestHandler):
         try:
             given = await self._reviewer.review(self.request.body, self._asked)
         except ValueError as error:
-            raise HTTPError(400, "not a review of a pod: %s", error) from None
+            _log.warning("not a review of a pod: %s", error)
+            raise HTTPError(400) from None
         self.set_header("Content-Type", "application/json")
         await self.finish(given)
 

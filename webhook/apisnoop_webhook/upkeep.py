@@ -74,10 +74,11 @@ class Upkeep:
     def go_round(self) -> None:
         """Do every chore once."""
         self._chore("the lease", self._leadership.tend)
-        self._chore("the certificate", lambda: self._certificate.tend(leads=self._leadership.held))
         seen = self._chore("the verdict on certificates", self._look_at_trust)
         seen = self._chore("the node agents", self._look_at_agents) and seen
         self._looked = self._looked or seen
+        # After the looks: once the configuration trusts us, we are asked.
+        self._chore("the certificate", lambda: self._certificate.tend(leads=self._leadership.held))
         if self._leadership.held and self._reviewer.situation.trust is Trust.OWN:
             self._chore("the bundles", self._bundles.tend)
 

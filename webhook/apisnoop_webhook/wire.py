@@ -16,7 +16,6 @@ class ObjectMeta(TypedDict, total=False):
     labels: dict[str, str] | None
     annotations: dict[str, str] | None
     ownerReferences: list[dict[str, Any]] | None
-    managedFields: list[dict[str, Any]] | None
 
 
 class ObjectReference(TypedDict, total=False):
