@@ -75,12 +75,12 @@ class Cluster(Server):
             cluster._wait_until_usable()
         return cluster
 
-    def load_image(self, archive: Path) -> None:
-        """Import a docker-archive or OCI archive on every node.
+    def load_image(self, archive: Path, name: str = "") -> None:
+        """Import a docker-archive or OCI archive on every node; pods need `imagePullPolicy: Never` (or IfNotPresent).
 
-        An image's name gets `docker.io/` in front unless it names a registry; pods need `imagePullPolicy: Never`.
+        With `name`, spelled as pods do, an archive of one image is called that, whatever name it brings (or none).
         """
-        for started in [node.start_import(archive) for node in self.nodes]:
+        for started in [node.start_import(archive, name) for node in self.nodes]:
             started.finish()
 
     def stop_node(self, number: int) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from . import binaries
+from . import binaries, project_images
 from .apiserver import ApiServer
 from .cluster import Cluster
 from .existing import ExistingCluster
@@ -21,6 +21,7 @@ from .provision import provide_nodes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 
 @pytest.hookimpl(trylast=True)
@@ -50,6 +51,14 @@ def cluster() -> Iterator[Cluster | ExistingCluster]:
 def two_nodes() -> Iterator[Cluster | ExistingCluster]:
     """A Kubernetes with two nodes."""
     yield from _existing_or(lambda: Cluster.start(nodes=2))
+
+
+@pytest.fixture(scope="session")
+def apisnoop_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The image `apisnoop:test`, built from the working tree, for `Cluster.load_image`."""
+    if os.geteuid():
+        pytest.skip("building an image needs root")
+    return project_images.build(tmp_path_factory.mktemp("images"))
 
 
 @pytest.fixture

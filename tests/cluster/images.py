@@ -86,6 +86,14 @@ def write_archive(path: Path, images: Sequence[Image]) -> None:
         _add_file(archive, "manifest.json", json.dumps(manifest).encode(), 0o644)
 
 
+def full_name(name: str) -> str:
+    """Return an image's name as containerd keeps it: with the registry and folder that go without saying."""
+    first, slash, _ = name.partition("/")
+    if slash and (first == "localhost" or "." in first or ":" in first):
+        return name
+    return f"docker.io/{name}" if slash else f"docker.io/library/{name}"
+
+
 def archive() -> Path:
     """Return the docker-archive with the images named above, made when it is not cached."""
     programs = [_kubectl(), _coredns(), _pause(), BUSYBOX]

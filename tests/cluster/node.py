@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import cache, cgroups
+from .images import full_name
 from .packages import SYSTEM_PATH
 
 if TYPE_CHECKING:
@@ -60,11 +61,12 @@ class Node:
         cgroups.remove(self._processes.slot, self.name)
         shutil.rmtree(self.directory / "disk/run", ignore_errors=True)
 
-    def start_import(self, archive: Path) -> Import:
-        """Begin to import a docker-archive into containerd, which may still be starting."""
+    def start_import(self, archive: Path, name: str = "") -> Import:
+        """Begin to import an archive of images into containerd, which may still be starting; see `load_image`."""
         socket = self.directory / "disk/run/containerd/containerd.sock"
         self._processes.wait_until(socket.is_socket, f"containerd on {self.name}", _BOOT_TIMEOUT)
-        return Import(self.name, archive, self.command("ctr", "--namespace=k8s.io", "images", "import", "-"))
+        named = [f"--index-name={full_name(name)}"] if name else []
+        return Import(self.name, archive, self.command("ctr", "--namespace=k8s.io", "images", "import", *named, "-"))
 
     def serves_services(self) -> bool:
         """Ask the node's kube-proxy whether its rules are in place."""

@@ -9,8 +9,12 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from . import cache
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -41,22 +45,23 @@ NEEDS = (
 )
 
 
-def require() -> None:
-    """Make sure that everything in NEEDS is there, installing what is missing where that is possible.
+def require(needs: Sequence[Need] | None = None, purpose: str = "a cluster with nodes") -> None:
+    """Make sure that everything in `needs` (else NEEDS) is there, installing what is missing where that is possible.
 
     Raises RuntimeError naming the missing programs and their Debian packages.
     """
-    if all(need.is_met for need in NEEDS):
+    needs = NEEDS if needs is None else needs
+    if all(need.is_met for need in needs):
         return
     cache.directory().mkdir(parents=True, exist_ok=True)
     with (cache.directory() / "packages.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        missing = [need for need in NEEDS if not need.is_met]
+        missing = [need for need in needs if not need.is_met]
         if missing and _can_install():
             _install([need.package for need in missing])
-    if missing := [need for need in NEEDS if not need.is_met]:
+    if missing := [need for need in needs if not need.is_met]:
         programs = ", ".join(f"{need.program} (Debian package {need.package})" for need in missing)
-        raise RuntimeError(f"a cluster with nodes needs programs that this machine lacks: {programs}")
+        raise RuntimeError(f"{purpose} needs programs that this machine lacks: {programs}")
 
 
 def _can_install() -> bool:

@@ -96,6 +96,17 @@ def test_an_image_of_ones_own_can_be_loaded(cluster: Cluster, namespace: str, ru
     assert cluster.kubectl("logs", "own", f"--namespace={namespace}") == "from the archive\n"
 
 
+def test_an_image_gets_the_name_it_is_loaded_under(
+    cluster: Cluster, namespace: str, run_pod: RunPod, tmp_path: Path
+) -> None:
+    """A chart names images as a registry would have them, an archive as it was built."""
+    layer = Layer(programs={"bin/sh": BUSYBOX})
+    write_archive(tmp_path / "image.tar", [Image("local/as-built:1", (layer,), ("/bin/sh",))])
+    name = f"registry.example/{namespace}:2"
+    cluster.load_image(tmp_path / "image.tar", name)
+    run_pod(cluster, "renamed", "/bin/sh", "-c", "exec sleep 1000", image=name)
+
+
 def test_a_file_that_is_no_image_is_refused_with_its_name(cluster: Cluster, tmp_path: Path) -> None:
     """The message says which archive on which node, and what containerd thinks of it."""
     (tmp_path / "nonsense.tar").write_text("nonsense")

@@ -8,7 +8,9 @@ import json
 import tarfile
 from typing import TYPE_CHECKING
 
-from cluster.images import Image, Layer, write_archive
+import pytest
+
+from cluster.images import Image, Layer, full_name, write_archive
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,3 +70,18 @@ def test_the_same_files_give_the_same_archive(tmp_path: Path) -> None:
     write_archive(tmp_path / "first.tar", [image])
     write_archive(tmp_path / "second.tar", [image])
     assert (tmp_path / "first.tar").read_bytes() == (tmp_path / "second.tar").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("name", "full"),
+    [
+        ("apisnoop:test", "docker.io/library/apisnoop:test"),
+        ("local/busybox:1", "docker.io/local/busybox:1"),
+        ("registry.example/apisnoop:1", "registry.example/apisnoop:1"),
+        ("localhost/apisnoop:1", "localhost/apisnoop:1"),
+        ("somewhere:5000/apisnoop:1", "somewhere:5000/apisnoop:1"),
+    ],
+)
+def test_a_name_is_completed_as_container_runtimes_do(name: str, full: str) -> None:
+    """A kubelet asks for the full name of what a pod calls by a short one."""
+    assert full_name(name) == full
