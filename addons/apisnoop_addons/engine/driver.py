@@ -247,15 +247,15 @@ class Driver:
         server = command.connection
         about = server_hooks.ServerConnectionHookData(client=self.client, server=server)
         try:
-            await self._hooked(server_hooks.ServerConnectHook(about))
+            await self.hooks.finish(server_hooks.ServerConnectHook(about))
             if server.error:
                 raise ConnectionAbortedError(f"Connection killed: {server.error}")
             self._links[server] = await self._connect(server)
         except (OSError, asyncio.CancelledError) as error:
             server.error = str(error) or ("timed out" if isinstance(error, TimeoutError) else "connection cancelled")
-            await self._hooked(server_hooks.ServerConnectErrorHook(about))
+            await self.hooks.finish(server_hooks.ServerConnectErrorHook(about))
         else:
-            await self._hooked(server_hooks.ServerConnectedHook(about))
+            await self.hooks.finish(server_hooks.ServerConnectedHook(about))
         self._opening.pop(server, None)
         self.handle(events.OpenConnectionCompleted(command, server.error))
         self.balance()
@@ -280,11 +280,6 @@ class Driver:
         server.peername = transport.get_extra_info("peername")
         server.sockname = transport.get_extra_info("sockname")
         return link
-
-    async def _hooked(self, hook: commands.StartHook) -> None:
-        pending = self.hooks.run(hook)
-        if pending is not None:
-            await pending
 
     # -- back-pressure ------------------------------------------------------------------------------------------
 

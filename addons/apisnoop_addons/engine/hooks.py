@@ -57,6 +57,12 @@ class Hooks:
             return _update_after(pending, current.updates, arguments)
         return _run_from(0, current.updates, [arguments])
 
+    async def finish(self, hook: Hook) -> None:
+        """Run a hook's handlers, and wait for those that are coroutines."""
+        pending = self.run(hook)
+        if pending is not None:
+            await pending
+
     def _find(self, kind: type[Hook]) -> Round:
         names = tuple(field.name for field in fields(kind))  # type: ignore[arg-type]  # all are dataclasses
         updates = () if kind is UpdateHook else self._handlers(UpdateHook.name)

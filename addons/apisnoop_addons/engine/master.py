@@ -26,18 +26,12 @@ class Master:
 
     async def start(self) -> None:
         """Tell the addons that all options have been set, and that the proxy runs."""
-        await self.trigger(hooks.ConfigureHook(set(self.options.keys())))  # type: ignore[no-untyped-call]
-        await self.trigger(hooks.RunningHook())  # type: ignore[no-untyped-call]
+        await self.hooks.finish(hooks.ConfigureHook(set(self.options.keys())))  # type: ignore[no-untyped-call]
+        await self.hooks.finish(hooks.RunningHook())  # type: ignore[no-untyped-call]
 
     async def stop(self) -> None:
         """Tell the addons that nothing more will come."""
-        await self.trigger(hooks.DoneHook())  # type: ignore[no-untyped-call]
-
-    async def trigger(self, hook: hooks.Hook) -> None:
-        """Run a hook and wait for its coroutines."""
-        pending = self.hooks.run(hook)
-        if pending is not None:
-            await pending
+        await self.hooks.finish(hooks.DoneHook())  # type: ignore[no-untyped-call]
 
 
 class NoCommands:

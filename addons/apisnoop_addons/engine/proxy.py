@@ -1,6 +1,7 @@
 """The proxy: accepts connections on listeners and drives each through TLS and HTTP to its upstream."""
 
 import asyncio
+import logging
 import time
 from functools import partial
 from typing import TYPE_CHECKING, cast
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
 
 BACKLOG = 1024
 
+TALKATIVE = ("hpack", "h2", "mitmproxy")
+"""Libraries whose debugging logs quote headers, tokens included: they never get to, whatever the process logs."""
+
 BUFFER_CHECK = 0.25
 """Seconds between looks at what listeners' connections hold."""
 
@@ -48,6 +52,8 @@ class Proxy:
 
     async def start(self) -> None:
         """Start the addons, and to look after the loop."""
+        for name in TALKATIVE:
+            logging.getLogger(name).setLevel(logging.INFO)
         await self.master.start()
         self._meter = LagMeter()
         self._meter.start()

@@ -89,6 +89,18 @@ async def test_a_failing_addon_stops_neither_the_call_nor_the_others(tmp_path, c
 
 
 @in_loop
+async def test_no_log_quotes_headers_however_much_is_logged(tmp_path, caplog):
+    """HPACK's debugging messages hold every header, Authorization included."""
+    with caplog.at_level(logging.DEBUG):
+        async with rigged(tmp_path) as rig, await rig.h2_client() as client:
+            client.request("GET", "/a", headers=[("authorization", "Bearer planted")])
+            async with await rig.next_h2() as server:
+                _, headers = await server.next_request()
+                assert headers["authorization"] == "Bearer planted"
+    assert "planted" not in caplog.text
+
+
+@in_loop
 async def test_halt_keeps_a_hook_from_the_addons_behind(tmp_path):
     """AddonHalt ends the round of one hook, not the call."""
 
