@@ -18,7 +18,8 @@ LARGE = f"/bytes?n={64 * 2**20}"
 WARM_UP = 20_000
 """Calls until allocator, caches and tables have their size."""
 MANY = 100_000
-CHECKPOINTS = 10
+STEP = 10_000
+"""Calls between two looks at the memory, on connections of their own."""
 
 
 def run() -> list[Row]:
@@ -55,11 +56,11 @@ def _large(proxy: Proxy, direct: Target) -> Row:
 def _memory(made: Rig) -> Row:
     """Measure the growth that many calls cause: the slope of a line through checkpoints, as allocators make steps."""
     with apisnoop_run(made, f"--calls={made.folder / 'calls.jsonl'}") as proxy:
-        proxy.drive(OBJECT, 2, WARM_UP, *NAMES)
-        held = [proxy.resident_bytes()]
-        for _ in range(CHECKPOINTS):
-            proxy.drive(OBJECT, 2, MANY // CHECKPOINTS, *NAMES)
+        held = []
+        for _ in range((WARM_UP + MANY) // STEP):
+            proxy.drive(OBJECT, 2, STEP, *NAMES)
             held.append(proxy.resident_bytes())
-    growth = statistics.linear_regression(range(len(held)), held).slope * CHECKPOINTS / held[0] * 100
+    held = held[WARM_UP // STEP - 1 :]
+    growth = statistics.linear_regression(range(len(held)), held).slope * MANY / STEP / held[0] * 100
     note = f"from call {WARM_UP:,} on, {held[0] / 1e6:.0f} MB"
     return Row(f"memory after {MANY:,} calls", growth, "% more", 1, 0.1, at_least=False, note=note)
