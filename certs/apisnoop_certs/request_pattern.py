@@ -36,7 +36,8 @@ def exact_pattern(names: ServerNames) -> str:
 def subject_pattern() -> str:
     """Match requests with our subject and a P-256 key, whatever their alternative names.
 
-    The lengths of what follows are open: both are two bytes as long as there are names of some hundred characters.
+    The lengths of what follows are open, but each is written in two bytes: with the names that every API server has, a
+    request is never shorter than 256.
     """
     der, point = _sample(ServerNames((*SERVICE_NAMES, "x" * 60), ()))
     known = [position < point and position not in {2, 3, 6, 7} for position in range(len(der))]
