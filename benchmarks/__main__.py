@@ -7,7 +7,7 @@ from importlib import import_module
 
 from benchmarks.row import Row
 
-BENCHMARKS = ["match", "importing", "coverage", "startup", "proxy", "watch"]
+BENCHMARKS = ["match", "importing", "coverage", "startup", "proxy", "watch", "webhook"]
 
 
 def main(names: list[str]) -> int:

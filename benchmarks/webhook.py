@@ -1,0 +1,94 @@
+"""How long the admission webhook takes for a review, at fifty a second, over TLS, as its API server sees it."""
+
+import asyncio
+import json
+import logging
+import ssl
+import statistics
+from datetime import UTC, datetime
+from time import perf_counter
+
+from tornado.testing import bind_unused_port
+
+from apisnoop.node.wanted import Marks, Metadata
+from apisnoop_webhook.authority import tend
+from apisnoop_webhook.reviewer import Reviewer
+from apisnoop_webhook.server import load_pair, make_server, make_tls
+from apisnoop_webhook.settings import Injection, Situation, Trust
+from benchmarks.row import Row
+
+RATE = 50
+REVIEWS = 500
+"""In each round."""
+ROUNDS = 3
+
+
+class _NoLookup:
+    """The pods here say themselves what they want."""
+
+    def owners(self, pod: Metadata, namespace: str) -> list[Marks]:
+        raise NotImplementedError
+
+    def namespace(self, name: str) -> Metadata:
+        raise NotImplementedError
+
+    def ensure_bundle(self, namespace: str) -> None:
+        raise NotImplementedError
+
+
+def run() -> list[Row]:
+    """Return the 99th percentile, in milliseconds, as the median of some rounds."""
+    logging.getLogger("apisnoop_webhook").setLevel(logging.WARNING)
+    value = statistics.median(asyncio.run(_round()) for _ in range(ROUNDS))
+    return [Row(f"webhook, p99 at {RATE} reviews/s", value, "ms", 10, 5, at_least=False)]
+
+
+async def _round() -> float:
+    kept, tls = tend(None, ("127.0.0.1",), datetime.now(UTC), ""), make_tls()
+    load_pair(tls, kept.leaf.certificate, kept.leaf.key)
+    reviewer = Reviewer(Injection(image="registry.example/apisnoop:1"), _NoLookup())
+    reviewer.situation = Situation(trust=Trust.CLUSTER, agents_ready=True)
+    server = make_server(reviewer, lambda: True, tls)
+    socket, port = bind_unused_port()
+    server.add_socket(socket)
+    try:
+        return await _percentile(port, ssl.create_default_context(cadata=kept.trusted))
+    finally:
+        server.stop()
+        await server.close_all_connections()
+
+
+async def _percentile(port: int, trusting: ssl.SSLContext) -> float:
+    """Ask at a steady rate over one connection, as an API server does; a late start counts as waiting."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=trusting)
+    body = json.dumps(_review()).encode()
+    request = f"POST /pods HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
+    took, begin = [], perf_counter()
+    for number in range(REVIEWS):
+        due = begin + number / RATE
+        await asyncio.sleep(max(0.0, due - perf_counter()))
+        writer.write(request)
+        head = await reader.readuntil(b"\r\n\r\n")
+        length = next(line for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:"))
+        await reader.readexactly(int(length.partition(b":")[2]))
+        took.append((perf_counter() - due) * 1000)
+    writer.close()
+    await writer.wait_closed()
+    return statistics.quantiles(took, n=100)[98]
+
+
+def _review() -> dict[str, object]:
+    """Make the review of a pod of usual size: 8 KiB."""
+    environment = [{"name": f"SETTING_{number}", "value": "x" * 40} for number in range(80)]
+    pod = {
+        "metadata": {"generateName": "web-", "annotations": {"apisnoop": "true"}},
+        "spec": {"containers": [{"name": "app", "image": "app:1", "env": environment}]},
+    }
+    request = {
+        "uid": "u",
+        "resource": {"group": "", "version": "v1", "resource": "pods"},
+        "operation": "CREATE",
+        "namespace": "shop",
+        "object": pod,
+    }
+    return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "request": request}
