@@ -1,9 +1,12 @@
-"""Fixtures for every test: the real cluster, and one switch that writes golden files anew."""
+"""Fixtures for every test: the real cluster, a catalogue, and one switch that writes golden files anew."""
 
 import signal
 
 import pytest
 from hypothesis import settings
+
+from apisnoop.operations.catalogue import Catalogue
+from apisnoop.operations.source import load_catalogue
 
 # How long one example takes says how busy the machine is, nothing about the code.
 settings.register_profile("apisnoop", deadline=None, print_blob=True)
@@ -24,3 +27,9 @@ def _signals_as_in_a_terminal() -> None:
             signal.signal(number, signal.SIG_DFL)
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(scope="session")
+def catalogue() -> Catalogue:
+    """Kubernetes 1.36, as shipped: the release that the test cluster runs."""
+    return load_catalogue("1.36")

@@ -11,12 +11,6 @@ from tests.coverage.recording import SHOP, Called, recorded
 
 
 @pytest.fixture(scope="session")
-def catalogue() -> Catalogue:
-    """Kubernetes 1.36, as shipped."""
-    return load_catalogue("1.36")
-
-
-@pytest.fixture(scope="session")
 def older() -> Catalogue:
     """Kubernetes 1.30, as shipped."""
     return load_catalogue("1.30")

@@ -7,12 +7,6 @@ from apisnoop.operations.source import load_catalogue
 
 
 @pytest.fixture(scope="session")
-def catalogue() -> Catalogue:
-    """Kubernetes 1.36, as shipped."""
-    return load_catalogue("1.36")
-
-
-@pytest.fixture(scope="session")
 def older() -> Catalogue:
     """Kubernetes 1.30, as shipped."""
     return load_catalogue("1.30")

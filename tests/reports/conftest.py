@@ -13,18 +13,11 @@ from apisnoop.coverage.provenance import CatalogueUsed, Provenance, Source
 from apisnoop.coverage.report import CoverageReport
 from apisnoop.coverage.tested import EndpointTests
 from apisnoop.coverage.who import Dimension
-from apisnoop.operations.catalogue import Catalogue
 from apisnoop.operations.source import load_catalogue
 from tests.coverage.recording import ALICE, NINE, SHOP, Called, recorded
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\u2028\x1b[31m|`=cmd()\x00\"'&]]>"
 """A name no honest client has: it tries HTML, terminals, Markdown tables, spreadsheets and XML."""
-
-
-@pytest.fixture(scope="session")
-def catalogue() -> Catalogue:
-    """Kubernetes 1.36, as shipped."""
-    return load_catalogue("1.36")
 
 
 @pytest.fixture(scope="session")

@@ -1,9 +1,11 @@
-"""A folder that others may look into."""
+"""A store, and a folder that others may look into."""
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+
+from apisnoop.store.store import Store
 
 
 @pytest.fixture
@@ -12,3 +14,10 @@ def public_folder():
     with TemporaryDirectory(prefix="apisnoop-test-") as name:
         Path(name).chmod(0o755)
         yield Path(name)
+
+
+@pytest.fixture
+def store(tmp_path):
+    """An empty store in the test's own folder."""
+    with Store.open(tmp_path / "apisnoop.db") as opened:
+        yield opened

@@ -1,6 +1,5 @@
 """Clearing a store."""
 
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,12 +13,6 @@ from tests.store.batches import CALLERS, NINE, batch_of, batches
 from tests.store.contents import calls_in, contents
 
 NINE_HOUR = int(NINE) // HOUR
-
-
-@pytest.fixture
-def store(tmp_path):
-    with Store.open(tmp_path / "apisnoop.db") as opened:
-        yield opened
 
 
 def test_a_cleared_store_is_as_new(store, tmp_path):

@@ -1,14 +1,6 @@
-"""A store, and files to import into it."""
+"""Files to import into a store."""
 
 import pytest
-
-from apisnoop.store.store import Store
-
-
-@pytest.fixture
-def store(tmp_path):
-    with Store.open(tmp_path / "apisnoop.db") as opened:
-        yield opened
 
 
 @pytest.fixture
