@@ -46,6 +46,13 @@ def test_the_wheel_carries_the_data_the_program_reads(wheel):
     assert missing == set()
 
 
+def test_the_wheel_carries_the_whole_chart(wheel):
+    """What installs the chart needs no other download; hidden files such as .helmignore are part of it."""
+    inside = {name for name in zipfile.ZipFile(wheel).namelist() if name.startswith("apisnoop/charts/")}
+    chart = ROOT / "charts"
+    assert inside == {f"apisnoop/charts/{path.relative_to(chart)}" for path in chart.rglob("*") if path.is_file()}
+
+
 def test_the_installed_wheel_runs_without_the_dev_dependencies(wheel, tmp_path):
     """In an environment of the core's locked requirements alone, every core verb's --help and a real answer work."""
     venv.create(tmp_path / "env", with_pip=True)

@@ -1,0 +1,219 @@
+"""The chart: rendered for each mode, held against the components' own tables, and accepted by a real API server."""
+
+import json
+import re
+import subprocess
+import tomllib
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import yaml
+
+import apisnoop
+from apisnoop_certs.policy import Tie, policy_objects
+from apisnoop_certs.settings import requests_named
+from cluster import binaries
+
+pytestmark = pytest.mark.cluster  # helm comes with the test cluster's programs
+
+ROOT = Path(__file__).parent.parent.parent
+CHART = ROOT / "charts" / "apisnoop"
+GOLDEN = Path(__file__).parent / "golden"
+MODES = {
+    "default": (),
+    "csr": ("certificate.mode=csr",),
+    "manual-renewal": ("certificate.renewal=manual",),
+    "without-webhook": ("webhook.enabled=false",),
+    "cert-manager": ("webhook.certManager.enabled=true",),
+    "network-policy": ("networkPolicy.enabled=true",),
+    "digests": (f"image.core.digest=sha256:{'a' * 64}", f"image.proxy.digest=sha256:{'b' * 64}"),
+}
+SERVICE_ACCOUNTS = "system:serviceaccount:apisnoop:apisnoop-"
+
+
+def helm(*arguments):
+    """Run helm, without a cluster."""
+    program = binaries.build(binaries.HELM) / "helm"
+    return subprocess.run([program, *arguments], capture_output=True, text=True, timeout=60, check=False)
+
+
+def rendered(settings=(), kubernetes="1.30.0"):
+    """Render the chart as text."""
+    given = [f"--set={setting}" for setting in settings]
+    answer = helm("template", "apisnoop", CHART, "--namespace=apisnoop", f"--kube-version={kubernetes}", *given)
+    assert answer.returncode == 0, answer.stderr
+    return answer.stdout
+
+
+def objects(settings=()):
+    """Render the chart as objects."""
+    return [thing for thing in yaml.safe_load_all(rendered(settings)) if thing]
+
+
+def find(things, kind, name):
+    """Find an object."""
+    return next(one for one in things if one["kind"] == kind and one["metadata"]["name"] == name)
+
+
+def pod_specs(things):
+    """Give every pod that the objects make, by the name of its maker."""
+    templates = {one["metadata"]["name"]: one["spec"].get("template") for one in things if "spec" in one}
+    crons = {
+        one["metadata"]["name"]: one["spec"]["jobTemplate"]["spec"]["template"]
+        for one in things
+        if one["kind"] == "CronJob"
+    }
+    return {name: template["spec"] for name, template in {**templates, **crons}.items() if template}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_each_mode_renders_what_a_person_looked_at(request, mode):
+    """Whatever changes in a rendered object is seen in its golden file."""
+    text, path = rendered(MODES[mode]), GOLDEN / f"{mode}.yaml"
+    if request.config.getoption("--regenerate"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    assert text == path.read_text(), f"{path.name} differs: look at it, then pytest --regenerate"
+
+
+@pytest.mark.parametrize(
+    "setting",
+    ["agent.wrong=1", "wrong=1", "certificate.mode=maybe", "image.core.digest=sha256:1", "webhook.replicas=0"],
+)
+def test_a_value_that_is_none_is_refused(setting):
+    """A slip in a name or a value ends the installation before it begins."""
+    answer = helm("template", "apisnoop", CHART, "--kube-version=1.30.0", f"--set={setting}")
+    assert answer.returncode != 0
+    assert setting.split("=")[0].split(".")[-1] in answer.stderr
+
+
+def test_a_server_that_is_too_old_is_refused():
+    """matchConditions and admission policies are stable since 1.30."""
+    assert "1.30" in helm("template", "apisnoop", CHART, "--kube-version=1.29.9").stderr
+
+
+def test_chart_and_program_have_one_version():
+    """The images' tag is the chart's appVersion."""
+    chart = yaml.safe_load((CHART / "Chart.yaml").read_text())
+    assert chart["version"] == chart["appVersion"] == apisnoop.__version__
+
+
+def test_every_program_the_chart_starts_is_a_console_script():
+    """A container whose command does not exist never starts."""
+    scripts = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["scripts"]
+    for spec in pod_specs(objects()).values():
+        for container in spec["containers"]:
+            assert container["command"][0] in scripts
+
+
+def test_only_the_agent_has_privileges():
+    """Every other container runs as nobody, without capabilities, on a read-only root."""
+    for name, spec in pod_specs(objects()).items():
+        assert spec.get("hostPID", False) is (name == "apisnoop-agent")
+        assert not spec.get("hostNetwork")
+        for container in spec["containers"]:
+            context = container["securityContext"]
+            assert context["readOnlyRootFilesystem"]
+            assert context["privileged"] is False
+            if container["name"] != "agent":
+                assert context["runAsNonRoot"]
+                assert context["capabilities"] == {"drop": ["ALL"]}
+
+
+def test_no_folder_of_the_node_is_mounted():
+    """The agent goes through /proc; a hostPath would outlast the uninstallation."""
+    for spec in pod_specs(objects()).values():
+        assert not any("hostPath" in volume for volume in spec.get("volumes", ()))
+
+
+def test_only_the_proxy_mounts_the_key():
+    """The agent gets the certificate without it, nobody gets our authority."""
+    spec = pod_specs(objects())["apisnoop-agent"]
+    secrets = {volume["name"]: volume["secret"] for volume in spec["volumes"] if "secret" in volume}
+    whole = {name for name, secret in secrets.items() if "items" not in secret}
+    mounting = {one["name"] for one in spec["containers"] for mount in one["volumeMounts"] if mount["name"] in whole}
+    assert mounting == {"proxy"}
+    assert "apisnoop-ca" not in {secret["secretName"] for secret in secrets.values()}
+
+
+@pytest.mark.parametrize("component", ["webhook", "certs"])
+def test_the_rights_are_those_of_the_components_own_table(component):
+    """A right without a reason, or a reason without the right, is found."""
+    assert granted(objects(), f"apisnoop-{component}") == tabled(ROOT / component / "README.md", component)
+
+
+def granted(things, account):
+    """Give the rights of a service account as (namespace, group, resource, name, verb)."""
+    rights = set()
+    for binding in (one for one in things if one["kind"] in {"RoleBinding", "ClusterRoleBinding"}):
+        if binding["subjects"][0]["name"] != account:
+            continue
+        place = binding["metadata"].get("namespace", "all").replace("apisnoop", "own")
+        role = next(
+            one
+            for one in things
+            if one["kind"] == binding["roleRef"]["kind"]
+            and one["metadata"]["name"] == binding["roleRef"]["name"]
+            and one["metadata"].get("namespace") == binding["metadata"].get("namespace")
+        )
+        for rule in role["rules"]:
+            rights |= {
+                (place, group, resource, name, verb)
+                for group in rule["apiGroups"]
+                for resource in rule["resources"]
+                for name in rule.get("resourceNames", [""])
+                for verb in rule["verbs"]
+            }
+    return rights
+
+
+def tabled(readme, component):
+    """Read the same from the table in a component's README."""
+    rows = re.findall(r"^\| (own|all|default) \|(.*)\|$", readme.read_text(), re.MULTILINE)
+    rights = set()
+    for place, rest in rows:
+        group, resources, names, verbs = ([part.strip() for part in cell.split(",")] for cell in rest.split("|")[:4])
+        rights |= {
+            (place, group[0], resource, name, verb) for resource in resources for name in names for verb in verbs
+        }
+    assert rights, f"{component} has no table"
+    return rights
+
+
+def test_the_certificate_policy_is_the_one_its_program_prints():
+    """The chart's copy does not fall behind `apisnoop-certs policy --any-names`."""
+    things = objects()
+    tie = Tie(
+        f"{SERVICE_ACCOUNTS}certs",
+        requests_named("apisnoop"),
+        ["kubernetes.io/kubelet-serving", "beta.eks.amazonaws.com/app-serving"],
+        timedelta(days=7),
+        None,
+    )
+    for printed in policy_objects("apisnoop-certs", tie):
+        assert find(things, printed["kind"], "apisnoop-certs")["spec"] == printed["spec"]
+
+
+def test_the_api_server_asks_about_pods_that_want_it_only():
+    """Two entries, both for creations only, both ignored when they fail, neither for kube-system or ourselves."""
+    entries = find(objects(), "MutatingWebhookConfiguration", "apisnoop")["webhooks"]
+    assert [one["clientConfig"]["service"]["path"] for one in entries] == ["/pods", "/namespaces"]
+    for one in entries:
+        assert one["failurePolicy"] == "Ignore"
+        assert one["rules"][0]["operations"] == ["CREATE"]
+        spared = one["namespaceSelector"]["matchExpressions"][0]["values"]
+        assert {"kube-system", "apisnoop"} <= set(spared)
+        assert len(one["matchConditions"]) == 2
+
+
+@pytest.mark.parametrize("mode", [mode for mode in MODES if mode != "cert-manager"])
+def test_a_real_api_server_takes_every_object_strictly(api_server, namespace, mode):
+    """No unknown or doubled field, and every expression compiles."""
+    things = objects(MODES[mode])
+    for thing in things:
+        if thing["metadata"].get("namespace") == "apisnoop":
+            thing["metadata"]["namespace"] = namespace
+    whole = json.dumps({"apiVersion": "v1", "kind": "List", "items": things})
+    told = api_server.kubectl("create", "--dry-run=server", "--validate=strict", "-f", "-", "-o", "name", stdin=whole)
+    assert len(told.splitlines()) == len(things)
