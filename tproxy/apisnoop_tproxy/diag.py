@@ -19,6 +19,7 @@ from apisnoop_tproxy.netlink import NLM_F_ACK, NLM_F_DUMP, Answer, Netlink, enco
 NETLINK_SOCK_DIAG = 4
 _SOCK_DIAG_BY_FAMILY = 20
 _SOCK_DESTROY = 21
+_INET_DIAG_MARK = 15
 _INET_DIAG_CGROUP_ID = 21
 _TCP_ESTABLISHED, _TCP_LISTEN, _TCP_TIME_WAIT, _TCP_CLOSE = 1, 10, 6, 7
 _ALIVE = 0xFFF & ~(1 << _TCP_LISTEN) & ~(1 << _TCP_TIME_WAIT) & ~(1 << _TCP_CLOSE)
@@ -40,11 +41,21 @@ class Sock(msgspec.Struct, frozen=True):
     """0 while the connection waits to be accepted."""
     cgroup: int
     """ID of the control group that opened it; 0 if the kernel does not tell."""
+    mark: int = 0
+
+    @property
+    def local(self) -> Address:
+        """The near end, IPv4 also where the socket is one of IPv6 for both."""
+        port, _, packed, _ = _ID.unpack_from(self.identity)
+        return self._address(packed, port)
 
     @property
     def remote(self) -> Address:
-        """The other end, IPv4 also where the socket is one of IPv6 for both."""
+        """The other end, likewise."""
         _, port, _, packed = _ID.unpack_from(self.identity)
+        return self._address(packed, port)
+
+    def _address(self, packed: bytes, port: int) -> Address:
         if self.family == socket.AF_INET:
             return socket.inet_ntop(socket.AF_INET, packed[:4]), port
         if packed.startswith(b"\0" * 10 + b"\xff\xff"):
@@ -112,8 +123,10 @@ def _read(answers: list[Answer]) -> Iterator[Sock]:
             continue
         identity = answer.payload[4 : 4 + _ID_SIZE]
         (inode,) = struct.unpack_from("=I", answer.payload, 4 + _ID_SIZE + 16)
-        group = parse_attributes(answer.payload[4 + _ID_SIZE + 20 :]).get(_INET_DIAG_CGROUP_ID, bytes(8))
-        yield Sock(answer.payload[0], identity, inode, int.from_bytes(group, sys.byteorder))
+        attributes = parse_attributes(answer.payload[4 + _ID_SIZE + 20 :])
+        group = int.from_bytes(attributes.get(_INET_DIAG_CGROUP_ID, b""), sys.byteorder)
+        mark = int.from_bytes(attributes.get(_INET_DIAG_MARK, b""), sys.byteorder)
+        yield Sock(answer.payload[0], identity, inode, group, mark)
 
 
 def _packed(family: socket.AddressFamily, host: str) -> bytes:

@@ -38,7 +38,7 @@ class Redirect(msgspec.Struct, frozen=True):
 
     generation: str
     """Of the table: hexadecimal. Whoever renews another generation's leases fails, and learns that it was replaced."""
-    ports: Mapping[int, int]
+    ports: Mapping[socket.AddressFamily, int]
     """Listening port by address family."""
     lease: float
     """Seconds for which the rule acts unless it is renewed."""
@@ -66,7 +66,7 @@ def render_table(redirect: Redirect, destinations: Iterable[Address]) -> str:
         f'\t\tmeta mark {MARK:#x} return comment "the connections of the proxy itself"',
     ]
     for family, port in redirect.ports.items():
-        _, protocol, _ = _SETS[socket.AddressFamily(family)]
+        _, protocol, _ = _SETS[family]
         lines.append(
             f"\t\ttcp flags & (fin | syn | rst | ack) == syn {protocol} daddr . tcp dport "
             f"@{set_name(redirect, family)} redirect to :{port}"
@@ -77,6 +77,11 @@ def render_table(redirect: Redirect, destinations: Iterable[Address]) -> str:
 def render_removal() -> str:
     """Render the transaction that deletes our table, if there is one."""
     return f"add table inet {TABLE}\ndelete table inet {TABLE}\n"
+
+
+def render_flush() -> str:
+    """Render the transaction that leaves our table without a rule: nothing new is led here, what is open goes on."""
+    return f"flush table inet {TABLE}\n"
 
 
 def encode_leases(redirect: Redirect, destinations: Iterable[Address]) -> list[bytes]:
@@ -108,14 +113,14 @@ def parse_comment(comment: str) -> tuple[str, tuple[int, ...]] | None:
     return found["generation"], tuple(int(port) for port in found["ports"].split())
 
 
-def set_name(redirect: Redirect, family: int) -> str:
+def set_name(redirect: Redirect, family: socket.AddressFamily) -> str:
     """Return the name of the set of one address family."""
-    return f"api_{_SETS[socket.AddressFamily(family)][0]}_{redirect.generation}"
+    return f"api_{_SETS[family][0]}_{redirect.generation}"
 
 
-def split_families(addresses: Iterable[Address]) -> dict[int, list[Address]]:
+def split_families(addresses: Iterable[Address]) -> dict[socket.AddressFamily, list[Address]]:
     """Sort addresses out by family; each list is in order and has no address twice."""
-    found: dict[int, list[Address]] = {}
+    found: dict[socket.AddressFamily, list[Address]] = {}
     for host, port in sorted(set(addresses), key=_by_number):
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         found.setdefault(family, []).append((host, port))
@@ -127,8 +132,8 @@ def _by_number(address: Address) -> tuple[int, bytes, int]:
     return host.version, host.packed, address[1]
 
 
-def _render_set(redirect: Redirect, family: int, addresses: list[Address]) -> list[str]:
-    kind = _SETS[socket.AddressFamily(family)][2]
+def _render_set(redirect: Redirect, family: socket.AddressFamily, addresses: list[Address]) -> list[str]:
+    kind = _SETS[family][2]
     elements = ", ".join(f"{host} . {port}" for host, port in addresses)
     return [
         f"\tset {set_name(redirect, family)} {{",

@@ -33,10 +33,10 @@ def read_in_root(root: Path, path: str, largest: int = LARGEST) -> bytes:
         descriptor = _openat2(folder, path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
     finally:
         os.close(folder)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise UnsafeFileError(errno.EINVAL, "is no regular file", path)
     with os.fdopen(descriptor, "rb") as file:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode):
-            raise UnsafeFileError(errno.EINVAL, "is no regular file", path)
         content = file.read(largest + 1)
     if len(content) > largest:
         raise UnsafeFileError(errno.EFBIG, f"is larger than {largest} bytes", path)

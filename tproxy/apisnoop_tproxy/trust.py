@@ -11,7 +11,7 @@ from pathlib import Path
 
 import msgspec
 from cryptography import x509
-from cryptography.x509.verification import ExtensionPolicy, PolicyBuilder, Store, VerificationError
+from cryptography.x509.verification import Criticality, ExtensionPolicy, PolicyBuilder, Store, VerificationError
 
 from apisnoop_tproxy.safe_files import read_in_root
 
@@ -55,7 +55,9 @@ def verify(chain: bytes, authorities: bytes, now: datetime) -> Trust:
         return Trust(False, f"its {CA_FILE} holds no certificate")
     # As lenient as TLS clients are: clusters' authorities are older than the web's rules for extensions.
     lenient = ExtensionPolicy.permit_all()
-    policy = PolicyBuilder().store(store).time(now).extension_policies(ca_policy=lenient, ee_policy=lenient)
+    authority = lenient.require_present(x509.BasicConstraints, Criticality.AGNOSTIC, None)
+    server = lenient.require_present(x509.SubjectAlternativeName, Criticality.AGNOSTIC, None)
+    policy = PolicyBuilder().store(store).time(now).extension_policies(ca_policy=authority, ee_policy=server)
     try:
         policy.build_server_verifier(x509.DNSName(SERVER_NAME)).verify(leaf, intermediates)
     except VerificationError as error:

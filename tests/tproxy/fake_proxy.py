@@ -1,0 +1,90 @@
+"""A proxy on the wire that accepts and remembers, and does not carry anything by itself."""
+
+import asyncio
+import os
+import socket
+from pathlib import Path
+
+from apisnoop.node.channel import Channel, connect
+from apisnoop.node.messages import FROM_AGENT, Beat, Dialled, Drained, Enrol, Enrolled, Hello, Retire
+
+
+class FakeProxy:
+    """Beats and accepts enrolments until told otherwise; everything heard is in `heard`."""
+
+    def __init__(self, path: Path) -> None:
+        self.heard: list[object] = []
+        self.news = asyncio.Event()
+        self.listeners: dict[int, list[socket.socket]] = {}
+        self.dialled: dict[int, socket.socket] = {}
+        self.lag = 0.0
+        self.beating = True
+        self.closed: str | None = None
+        self.channel = Channel(connect(path), FROM_AGENT, self._hear, self._close)
+        self.channel.send(Hello())
+        self._beats = asyncio.create_task(self._beat())
+
+    async def until(self, what):
+        """Wait for something to be so, looking at every message and twenty times a second."""
+        while not what():
+            self.news.clear()
+            try:
+                async with asyncio.timeout(0.05):
+                    await self.news.wait()
+            except TimeoutError:
+                continue
+
+    async def enrolled(self) -> Enrol:
+        """Wait for an enrolment that has not been let go, and return the newest."""
+        await self.until(self._held)
+        return self._held()[-1]
+
+    def retired(self) -> list[Retire]:
+        """Give what was let go."""
+        return self._of(Retire)
+
+    def drained(self, number: int) -> None:
+        """Close an enrolment's listeners and say that it is done."""
+        for sock in self.listeners.pop(number, []):
+            sock.close()
+        self.channel.send(Drained(number))
+
+    def close(self) -> None:
+        """Go away as a process does that ends."""
+        self._beats.cancel()
+        self.channel.close()
+        for socks in self.listeners.values():
+            for sock in socks:
+                sock.close()
+        for sock in self.dialled.values():
+            sock.close()
+        self.listeners.clear()
+
+    def _held(self) -> list[Enrol]:
+        gone = {one.enrolment for one in self.retired()}
+        return [one for one in self._of(Enrol) if one.enrolment not in gone]
+
+    def _of(self, kind):
+        return [one for one in self.heard if isinstance(one, kind)]
+
+    def _hear(self, message: object, descriptors: list[int]) -> None:
+        self.heard.append(message)
+        if isinstance(message, Enrol):
+            self.listeners[message.enrolment] = [socket.socket(fileno=one) for one in descriptors]
+            self.channel.send(Enrolled(message.enrolment))
+        elif isinstance(message, Dialled) and descriptors:
+            self.dialled[message.question] = socket.socket(fileno=descriptors[0])
+        else:
+            for one in descriptors:
+                os.close(one)
+        self.news.set()
+
+    def _close(self, reason: str) -> None:
+        self.closed = reason
+        self.news.set()
+
+    async def _beat(self) -> None:
+        while True:
+            if self.beating:
+                self.channel.send(Beat(self.lag))
+            await asyncio.sleep(0.05)

@@ -1,0 +1,360 @@
+"""The agent of one node: pods on one side, the proxy on the other, and leases that hold only while both are well.
+
+It does not know where its pods come from; `cluster` tells it. Everything runs in one event loop, so nothing here waits
+except in threads: a pod's file system may never answer.
+"""
+
+import asyncio
+import itertools
+import logging
+import secrets
+import socket
+import threading
+import time
+from collections.abc import Callable, Collection
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from apisnoop.node.messages import (
+    Address,
+    Beat,
+    Destinations,
+    Dial,
+    Dialled,
+    Drained,
+    Enrolled,
+    FromProxy,
+    Identified,
+    Identify,
+    Message,
+    Over,
+    Refused,
+    Renewed,
+    Unseen,
+)
+from apisnoop.node.wanted import Wanted
+from apisnoop_tproxy.containers import container_of_group, container_of_inode, unified_hierarchy
+from apisnoop_tproxy.foothold import Foothold, NotThereError, find_foothold
+from apisnoop_tproxy.health import Health
+from apisnoop_tproxy.health import State as Shape
+from apisnoop_tproxy.namespace import in_namespace, open_upstream
+from apisnoop_tproxy.pod_control import LATER, PodControl, State
+from apisnoop_tproxy.pod_facts import PodFacts
+from apisnoop_tproxy.processes import HOST, PROC, PodProcesses
+from apisnoop_tproxy.proxy_link import ProxyLink
+from apisnoop_tproxy.settings import Settings
+from apisnoop_tproxy.trust import Trust, check_trust
+
+logger = logging.getLogger(__name__)
+
+TICK_SECONDS = 0.1
+FINISH_SECONDS = 20.0
+"""For how long to wait at the end for connections to end; Kubernetes gives 30 s."""
+RENEWAL_SECONDS = 1.0
+_TRUST_SECONDS = 3.0
+_LOST_TIME = 0.3
+"""If our own loop was late by as much, silence is no fault of the proxy's."""
+
+
+class Agent:
+    """Use: `update` and `remove` pods, `destine` to the API's addresses, `await run()` in a task of its own."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        tell: Callable[[PodFacts, State], None],
+        *,
+        host: Path = HOST,
+        proc: Path = PROC,
+    ) -> None:
+        self.generation = secrets.token_hex(4)
+        self.lease = settings.lease
+        self.node = settings.node
+        self.tell = tell
+        self.pods: dict[str, PodControl] = {}
+        self.health: Health | None = None
+        self._settings = settings
+        self._link = ProxyLink(settings.socket, frozenset({settings.proxy_uid}), settings.proxy_uid or None)
+        self._destinations: tuple[Address, ...] = ()
+        self._numbers = itertools.count(1)
+        self._enrolments: dict[int, PodControl] = {}
+        self._tasks: asyncio.TaskGroup | None = None
+        self._processes = PodProcesses(proc)
+        self._processes_lock = threading.Lock()
+        self._host, self._proc = host, proc
+        self._unified = unified_hierarchy(host)
+        self._names: dict[tuple[str, int], str] = {}
+        self._shape = Shape.SHED
+        self._trusting = ThreadPoolExecutor(4, "trust")
+
+    # -- what is to be done ----------------------------------------------------------------------------------------
+
+    def update(self, facts: PodFacts, wanted: Wanted, workload: str = "") -> None:
+        """Take what is known of a pod of this node now."""
+        pod = self.pods.get(facts.uid)
+        if pod is None:
+            pod = self.pods[facts.uid] = PodControl(facts, wanted, workload, self)
+            if self._tasks is not None:
+                self._tasks.create_task(self._keep(pod))
+        elif wanted != pod.wanted:
+            pod.blocked = (0.0, "")
+        pod.facts, pod.wanted, pod.workload = facts, wanted, workload
+        pod.touched.set()
+
+    def remove(self, uid: str) -> None:
+        """Hear that a pod is there no more."""
+        pod = self.pods.pop(uid, None)
+        if pod is not None:
+            pod.gone = True
+            pod.touched.set()
+            self._names = {key: name for key, name in self._names.items() if key[0] != uid}
+
+    def destine(self, addresses: Collection[Address]) -> None:
+        """Take where the API is: from the next renewal on, connections there are redirected, and to nowhere else."""
+        known = tuple(sorted({*addresses, *self._settings.extra_destinations}))
+        if known == self._destinations:
+            return
+        self._destinations = known
+        self.say(Destinations(known))
+        if self.well:
+            self._renew()
+        for pod in self.pods.values():
+            pod.touched.set()
+
+    async def run(self) -> None:
+        """Serve until cancelled; then let every pod go, and wait for its connections to end, if that is soon."""
+        self._link.start(self)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                self._tasks = tasks
+                for pod in self.pods.values():
+                    tasks.create_task(self._keep(pod))
+                await self._watch_health()
+        finally:
+            await self._finish()
+            self._link.close()
+            self._trusting.shutdown(wait=False, cancel_futures=True)
+
+    async def _finish(self) -> None:
+        """Empty all sets at once, then delete tables as their last connections end. What is left over does nothing."""
+        for pod in self.pods.values():
+            pod.let_go("the node agent ends")
+        deadline = time.monotonic() + FINISH_SECONDS
+        left = list(self.pods.values())
+        while left:
+            left = [pod for pod in left if not await pod.finish()]
+            if time.monotonic() > deadline:
+                return
+            if left:
+                await asyncio.sleep(TICK_SECONDS)
+
+    async def _keep(self, pod: PodControl) -> None:
+        """Bring one pod to what is wanted, again and again, until it has gone."""
+        while True:
+            pod.touched.clear()
+            try:
+                again = await pod.converge()
+            except Exception:  # one pod's surprise is not the other pods' end
+                logger.exception("pod %s/%s", pod.facts.namespace, pod.facts.name)
+                again = LATER
+            if pod.gone:
+                return
+            with suppress(TimeoutError):
+                async with asyncio.timeout(again):
+                    await pod.touched.wait()
+
+    # -- leases ----------------------------------------------------------------------------------------------------
+
+    async def _watch_health(self) -> None:
+        last, renewed = time.monotonic(), float("-inf")
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            now = time.monotonic()
+            if self.health is not None and now - last > TICK_SECONDS + _LOST_TIME:
+                self.health.excuse(now - last - TICK_SECONDS)
+            last = now
+            self._judge(now)
+            if self._shape is Shape.WELL and now - renewed >= RENEWAL_SECONDS:
+                renewed = now
+                self._renew()
+
+    def _judge(self, now: float) -> None:
+        """Shed as soon as the proxy is not well, and break its connections once when it seems dead."""
+        if self.health is None:
+            return
+        shape, before = self.health.state(now), self._shape
+        self._shape = shape
+        if shape is before or shape is Shape.WELL:
+            return
+        logger.warning("connections go past the proxy: %s", self.health.why)
+        self.say(Renewed(time.time()))
+        for pod in self.pods.values():
+            pod.shed(self.health.why, break_open=shape is Shape.DEAD)
+
+    def _renew(self) -> None:
+        until = time.time() + self.lease
+        for pod in list(self.pods.values()):
+            pod.renew()
+        self.say(Renewed(until))
+
+    # -- the proxy's side ------------------------------------------------------------------------------------------
+
+    def connected(self) -> None:
+        """Take up with a new proxy."""
+        self.health, self._shape = Health(time.monotonic()), Shape.WELL
+        self.say(Destinations(self._destinations))
+        self.say(Renewed(time.time() + self.lease))
+        for pod in self.pods.values():
+            pod.touched.set()
+
+    def lost(self, reason: str) -> None:
+        """Let go of all pods at once."""
+        logger.warning("the proxy was lost: %s", reason)
+        self.health, self._shape = None, Shape.SHED
+        self._enrolments.clear()
+        for pod in self.pods.values():
+            pod.lost_proxy()
+
+    def hear(self, message: FromProxy) -> None:
+        """Take what the proxy says."""
+        if isinstance(message, Beat):
+            self._beat(message)
+            return
+        pod = self._enrolments.get(getattr(message, "enrolment", 0))
+        if isinstance(message, Identify):
+            self._identify(message, pod)
+        elif isinstance(message, Dial):
+            self._dial(message, pod)
+        elif pod is not None:
+            self._hear_of(pod, message)
+
+    def _hear_of(self, pod: PodControl, message: FromProxy) -> None:
+        match message:
+            case Enrolled(enrolment=number):
+                pod.accepted(number)
+            case Refused(enrolment=number, reason=reason):
+                del self._enrolments[number]
+                pod.refused(number, reason)
+            case Drained(enrolment=number):
+                del self._enrolments[number]
+                pod.drained(number)
+            case Over(limit=limit):
+                pod.over(limit)
+            case Unseen(container=container, reason=reason):
+                pod.could_not_read(container, reason)
+
+    def _beat(self, beat: Beat) -> None:
+        now = time.monotonic()
+        if self.health is not None:
+            self.health.beat(now, beat.lag)
+            self._judge(now)
+        for pod in self.pods.values():
+            pod.connections = 0
+        for number, count in beat.connections.items():
+            carried = self._enrolments.get(number)
+            if carried is not None:
+                carried.connections += count
+
+    def _identify(self, question: Identify, pod: PodControl | None) -> None:
+        container = ""
+        if pod is not None and pod.foothold is not None:
+            with suppress(OSError):
+                container = self._container(pod, pod.foothold, question.source, question.destination)
+        untouched = pod is not None and container in pod.untouched
+        self.say(Identified(question.question, container, untouched))
+
+    def _container(self, pod: PodControl, foothold: Foothold, source: Address, destination: Address) -> str:
+        sock = foothold.diagnosis.find(source, destination)
+        if sock is None:
+            return ""
+        facts = pod.facts
+        known = self._names.get((facts.uid, sock.cgroup))
+        if known:
+            return known
+        name = ""
+        if self._unified is not None and sock.cgroup > 1 and foothold.group.pod_path:
+            path = foothold.group.pod_path
+            name = container_of_group(sock.cgroup, path, facts.uid, facts.containers, self._unified, self._proc)
+        if name:
+            self._names[facts.uid, sock.cgroup] = name
+            return name
+        with self._processes_lock:
+            self._processes.refresh()
+            pids = {pid: group.container for pid, group in self._processes.of_pod(facts.uid).items()}
+        return container_of_inode(sock.inode, pids, facts.uid, facts.containers)
+
+    def _dial(self, question: Dial, pod: PodControl | None) -> None:
+        if pod is None or pod.foothold is None:
+            self.say(Dialled(question.question, error="the pod is not there any more"))
+            return
+        family = socket.AF_INET6 if ":" in question.destination[0] else socket.AF_INET
+        try:
+            sock = in_namespace(pod.foothold.namespace, lambda: open_upstream(family))
+        except OSError as error:
+            self.say(Dialled(question.question, error=error.strerror or str(error)))
+            return
+        with sock:
+            self.say(Dialled(question.question), (sock,))
+
+    # -- what pods need --------------------------------------------------------------------------------------------
+
+    @property
+    def destinations(self) -> tuple[Address, ...]:
+        """Where the API is."""
+        return self._destinations
+
+    @property
+    def served(self) -> bool:
+        """Whether there is a proxy."""
+        return self._link.connected
+
+    @property
+    def well(self) -> bool:
+        """Whether connections may be led to it."""
+        return self._shape is Shape.WELL and self._link.connected
+
+    def say(self, message: Message, sockets: tuple[socket.socket, ...] = ()) -> None:
+        """Tell the proxy."""
+        self._link.say(message, sockets)
+
+    def number(self, pod: PodControl) -> int:
+        """Give a new enrolment's number."""
+        number = next(self._numbers)
+        self._enrolments[number] = pod
+        return number
+
+    async def enter(self, pod: PodFacts) -> Foothold:
+        """Enter a pod's network namespace. Raises NotThereError, OSError, RuleError."""
+        return await asyncio.to_thread(self._enter, pod)
+
+    def _enter(self, pod: PodFacts) -> Foothold:
+        with self._processes_lock:
+            try:
+                return find_foothold(self._processes, pod.uid, pod.addresses, self._proc, self._host)
+            except NotThereError:
+                self._processes.refresh()
+            return find_foothold(self._processes, pod.uid, pod.addresses, self._proc, self._host)
+
+    async def trust(self, pod: PodFacts, pid: int) -> Trust:
+        """Find out whether a pod would accept our certificate; one whose file system does not answer would not."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(_TRUST_SECONDS):
+                return await loop.run_in_executor(self._trusting, self._trust, pod, pid)
+        except TimeoutError:
+            return Trust(False, "its file system does not answer, so that its ca.crt cannot be read")
+
+    def _trust(self, pod: PodFacts, pid: int) -> Trust:
+        try:
+            chain = self._settings.certificate.read_bytes()
+        except OSError:
+            return Trust(False, "there is no certificate of ours yet")
+        with self._processes_lock:
+            self._processes.refresh()
+            pids = [pid, *self._processes.of_pod(pod.uid)]
+        roots = [self._proc / str(one) / "root" for one in dict.fromkeys(pids)]
+        kubelet = self._host / "root" / str(self._settings.kubelet).lstrip("/")
+        volumes = kubelet / "pods" / pod.uid / "volumes" / "kubernetes.io~projected"
+        return check_trust(chain, roots, volumes, datetime.now(UTC))

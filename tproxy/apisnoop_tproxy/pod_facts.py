@@ -1,0 +1,97 @@
+"""What the agent knows of one pod of its node, read from the API server's JSON, and why some are left alone."""
+
+import msgspec
+
+from apisnoop.node.wanted import INJECTED, PART_OF, Marks, Metadata, OwnerReference, read_marks
+
+_MIRROR = "kubernetes.io/config.mirror"
+_ENDED = frozenset({"Succeeded", "Failed"})
+WAITING_CONTAINER = "apisnoop-wait"
+"""Name of the init container that asks us whether the pod may start."""
+
+
+class _Address(msgspec.Struct, frozen=True):
+    ip: str = ""
+
+
+class _Container(msgspec.Struct, frozen=True, rename="camel"):
+    name: str = ""
+    container_id: str = msgspec.field(name="containerID", default="")
+
+
+class _Status(msgspec.Struct, frozen=True, rename="camel"):
+    phase: str = ""
+    pod_ips: list[_Address] | None = msgspec.field(name="podIPs", default=None)
+    container_statuses: list[_Container] | None = None
+    init_container_statuses: list[_Container] | None = None
+    ephemeral_container_statuses: list[_Container] | None = None
+
+
+class _Spec(msgspec.Struct, frozen=True, rename="camel"):
+    host_network: bool = False
+    runtime_class_name: str = ""
+    service_account_name: str = ""
+
+
+class Pod(msgspec.Struct, frozen=True):
+    """A pod (core/v1), as far as we read it."""
+
+    metadata: Metadata
+    spec: _Spec = _Spec()
+    status: _Status = _Status()
+
+
+class PodFacts(msgspec.Struct, frozen=True):
+    """One pod. Nothing of its JSON is kept beside this."""
+
+    uid: str
+    namespace: str
+    name: str
+    marks: Marks
+    owner: OwnerReference | None = None
+    service_account: str = ""
+    addresses: frozenset[str] = frozenset()
+    containers: dict[str, str] = {}
+    """Name by the runtime's ID."""
+    ended: bool = False
+    """Nothing of it runs any more."""
+    starting: bool = False
+    """It waits for us before its containers start."""
+    unfit: str = ""
+    """Why it can never be recorded, whatever is wanted; for people."""
+
+
+def read_pod(pod: Pod) -> PodFacts:
+    """Keep what matters of a pod."""
+    metadata, spec, status = pod.metadata, pod.spec, pod.status
+    annotations = metadata.annotations or {}
+    found = [
+        *(status.container_statuses or ()),
+        *(status.init_container_statuses or ()),
+        *(status.ephemeral_container_statuses or ()),
+    ]
+    return PodFacts(
+        uid=metadata.uid,
+        namespace=metadata.namespace,
+        name=metadata.name,
+        marks=read_marks("pod", metadata),
+        owner=next((one for one in metadata.owner_references or () if one.controller), None),
+        service_account=f"{metadata.namespace}/{spec.service_account_name}" if spec.service_account_name else "",
+        addresses=frozenset(one.ip for one in status.pod_ips or () if one.ip),
+        containers={one.container_id.rpartition("//")[2]: one.name for one in found if one.container_id},
+        ended=status.phase in _ENDED,
+        starting=status.phase == "Pending" and INJECTED in annotations,
+        unfit=_unfit(metadata, spec),
+    )
+
+
+def _unfit(metadata: Metadata, spec: _Spec) -> str:
+    if (metadata.labels or {}).get(PART_OF) == "apisnoop":
+        return "it is a part of apisnoop"
+    if _MIRROR in (metadata.annotations or {}):
+        return "it is a static pod (mirror pod), which the API server does not control"
+    if spec.host_network:
+        return "it uses the node's network (hostNetwork), where a rule would meet other pods, too"
+    if any(word in spec.runtime_class_name.lower() for word in ("gvisor", "kata", "runsc")):
+        return f"its runtime class {spec.runtime_class_name} has a network stack of its own that no rule reaches"
+    return ""

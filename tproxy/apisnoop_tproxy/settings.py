@@ -1,0 +1,85 @@
+"""What the agent can be told, by environment variables; docs and chart name the same."""
+
+import ipaddress
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+
+from apisnoop.errors import UsageError
+from apisnoop.node.messages import Address
+
+PROBE_PORT = 15022
+"""Loopback port in a pod on which the agent answers the init container, which is alone there at that time."""
+
+
+class Settings(msgspec.Struct, frozen=True):
+    """Of one agent."""
+
+    node: str
+    socket: Path = Path("/run/apisnoop/agent.sock")
+    """Where the proxy finds us."""
+    certificate: Path = Path("/etc/apisnoop/tls/tls.crt")
+    """The proxy's certificate with its chain, PEM; the key is not here."""
+    proxy_uid: int = 65532
+    """Whoever connects to the socket must be this user, or ours."""
+    listen: Address = ("127.0.0.1", 15020)
+    """Where /status, /healthz and /metrics are; loopback, reached by port-forward."""
+    metrics: bool = False
+    lease: float = 5.0
+    """Seconds for which connections are redirected after the agent has last heard of a healthy proxy."""
+    longest: float | None = None
+    """Seconds after which every recording ends; None: never."""
+    extra_destinations: tuple[Address, ...] = ()
+    """Addresses of the API server that the cluster does not tell, such as a managed cluster's public one."""
+    kubelet: Path = Path("/var/lib/kubelet")
+    """The kubelet's folder on the node."""
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """Read the agent's settings. Raises UsageError that names variable and value."""
+    node = environment.get("NODE_NAME", "")
+    if not node:
+        raise UsageError("NODE_NAME is not set; the chart takes it from spec.nodeName")
+    longest = environment.get("APISNOOP_LONGEST", "")
+    found = Settings(
+        node=node,
+        socket=Path(environment.get("APISNOOP_AGENT_SOCKET") or "/run/apisnoop/agent.sock"),
+        certificate=Path(environment.get("APISNOOP_TLS") or "/etc/apisnoop/tls") / "tls.crt",
+        proxy_uid=int(_seconds("APISNOOP_PROXY_UID", environment.get("APISNOOP_PROXY_UID") or "65532", least=0)),
+        listen=parse_address("APISNOOP_LISTEN", environment.get("APISNOOP_LISTEN") or "127.0.0.1:15020"),
+        metrics=environment.get("APISNOOP_METRICS", "").lower() == "true",
+        lease=_seconds("APISNOOP_LEASE", environment.get("APISNOOP_LEASE") or "5", least=2),
+        longest=_seconds("APISNOOP_LONGEST", longest, least=1) if longest else None,
+        extra_destinations=tuple(
+            parse_address("APISNOOP_EXTRA_DESTINATIONS", one.strip())
+            for one in environment.get("APISNOOP_EXTRA_DESTINATIONS", "").split(",")
+            if one.strip()
+        ),
+        kubelet=Path(environment.get("APISNOOP_KUBELET") or "/var/lib/kubelet"),
+    )
+    if not ipaddress.ip_address(found.listen[0]).is_loopback:
+        raise UsageError(f"APISNOOP_LISTEN={found.listen[0]} is no loopback address; nothing of ours listens elsewhere")
+    return found
+
+
+def parse_address(variable: str, text: str) -> Address:
+    """Read `10.0.0.1:443` or `[fd00::1]:443`. Raises UsageError."""
+    host, _, port = text.rpartition(":")
+    number = int(port) if port.isdecimal() else 0
+    with suppress(ValueError):
+        address = str(ipaddress.ip_address(host.removeprefix("[").removesuffix("]")))
+        if 0 < number < 65536:
+            return address, number
+    raise UsageError(f"{variable}: {text!r} is no address with a port, like 10.0.0.1:443 or [fd00::1]:443")
+
+
+def _seconds(variable: str, text: str, least: float) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not value >= least:
+        raise UsageError(f"{variable}={text} is no number of at least {least:g}")
+    return value
