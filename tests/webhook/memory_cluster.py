@@ -24,6 +24,13 @@ class MemoryCluster:
             raise RefusedError(f"read {path}", 404, "not found")
         return copy.deepcopy(self.objects[path])
 
+    def create(self, path, thing):
+        where = f"{path}/{thing['metadata']['name']}"
+        if where in self.objects:
+            raise RefusedError(f"create in {path}", 409, "already exists")
+        self.put(where, thing)
+        return self.get(where)
+
     def replace(self, path, thing):
         if self.objects[path]["metadata"]["resourceVersion"] != thing["metadata"].get("resourceVersion"):
             raise RefusedError(f"update {path}", 409, "has changed")
