@@ -62,7 +62,7 @@ def test_either_builder_builds_and_saves_what_is_asked_for(
     assert lines[0].startswith(f"{builder} build ")
     assert " --build-arg BASE=some/base --target apisnoop --tag apisnoop:1.2.3 " in lines[0]
     given = {line.rpartition("/")[2] for line in lines[1:-1] if line}
-    assert {"core.txt", "proxy.txt", wheel.name} <= given
+    assert {"tproxy.txt", "proxy.txt", wheel.name} <= given
     assert lines[-1] == saved.format(tmp_path)
 
 

@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.cluster
 
 EXPLAIN = ["apisnoop", "explain", "GET", "/api/v1/namespaces/shop/pods?watch=1"]
-# Shows the Python, the effective capabilities, and that the pod sees its node's processes.
+# Shows that every role is there, the effective capabilities, and that the pod sees its node's processes.
 LOOK = """
-import pathlib, sys
+import ctypes, pathlib, sys
+ctypes.CDLL("libnftables.so.1")
+import apisnoop_certs, apisnoop_tproxy, apisnoop_webhook
 assert sys.version_info >= (3, 12)
 status = dict(line.split(":", 1) for line in pathlib.Path("/proc/self/status").read_text().splitlines())
 names = [path.read_text().strip() for path in pathlib.Path("/proc").glob("[0-9]*/comm")]
