@@ -11,8 +11,10 @@ import pytest
 import yaml
 
 import apisnoop
+from apisnoop_certs.command import issue, renew
 from apisnoop_certs.policy import Tie, policy_objects
 from apisnoop_certs.settings import requests_named
+from apisnoop_webhook.command import serve
 from cluster import binaries
 
 pytestmark = pytest.mark.cluster  # helm comes with the test cluster's programs
@@ -58,13 +60,14 @@ def find(things, kind, name):
 
 def pod_specs(things):
     """Give every pod that the objects make, by the name of its maker."""
-    templates = {one["metadata"]["name"]: one["spec"].get("template") for one in things if "spec" in one}
-    crons = {
-        one["metadata"]["name"]: one["spec"]["jobTemplate"]["spec"]["template"]
-        for one in things
-        if one["kind"] == "CronJob"
-    }
-    return {name: template["spec"] for name, template in {**templates, **crons}.items() if template}
+    specs = {}
+    for thing in things:
+        job = thing["spec"]["jobTemplate"] if thing["kind"] == "CronJob" else thing
+        template = job.get("spec", {}).get("template")
+        if template:
+            specs[thing["metadata"]["name"]] = template["spec"]
+    assert len(specs) == 4
+    return specs
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -105,6 +108,27 @@ def test_every_program_the_chart_starts_is_a_console_script():
     for spec in pod_specs(objects()).values():
         for container in spec["containers"]:
             assert container["command"][0] in scripts
+
+
+@pytest.mark.parametrize(
+    ("name", "program"), [("apisnoop-webhook", serve), ("apisnoop-certs-1", issue), ("apisnoop-certs-renew", renew)]
+)
+def test_every_argument_is_an_option_of_its_program(name, program):
+    """A container that is given an option which does not exist ends at once."""
+    settings = ("certificate.domain=cluster.example", "certificate.extraNames[0]=api.example.com")
+    arguments = pod_specs(objects(settings))[name]["containers"][0]["args"]
+    known = {option for parameter in program.params for option in parameter.opts}
+    assert {argument.partition("=")[0] for argument in arguments} <= known
+
+
+def test_the_schema_knows_the_values_and_no_others():
+    """A value without a schema would be refused, a schema without a value is undocumented."""
+    schema = json.loads((CHART / "values.schema.json").read_text())
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    assert set(schema["properties"]) - {"global"} == set(values)
+    for section, value in values.items():
+        properties = schema["properties"][section].get("properties")
+        assert properties is None or set(properties) == set(value), section
 
 
 def test_only_the_agent_has_privileges():
