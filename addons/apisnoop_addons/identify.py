@@ -1,8 +1,9 @@
 """Say who makes a call: what the listening socket knows, what the program calls itself, and what its token claims.
 
 The socket is beyond doubt. A token's claims are believed when the API server has taken the token, which is when it
-answered with anything but 401; until then, and for calls without an answer, they are nobody's. The token itself is
-dropped as soon as its claims are read.
+answered with anything but 401; until then, and for calls without an answer, they are nobody's. A call in another's name
+(kubectl --as) is that other's once the server has allowed it. The token itself is dropped as soon as its claims are
+read.
 """
 
 from collections import OrderedDict
@@ -23,6 +24,9 @@ CALLER = "apisnoop.caller"
 """Key in `flow.metadata` of the `Caller`: at `requestheaders` what needs no proof, from `responseheaders` on all."""
 
 _CLAIMED = "apisnoop.claimed"
+NOT_AUTHENTICATED = frozenset({401})
+NOT_ALLOWED = frozenset({403})
+"""Also the answer to who may not call in another's name."""
 KNOWN_CALLERS = 4096
 """Callers kept ready, the least recently used dropped first; one that is made anew is equal, only slower."""
 
@@ -32,6 +36,8 @@ class Callers(NamedTuple):
 
     stated: Caller
     proven: Caller
+    refusals: frozenset[int]
+    """Statuses of answers that prove nothing: the server may have refused to believe who calls."""
 
 
 class Identify:
@@ -44,23 +50,28 @@ class Identify:
         """Note the caller as far as it needs no proof."""
         callers = self._callers_of(flow)
         flow.metadata[CALLER] = callers.stated
-        flow.metadata[_CLAIMED] = callers.proven
+        flow.metadata[_CLAIMED] = callers
 
     def responseheaders(self, flow: HTTPFlow) -> None:
         """Believe the token, now that the server has."""
-        proven = flow.metadata.pop(_CLAIMED, None)
-        if proven is not None and flow.response is not None and flow.response.status_code != 401:
-            flow.metadata[CALLER] = proven
+        callers = flow.metadata.pop(_CLAIMED, None)
+        if callers is not None and flow.response is not None and flow.response.status_code not in callers.refusals:
+            flow.metadata[CALLER] = callers.proven
 
     def _callers_of(self, flow: HTTPFlow) -> Callers:
         fields = flow.request.headers.fields
         agent, authorization = first_header(fields, b"user-agent"), first_header(fields, b"authorization")
         listened = flow.client_conn.caller if isinstance(flow.client_conn, Client) else Caller()
-        presented = _presented_name(flow)
-        key = (listened, agent, blake2b(f"{presented}\n{authorization}".encode(), digest_size=16).digest())
+        presented, impersonated = _presented_name(flow), first_header(fields, b"impersonate-user")
+        said = f"{presented}\n{impersonated}\n{authorization}"
+        key = (listened, agent, blake2b(said.encode("utf-8", "surrogateescape"), digest_size=16).digest())
         callers = self._known.get(key)
         if callers is None:
-            callers = self._known[key] = _make_callers(listened, agent, parse_claims(authorization), presented)
+            if impersonated:
+                callers = _impersonating(listened, agent, impersonated)
+            else:
+                callers = _make_callers(listened, agent, parse_claims(authorization), presented)
+            self._known[key] = callers
             if len(self._known) > KNOWN_CALLERS:
                 self._known.popitem(last=False)
         else:
@@ -69,7 +80,18 @@ class Identify:
 
 
 def _make_callers(listened: Caller, agent: str, claims: Claims, presented: str) -> Callers:
-    return Callers(_merge(listened, agent, NO_CLAIMS, ""), _merge(listened, agent, claims, presented))
+    return Callers(
+        _merge(listened, agent, NO_CLAIMS, ""), _merge(listened, agent, claims, presented), NOT_AUTHENTICATED
+    )
+
+
+def _impersonating(listened: Caller, agent: str, user: str) -> Callers:
+    """Make the callers of a request in another's name: it is theirs when the server allows that, else nobody's.
+
+    Whose token it was is no matter then, as in the audit log; and neither is the pod's own service account.
+    """
+    named = _merge(msgspec.structs.replace(listened, service_account=""), agent, NO_CLAIMS, user)
+    return Callers(_merge(listened, agent, NO_CLAIMS, ""), named, NOT_AUTHENTICATED | NOT_ALLOWED)
 
 
 def _merge(listened: Caller, agent: str, claims: Claims, presented: str) -> Caller:

@@ -17,6 +17,9 @@ from apisnoop.store.queries import AccessRow, NameRow, TargetRow, UnfinishedAcce
 
 CREATES_WHAT_IS_MISSING = frozenset({"patch", "update"})
 """Server-side apply and some updates create; the server then asks for the verb create too (answer 201)."""
+UPGRADED = frozenset({("", "pods/attach"), ("", "pods/exec"), ("", "pods/portforward")})
+"""A WebSocket upgrade is a GET, and newer servers ask for the verb create too, as a POST needs it; only get is audited
+(gate AuthorizePodWebsocketUpgradeCreatePermission, on since Kubernetes 1.35)."""
 COLLECTION_VERBS = frozenset({"list", "watch", "deletecollection"})
 """Verbs without a name in the path; a field selector can still name one object."""
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(/[a-z0-9.-]+)?")
@@ -193,6 +196,8 @@ def _rights(access: AccessRow, target: TargetRow, names: frozenset[str]) -> set[
     namespace = "" if access.namespace == OTHER else access.namespace
     verbs = [access.verb]
     if access.created and access.verb in CREATES_WHAT_IS_MISSING:
+        verbs.append("create")
+    if access.verb == "get" and (target.api_group, resource) in UPGRADED:
         verbs.append("create")
     return {Right(namespace, target.api_group, resource, verb, "", name) for verb in verbs for name in names or {""}}
 

@@ -62,6 +62,24 @@ def test_the_sockets_word_stands_against_the_tokens():
     )
 
 
+@pytest.mark.parametrize(("status", "user"), [(200, "bob"), (404, "bob"), (403, ""), (401, "")])
+def test_a_call_in_anothers_name_is_theirs_once_it_is_allowed(status, user):
+    """As in the audit log; a refusal may be of the name itself, and then the call is nobody's."""
+    flow = make_flow(headers={**HEADERS, "Impersonate-User": "bob"})
+    send([Identify()], flow, status=status)
+    assert flow.metadata[CALLER] == Caller(**PROGRAM, user=user)
+
+
+def test_a_pod_that_acts_in_anothers_name_is_still_the_pod():
+    """Its own service account is not who acts."""
+    flow = make_flow(headers={**HEADERS, "Impersonate-User": ACCOUNT})
+    accepted_by(flow, Caller(namespace="own", pod="own-1", service_account="own/default"))
+    send([Identify()], flow)
+    assert flow.metadata[CALLER] == Caller(
+        namespace="own", pod="own-1", service_account="shop/web", user=ACCOUNT, **PROGRAM
+    )
+
+
 def test_a_certificate_names_its_user():
     """The client has shown that it holds the key; the server has taken it when it answers."""
     flow = accepted_by(make_flow())

@@ -43,6 +43,14 @@ def test_a_call_needs_what_the_server_asks_rbac_for(catalogue, method, url, righ
     assert needs([Called(WEB, method, url)], catalogue).rights == {right}
 
 
+@pytest.mark.parametrize("subresource", ["exec", "attach", "portforward"])
+def test_an_upgraded_connection_needs_create_too(catalogue, subresource):
+    """The audit log says get; a server from 1.35 on asks for create as well."""
+    url = f"/api/v1/namespaces/shop/pods/a/{subresource}"
+    found = needs([Called(WEB, "GET", url, 101)], catalogue).rights
+    assert found == {Right("shop", "", f"pods/{subresource}", verb) for verb in ("get", "create")}
+
+
 def test_a_refused_call_needs_nothing(catalogue):
     """What the server forbade was not needed; that there were such calls is told."""
     found = needs([Called(WEB, "GET", "/api/v1/secrets", 403, 5), Called(WEB, "GET", "/api/v1/pods", 404)], catalogue)
