@@ -11,7 +11,6 @@ from apisnoop_tproxy.trust import CA_FILE, check_trust
 from tests.tproxy.certificates import Authority
 
 NAME = "kubernetes.default.svc"
-NOW = datetime.now(UTC)
 
 
 @pytest.fixture
@@ -36,7 +35,7 @@ def put(root, content):
 def test_a_pod_with_the_same_authority_accepts(authority, root, tmp_path):
     """A chain that the pod's ca.crt verifies is accepted, also among other authorities."""
     put(root, Authority("other").pem + authority.pem)
-    assert check_trust(authority.issue(NAME), [root], tmp_path, NOW).accepted
+    assert check_trust(authority.issue(NAME), [root], tmp_path, datetime.now(UTC)).accepted
 
 
 @pytest.mark.parametrize(
@@ -51,7 +50,7 @@ def test_a_pod_with_the_same_authority_accepts(authority, root, tmp_path):
 def test_a_certificate_that_would_be_refused_is_not_used(authority, root, tmp_path, certificate, why):
     """A foreign signature, another name, an expired or missing certificate each have their reason."""
     put(root, authority.pem)
-    found = check_trust(certificate(authority), [root], tmp_path, NOW)
+    found = check_trust(certificate(authority), [root], tmp_path, datetime.now(UTC))
     assert not found.accepted
     assert why in found.why
 
@@ -62,9 +61,9 @@ def test_one_container_that_would_refuse_is_enough(authority, root, tmp_path):
     (other / CA_FILE.lstrip("/")).parent.mkdir(parents=True)
     put(root, authority.pem)
     chain = authority.issue(NAME)
-    assert check_trust(chain, [root, other], tmp_path, NOW).accepted
+    assert check_trust(chain, [root, other], tmp_path, datetime.now(UTC)).accepted
     put(other, b"nonsense")
-    assert "holds no certificate" in check_trust(chain, [root, other], tmp_path, NOW).why
+    assert "holds no certificate" in check_trust(chain, [root, other], tmp_path, datetime.now(UTC)).why
 
 
 def test_before_containers_run_the_kubelets_volume_counts(authority, tmp_path):
@@ -74,8 +73,8 @@ def test_before_containers_run_the_kubelets_volume_counts(authority, tmp_path):
     (volume / "..data" / "ca.crt").write_bytes(authority.pem)
     (volume / "ca.crt").symlink_to("..data/ca.crt")
     chain = authority.issue(NAME)
-    assert check_trust(chain, [tmp_path / "gone"], tmp_path / "volumes", NOW).accepted
-    assert "it has no /var/run" in check_trust(chain, [tmp_path / "gone"], tmp_path / "none", NOW).why
+    assert check_trust(chain, [tmp_path / "gone"], tmp_path / "volumes", datetime.now(UTC)).accepted
+    assert "it has no /var/run" in check_trust(chain, [tmp_path / "gone"], tmp_path / "none", datetime.now(UTC)).why
 
 
 def test_a_link_stays_inside_the_pod(tmp_path):
