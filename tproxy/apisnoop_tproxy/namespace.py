@@ -46,11 +46,6 @@ def open_listeners() -> dict[socket.AddressFamily, socket.socket]:
     return found
 
 
-def open_probe(port: int) -> socket.socket:
-    """Open the listening socket that the init container asks."""
-    return _listen(socket.AF_INET, "127.0.0.1", port)
-
-
 def open_upstream(family: socket.AddressFamily) -> socket.socket:
     """Open a socket that the rule leaves alone, to be connected by whoever gets it. Needs CAP_NET_ADMIN."""
     sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)

@@ -6,8 +6,6 @@ from apisnoop.node.wanted import INJECTED, PART_OF, Marks, Metadata, OwnerRefere
 
 _MIRROR = "kubernetes.io/config.mirror"
 _ENDED = frozenset({"Succeeded", "Failed"})
-WAITING_CONTAINER = "apisnoop-wait"
-"""Name of the init container that asks us whether the pod may start."""
 
 
 class _Address(msgspec.Struct, frozen=True):

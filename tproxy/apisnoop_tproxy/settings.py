@@ -10,9 +10,6 @@ import msgspec
 from apisnoop.errors import UsageError
 from apisnoop.node.messages import Address
 
-PROBE_PORT = 15022
-"""Loopback port in a pod on which the agent answers the init container, which is alone there at that time."""
-
 
 class Settings(msgspec.Struct, frozen=True):
     """Of one agent."""
@@ -24,9 +21,6 @@ class Settings(msgspec.Struct, frozen=True):
     """The proxy's certificate with its chain, PEM; the key is not here."""
     proxy_uid: int = 65532
     """Whoever connects to the socket must be this user, or ours."""
-    listen: Address = ("127.0.0.1", 15020)
-    """Where /status, /healthz and /metrics are; loopback, reached by port-forward."""
-    metrics: bool = False
     lease: float = 5.0
     """Seconds for which connections are redirected after the agent has last heard of a healthy proxy."""
     longest: float | None = None
@@ -43,13 +37,11 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     if not node:
         raise UsageError("NODE_NAME is not set; the chart takes it from spec.nodeName")
     longest = environment.get("APISNOOP_LONGEST", "")
-    found = Settings(
+    return Settings(
         node=node,
         socket=Path(environment.get("APISNOOP_AGENT_SOCKET") or "/run/apisnoop/agent.sock"),
         certificate=Path(environment.get("APISNOOP_TLS") or "/etc/apisnoop/tls") / "tls.crt",
         proxy_uid=int(_seconds("APISNOOP_PROXY_UID", environment.get("APISNOOP_PROXY_UID") or "65532", least=0)),
-        listen=parse_address("APISNOOP_LISTEN", environment.get("APISNOOP_LISTEN") or "127.0.0.1:15020"),
-        metrics=environment.get("APISNOOP_METRICS", "").lower() == "true",
         lease=_seconds("APISNOOP_LEASE", environment.get("APISNOOP_LEASE") or "5", least=2),
         longest=_seconds("APISNOOP_LONGEST", longest, least=1) if longest else None,
         extra_destinations=tuple(
@@ -59,9 +51,6 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         ),
         kubelet=Path(environment.get("APISNOOP_KUBELET") or "/var/lib/kubelet"),
     )
-    if not ipaddress.ip_address(found.listen[0]).is_loopback:
-        raise UsageError(f"APISNOOP_LISTEN={found.listen[0]} is no loopback address; nothing of ours listens elsewhere")
-    return found
 
 
 def parse_address(variable: str, text: str) -> Address:

@@ -1,0 +1,66 @@
+"""Settings of the agent."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from apisnoop.errors import UsageError
+from apisnoop_tproxy.settings import Settings, read_settings
+
+README = Path(__file__).parents[2] / "tproxy" / "README.md"
+
+
+EVERY = {
+    "NODE_NAME": "n",
+    "APISNOOP_AGENT_SOCKET": "/s",
+    "APISNOOP_TLS": "/t",
+    "APISNOOP_PROXY_UID": "7",
+    "APISNOOP_LEASE": "3.5",
+    "APISNOOP_LONGEST": "60",
+    "APISNOOP_EXTRA_DESTINATIONS": "10.0.0.1:443, [fd00::1]:6443",
+    "APISNOOP_KUBELET": "/k",
+}
+
+
+def test_the_defaults_are_those_of_the_type():
+    """With nothing but the node's name, everything is as documented."""
+    assert read_settings({"NODE_NAME": "node1"}) == Settings("node1")
+
+
+def test_every_setting_is_read():
+    """Each variable changes what it names."""
+    assert read_settings(EVERY) == Settings(
+        node="n",
+        socket=Path("/s"),
+        certificate=Path("/t/tls.crt"),
+        proxy_uid=7,
+        lease=3.5,
+        longest=60,
+        extra_destinations=(("10.0.0.1", 443), ("fd00::1", 6443)),
+        kubelet=Path("/k"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("NODE_NAME", ""),
+        ("APISNOOP_LEASE", "1"),
+        ("APISNOOP_LEASE", "five"),
+        ("APISNOOP_LONGEST", "nan"),
+        ("APISNOOP_EXTRA_DESTINATIONS", "api.example.org:443"),
+        ("APISNOOP_EXTRA_DESTINATIONS", "10.0.0.1"),
+        ("APISNOOP_EXTRA_DESTINATIONS", "10.0.0.1:70000"),
+    ],
+)
+def test_a_bad_value_is_named(variable, value):
+    """Whoever mistypes a setting reads its name."""
+    with pytest.raises(UsageError, match=variable):
+        read_settings({"NODE_NAME": "n", variable: value})
+
+
+def test_every_setting_is_documented():
+    """The component's README names each variable, and no other of ours."""
+    documented = set(re.findall(r"^\| `([A-Z_]+)` \|", README.read_text(), re.MULTILINE))
+    assert documented == set(EVERY)
