@@ -68,7 +68,7 @@ class PodNamespace:
 
 @contextmanager
 def pod_namespace() -> Iterator[PodNamespace]:
-    """Make a namespace and remove it again; the test is skipped where that cannot be (scripts/test sees that it can)."""
+    """Make a namespace and remove it again; where there can be none the test is skipped (scripts/test installs nft)."""
     if os.geteuid() != 0 or not shutil.which("nft"):
         pytest.skip("network namespaces need root, and redirects in them nft")
     name = f"apisnoop-pod-{os.getpid()}"
