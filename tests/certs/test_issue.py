@@ -2,7 +2,7 @@
 
 import base64
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from cryptography import x509
@@ -76,12 +76,13 @@ class Fake:
 
 
 def signed(spec, authority):
-    """Sign what was requested."""
+    """Sign what was requested, from this moment on: a signer has a clock of its own, and so has who checks."""
     asked = x509.load_pem_x509_csr(base64.b64decode(spec["request"]))
     ca = x509.load_pem_x509_certificate(authority.certificate.encode())
-    end = NOW + timedelta(seconds=spec["expirationSeconds"])
+    now = datetime.now(UTC).replace(microsecond=0)
+    end = now + timedelta(seconds=spec["expirationSeconds"])
     certificate = (
-        x509.CertificateBuilder(ca.subject, asked.subject, asked.public_key(), 5, NOW - timedelta(minutes=5), end)
+        x509.CertificateBuilder(ca.subject, asked.subject, asked.public_key(), 5, now - timedelta(minutes=5), end)
         .add_extension(alternative_names(NAMES), critical=False)
         .sign(serialization.load_pem_private_key(authority.key.encode(), None), hashes.SHA256())
     )
@@ -108,7 +109,7 @@ def test_the_verdict_holds_the_certificates_own_end():
     verdict = run_on(cluster).issue()
     assert cluster.told == verdict
     assert (verdict.mode, verdict.signer, verdict.names) == (Mode.CSR, "one", str(NAMES))
-    assert verdict.not_after == NOW + WEEK
+    assert verdict.not_after == cluster.kept.not_after >= NOW + WEEK
     assert verdict.authorities == ""
 
 
