@@ -14,6 +14,7 @@ import click
 
 from apisnoop.errors import ApisnoopError
 from apisnoop.operations.catalogue import Catalogue
+from apisnoop_addons.collection import spare_what_stays
 from apisnoop_addons.engine.proxy import Proxy
 from apisnoop_addons.engine.upstream import Upstream
 from apisnoop_addons.identify import Identify
@@ -38,6 +39,7 @@ def main(context: click.Context) -> None:
     """Carry and record the API connections that the node agent hands over. Settings are environment variables."""
     if context.invoked_subcommand is None:
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+        spare_what_stays()
         asyncio.run(run(settings_from(os.environ)))
 
 
