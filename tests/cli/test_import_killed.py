@@ -41,11 +41,12 @@ def stored(db):
 
 
 def kill_after(process, db, calls):
-    """Kill a process once the store has so many calls. No event tells of another process's commit."""
+    """Kill a process once the store has so many calls."""
     deadline = time.monotonic() + 60
     while stored(db) < calls:
         assert process.poll() is None
         assert time.monotonic() < deadline
+        # SQLite tells nobody of another process's commit, and inotify tells of bytes written, committed or not.
         time.sleep(0.02)
     process.kill()
     process.wait()
