@@ -1,110 +1,64 @@
-"""`apisnoop-proxy`: the process of the node's proxy container."""
+"""`apisnoop-proxy`: the command line of the node's proxy container, and its probe.
+
+The probe is a new process every few seconds on every node, so nothing of mitmproxy is imported for it.
+"""
 
 import asyncio
+import http.client
 import logging
 import os
-import signal
 import sys
-import urllib.error
-import urllib.request
-from collections.abc import Coroutine
-from pathlib import Path
+from typing import NoReturn
 
 import click
 
-from apisnoop.errors import ApisnoopError
-from apisnoop.operations.catalogue import Catalogue
-from apisnoop_addons.collection import spare_what_stays
-from apisnoop_addons.engine.proxy import Proxy
-from apisnoop_addons.engine.upstream import Upstream
-from apisnoop_addons.identify import Identify
-from apisnoop_addons.late_catalogue import LateCatalogue
-from apisnoop_addons.node.catalogue import follow_catalogue
-from apisnoop_addons.node.certificate import Certificate
-from apisnoop_addons.node.ledger import Ledger
-from apisnoop_addons.node.link import AgentLink
-from apisnoop_addons.node.loopback import serve
-from apisnoop_addons.node.pods import Pods
-from apisnoop_addons.node.settings import Settings, settings_from
-from apisnoop_addons.record import Record
-from apisnoop_addons.stream import Stream
+from apisnoop.errors import ApisnoopError, ExitCode
+from apisnoop_addons.node.settings import settings_from
 
-GRACE = 5.0
-"""Seconds that open connections get after the signal to end; longer ones are cut, and their clients connect anew."""
+PROGRAM = "apisnoop-proxy"
+PATIENCE = 3.0
+"""Seconds within which the proxy has to say how it is."""
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
 @click.pass_context
-def main(context: click.Context) -> None:
+def cli(context: click.Context) -> None:
     """Carry and record the API connections that the node agent hands over. Settings are environment variables."""
     if context.invoked_subcommand is None:
+        from apisnoop_addons.collection import spare_what_stays  # noqa: PLC0415 - the probe starts without them
+        from apisnoop_addons.node.serve import run  # noqa: PLC0415
+
         logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
         spare_what_stays()
         asyncio.run(run(settings_from(os.environ)))
 
 
-@main.command()
+@cli.command()
 def healthy() -> None:
     """Ask the running proxy whether it keeps what it records (the container's probe)."""
-    host, port = settings_from(os.environ).listen
+    connection = http.client.HTTPConnection(*settings_from(os.environ).listen, timeout=PATIENCE)
     try:
-        with urllib.request.urlopen(f"http://{host}:{port}/healthz", timeout=3):
-            return
-    except (urllib.error.URLError, OSError) as error:
+        connection.request("GET", "/healthz")
+        answer = connection.getresponse()
+        told = answer.read().decode(errors="replace").strip()
+    except (http.client.HTTPException, OSError) as error:
         raise ApisnoopError(f"the proxy is not well: {error}; its log says more") from None
-
-
-async def run(settings: Settings) -> None:
-    """Serve until SIGTERM or SIGINT. Raises ApisnoopError for what keeps it from starting."""
-    certificate, authority = Certificate(settings.certificate), _authority(settings.authority)
-    matched, ledger, link = LateCatalogue(), Ledger(settings.store), AgentLink(settings.agent_socket)
-    upstream = Upstream(host="", port=0, server_name=settings.server_name, ca_pem=authority)
-    proxy = Proxy(Stream(), Identify(), Record(matched, ledger.record))
-    pods = Pods(proxy, link, ledger, upstream, certificate, settings.limits)
-    known = asyncio.Event()
-
-    def become(catalogue: Catalogue) -> None:
-        matched.become(catalogue)
-        ledger.catalogue = catalogue
-        known.set()
-
-    async def take_orders() -> None:
-        await known.wait()  # nothing is recorded that cannot be matched
-        await link.run(pods)
-
-    await ledger.open()
-    await proxy.start()
-    questions = serve(ledger, *settings.listen, scratch=settings.store.parent)
-    try:
-        await until_told_to_end(follow_catalogue(become), take_orders(), pods.run(), ledger.run(), certificate.run())
     finally:
-        questions.stop()
-        await proxy.stop(GRACE)
-        await ledger.close()
-        await questions.close_all_connections()
+        connection.close()
+    if answer.status != http.client.OK:
+        raise ApisnoopError(f"the proxy is not well: {told}")
 
 
-async def until_told_to_end(*works: Coroutine[None, None, None]) -> None:
-    """Do all of it until SIGTERM or SIGINT. Raises what the first of it raises."""
-    loop = asyncio.get_running_loop()
-    tasks = [loop.create_task(work) for work in works]
-    told = loop.create_task(asyncio.Event().wait())
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, told.cancel)
+def main() -> NoReturn:
+    """Run the command line and leave with one of the exit codes of `apisnoop.errors.ExitCode`."""
     try:
-        ended, _ = await asyncio.wait([told, *tasks], return_when=asyncio.FIRST_COMPLETED)
-        for task in ended - {told}:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _authority(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise ApisnoopError(
-            f"cluster CA {path} cannot be read: {error.strerror}; it is mounted with the service account's token"
-        ) from None
+        cli.main(prog_name=PROGRAM, standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.exceptions.Abort, KeyboardInterrupt):
+        sys.exit(ExitCode.INTERRUPTED)
+    except ApisnoopError as error:
+        click.echo(f"{PROGRAM}: {error}", err=True)
+        sys.exit(error.exit_code)
+    sys.exit(ExitCode.OK)

@@ -1,0 +1,81 @@
+"""The node's proxy put together: what the agent orders, what is recorded, and what is answered about it."""
+
+import asyncio
+import signal
+from collections.abc import Coroutine
+from pathlib import Path
+
+from apisnoop.errors import ApisnoopError
+from apisnoop.operations.catalogue import Catalogue
+from apisnoop_addons.engine.proxy import Proxy
+from apisnoop_addons.engine.upstream import Upstream
+from apisnoop_addons.identify import Identify
+from apisnoop_addons.late_catalogue import LateCatalogue
+from apisnoop_addons.node.catalogue import follow_catalogue
+from apisnoop_addons.node.certificate import Certificate
+from apisnoop_addons.node.ledger import Ledger
+from apisnoop_addons.node.link import AgentLink
+from apisnoop_addons.node.loopback import serve
+from apisnoop_addons.node.pods import Pods
+from apisnoop_addons.node.settings import Settings
+from apisnoop_addons.record import Record
+from apisnoop_addons.stream import Stream
+
+GRACE = 5.0
+"""Seconds that open connections get after the signal to end; longer ones are cut, and their clients connect anew."""
+
+
+async def run(settings: Settings) -> None:
+    """Serve until SIGTERM or SIGINT. Raises ApisnoopError for what keeps it from starting."""
+    certificate, authority = Certificate(settings.certificate), _authority(settings.authority)
+    matched, ledger, link = LateCatalogue(), Ledger(settings.store), AgentLink(settings.agent_socket)
+    upstream = Upstream(host="", port=0, server_name=settings.server_name, ca_pem=authority)
+    proxy = Proxy(Stream(), Identify(), Record(matched, ledger.record))
+    pods = Pods(proxy, link, ledger, upstream, certificate, settings.limits)
+    known = asyncio.Event()
+
+    def become(catalogue: Catalogue) -> None:
+        matched.become(catalogue)
+        ledger.catalogue = catalogue
+        known.set()
+
+    async def take_orders() -> None:
+        await known.wait()  # nothing is recorded that cannot be matched
+        await link.run(pods)
+
+    await ledger.open()
+    await proxy.start()
+    questions = serve(ledger, *settings.listen, scratch=settings.store.parent)
+    try:
+        await until_told_to_end(follow_catalogue(become), take_orders(), pods.run(), ledger.run(), certificate.run())
+    finally:
+        questions.stop()
+        await proxy.stop(GRACE)
+        await ledger.close()
+        await questions.close_all_connections()
+
+
+async def until_told_to_end(*works: Coroutine[None, None, None]) -> None:
+    """Do all of it until SIGTERM or SIGINT. Raises what the first of it raises."""
+    loop = asyncio.get_running_loop()
+    tasks = [loop.create_task(work) for work in works]
+    told = loop.create_task(asyncio.Event().wait())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.cancel)
+    try:
+        ended, _ = await asyncio.wait([told, *tasks], return_when=asyncio.FIRST_COMPLETED)
+        for task in ended - {told}:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _authority(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ApisnoopError(
+            f"cluster CA {path} cannot be read: {error.strerror}; it is mounted with the service account's token"
+        ) from None
