@@ -7,8 +7,10 @@ from when on.
 
 import asyncio
 import time
-from collections import deque
-from collections.abc import Callable
+from collections import Counter, deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
@@ -19,6 +21,7 @@ from apisnoop.calls.caller import Caller
 from apisnoop.calls.recording import Recording
 from apisnoop.calls.tally import Loss, TallyBatch
 from apisnoop.errors import ApisnoopError
+from apisnoop.node.status import ProxyPod, ProxyStatus
 from apisnoop.store.recordings import end_recordings, save_recordings
 from apisnoop.store.store import CatalogueFacts, Store
 from apisnoop_addons.writing_thread import WritingThread
@@ -27,6 +30,14 @@ FLUSH_SECONDS = 1.0
 """How long a call may be in memory alone."""
 MOST_LINES = 10_000
 """Calls that may wait for someone who watches; further ones are left out, and that is said."""
+
+
+@dataclass(slots=True)
+class Seen:
+    """What has been seen of a pod since its recording began."""
+
+    calls: int = 0
+    unseen: Counter[str] = field(default_factory=Counter)
 
 
 class Ledger:
@@ -43,6 +54,8 @@ class Ledger:
         self._batch = TallyBatch()
         self._unsaved = TallyBatch()
         self._recordings: dict[str, Recording] = {}
+        self._seen: dict[str, Seen] = {}
+        self._losses = 0
         self._ended: list[Recording] = []
         self._unsaved_recordings: dict[tuple[str, float], Recording] = {}
         self._watchers: set[Watcher] = set()
@@ -76,6 +89,9 @@ class Ledger:
     def record(self, call: Call) -> None:
         """Take a call."""
         self._batch.add(call)
+        seen = self._seen.get(call.caller.pod_uid)
+        if seen is not None:
+            seen.calls += 1
         if self._watchers:
             line = encode_call(call)
             for watcher in self._watchers:
@@ -85,6 +101,10 @@ class Ledger:
         """Count a connection that could not be read."""
         who = f"{caller.namespace}/{caller.pod}" + (f" container {caller.container}" if caller.container else "")
         self._batch.lose(Loss(who, f"connection not seen: {reason}"), at=self._clock())
+        self._losses += 1
+        seen = self._seen.get(caller.pod_uid)
+        if seen is not None:
+            seen.unseen[reason] += 1
 
     def begin(self, caller: Caller) -> None:
         """Note that all new connections of a pod are recorded from now on."""
@@ -93,15 +113,33 @@ class Ledger:
         self._recordings[caller.pod_uid] = Recording(
             caller.node, caller.namespace, caller.pod, caller.pod_uid, since=now, until=now
         )
+        self._seen[caller.pod_uid] = Seen()
 
     def end(self, caller: Caller, reason: str) -> None:
         """Note that they no longer are, and why."""
         self._end(caller.pod_uid, reason)
 
     def _end(self, uid: str, reason: str) -> None:
+        self._seen.pop(uid, None)
         recording = self._recordings.pop(uid, None)
         if recording is not None:
             self._ended.append(msgspec.structs.replace(recording, until=self._clock(), ended=reason))
+
+    def status(self, node: str, version: str, connections: Mapping[str, int]) -> ProxyStatus:
+        """Say what is being recorded; `connections` are those open now, by the pod's UID."""
+        pods = tuple(
+            ProxyPod(
+                one.namespace,
+                one.pod,
+                uid,
+                calls=self._seen[uid].calls,
+                connections=connections.get(uid, 0),
+                unseen=dict(self._seen[uid].unseen),
+                since=datetime.fromtimestamp(one.since, UTC).isoformat(timespec="seconds"),
+            )
+            for uid, one in self._recordings.items()
+        )
+        return ProxyStatus(node, version, pods, self._losses, self.trouble)
 
     # -- who watches ----------------------------------------------------------------------------------------------
 

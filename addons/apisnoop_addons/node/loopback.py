@@ -1,4 +1,5 @@
-"""What `kubectl apisnoop` asks a node's proxy through a port-forward: a snapshot of its store, and calls as they come.
+"""What `kubectl apisnoop` asks a node's proxy through a port-forward: how it is, a snapshot of its store, and calls as
+they come.
 
 Only loopback is listened on: who may port-forward into this pod is the cluster's RBAC's business, and nobody else can
 reach it. Nothing is told here that is not in the store.
@@ -6,10 +7,12 @@ reach it. Nothing is told here that is not in the store.
 
 import asyncio
 import os
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Protocol
 
+import msgspec
 from tornado.httpserver import HTTPServer
 from tornado.iostream import StreamClosedError
 from tornado.netutil import bind_sockets
@@ -17,6 +20,7 @@ from tornado.web import Application, RequestHandler
 
 from apisnoop import __version__
 from apisnoop.errors import ApisnoopError
+from apisnoop.node.status import ProxyStatus
 
 CHUNK = 1 << 20
 """Bytes of a snapshot sent at a time."""
@@ -46,11 +50,13 @@ class Source(Protocol):
         """Why the store could not be written, if it could not."""
 
 
-class _Handler(RequestHandler):
+class _Answer(RequestHandler):
     def set_default_headers(self) -> None:
         self.set_header("Server", f"apisnoop-proxy/{__version__}")
         self.set_header("Cache-Control", "no-store")
 
+
+class _Handler(_Answer):
     def initialize(self, source: Source, scratch: Path) -> None:
         self.source = source
         self.scratch = scratch
@@ -64,6 +70,19 @@ class Health(_Handler):
         if self.source.trouble:
             self.set_status(503)
         self.finish((self.source.trouble or "ok") + "\n")
+
+
+class Status(_Answer):
+    """GET /status."""
+
+    def initialize(self, status: Callable[[], ProxyStatus]) -> None:
+        """Take who knows."""
+        self.status = status
+
+    def get(self) -> None:
+        """Say which pods are recorded, and how much of them."""
+        self.set_header("Content-Type", "application/json")
+        self.finish(msgspec.json.encode(self.status()) + b"\n")
 
 
 class Snapshot(_Handler):
@@ -112,11 +131,17 @@ class Calls(_Handler):
             self.watch.close()
 
 
-def serve(source: Source, host: str, port: int, scratch: Path) -> HTTPServer:
+def serve(source: Source, status: Callable[[], ProxyStatus], host: str, port: int, scratch: Path) -> HTTPServer:
     """Answer on host and port, in the running event loop. Raises OSError."""
     about = {"source": source, "scratch": scratch}
     application = Application(
-        [("/healthz", Health, about), ("/snapshot", Snapshot, about), ("/calls", Calls, about)], log_function=_quiet
+        [
+            ("/healthz", Health, about),
+            ("/status", Status, {"status": status}),
+            ("/snapshot", Snapshot, about),
+            ("/calls", Calls, about),
+        ],
+        log_function=_quiet,
     )
     server = HTTPServer(application, max_body_size=1 << 16, max_header_size=1 << 14)
     server.add_sockets(bind_sockets(port, host))

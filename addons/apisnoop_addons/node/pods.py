@@ -7,6 +7,7 @@ nothing more is led here: connections that are open go on, new ones go to the AP
 import asyncio
 import socket
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -129,6 +130,13 @@ class Pods:
             connections = {number: self._connections(pod) for number, pod in self._pods.items()}
             self._link.say(Beat(self._proxy.lag, {number: count for number, count in connections.items() if count}))
             await asyncio.sleep(BEAT_SECONDS)
+
+    def connections(self) -> dict[str, int]:
+        """Count the open connections of each pod, by its UID."""
+        found: Counter[str] = Counter()
+        for pod in self._pods.values():
+            found[pod.caller.pod_uid] += self._connections(pod)
+        return found
 
     def _connections(self, pod: Pod) -> int:
         return sum(self._proxy.connections(listener) for listener in pod.listeners)

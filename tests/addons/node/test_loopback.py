@@ -10,7 +10,7 @@ import pytest
 from apisnoop.errors import ApisnoopError
 from apisnoop_addons.node.ledger import Ledger
 from apisnoop_addons.node.loopback import serve
-from tests.addons.node.test_ledger import call, counted, opened
+from tests.addons.node.test_ledger import POD, call, counted, opened
 from tests.looped import eventually, in_loop
 
 
@@ -25,7 +25,7 @@ async def served(tmp_path):
     """Give a ledger and the port where it is asked."""
     async with opened(tmp_path / "s.db") as ledger:
         port = free_port()
-        server = serve(ledger, "127.0.0.1", port, scratch=tmp_path)
+        server = serve(ledger, lambda: ledger.status("n1", "1", {"u1": 2}), "127.0.0.1", port, scratch=tmp_path)
         try:
             yield ledger, port
         finally:
@@ -65,6 +65,46 @@ async def test_calls_stream_as_they_are_made(tmp_path):
         assert json.loads(await reader.readline())["verb"] == "list"
         writer.close()
         await eventually(lambda: not ledger._watchers)
+
+
+@in_loop
+async def test_the_status_tells_of_each_pod_what_was_seen_of_it(tmp_path):
+    """Calls and connections that could not be read are counted for each pod from the beginning of its recording."""
+    async with served(tmp_path) as (ledger, port):
+        ledger.begin(POD)
+        ledger.record(call())
+        ledger.record(call(1))
+        ledger.unseen(POD, "client-certificate")
+        reader, writer, head = await ask(port, "/status")
+        status = json.loads(await reader.read())
+        writer.close()
+        assert head.startswith("HTTP/1.1 200")
+        assert status["node"] == "n1"
+        assert status["losses"] == 1
+        assert status["pods"] == [
+            {
+                "namespace": "shop",
+                "name": "web-0",
+                "uid": "u1",
+                "calls": 2,
+                "connections": 2,
+                "unseen": {"client-certificate": 1},
+                "since": "1970-01-01T00:01:40+00:00",
+            }
+        ]
+
+
+@in_loop
+async def test_the_status_forgets_a_pod_that_is_recorded_no_more(tmp_path):
+    """What is counted of a pod does not outlive its recording, so that nothing grows with pods that come and go."""
+    async with served(tmp_path) as (ledger, _):
+        ledger.begin(POD)
+        ledger.record(call())
+        ledger.end(POD, "off")
+        assert ledger.status("n1", "1", {}).pods == ()
+        assert not ledger._seen
+        ledger.begin(POD)
+        assert ledger.status("n1", "1", {}).pods[0].calls == 0
 
 
 @in_loop
