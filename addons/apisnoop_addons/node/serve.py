@@ -1,10 +1,12 @@
 """The node's proxy put together: what the agent orders, what is recorded, and what is answered about it."""
 
 import asyncio
+import os
 import signal
 from collections.abc import Coroutine
 from pathlib import Path
 
+from apisnoop import __version__
 from apisnoop.errors import ApisnoopError
 from apisnoop.operations.catalogue import Catalogue
 from apisnoop_addons.engine.proxy import Proxy
@@ -44,8 +46,21 @@ async def run(settings: Settings) -> None:
         await link.run(pods)
 
     await ledger.open()
+    node = os.environ.get("NODE_NAME", "")
+    try:
+        questions = serve(
+            ledger,
+            lambda: ledger.status(node, __version__, pods.connections()),
+            *settings.listen,
+            scratch=settings.store.parent,
+        )
+    except OSError as error:
+        await ledger.close()
+        host, port = settings.listen
+        raise ApisnoopError(
+            f"cannot listen on {host}:{port}: {error.strerror or error}; give another by APISNOOP_LISTEN"
+        ) from None
     await proxy.start()
-    questions = serve(ledger, *settings.listen, scratch=settings.store.parent)
     try:
         await until_told_to_end(follow_catalogue(become), take_orders(), pods.run(), ledger.run(), certificate.run())
     finally:
