@@ -13,8 +13,8 @@ from mitmproxy import connection
 from mitmproxy.proxy import commands
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layer import CommandGenerator
-from mitmproxy.proxy.tunnel import TunnelLayer
 
+from apisnoop_addons.engine.deadline import Deadline
 from apisnoop_addons.engine.driver_commands import HoldReading
 
 LONGEST_HEAD = 64 * 1024
@@ -40,8 +40,12 @@ def parse_proxy_url(url: str) -> ProxyUrl:
     return ProxyUrl(parts.scheme, parts.hostname, port, unquote(parts.username or ""), unquote(parts.password or ""))
 
 
-class ProxyTunnel(TunnelLayer):
+class ProxyTunnel(Deadline):
     """A connection to `context.server` inside of one to a proxy."""
+
+    patience = 60.0
+    """As Go's net/http, and so kubectl, waits for the answer to CONNECT."""
+    late = "the proxy does not answer"
 
     def __init__(self, context: Context, proxy: ProxyUrl, to_proxy: connection.Server) -> None:
         super().__init__(context, tunnel_connection=to_proxy, conn=context.server)
@@ -66,6 +70,7 @@ class HttpConnect(ProxyTunnel):
 
     def start_handshake(self) -> CommandGenerator[None]:
         """Ask for the tunnel."""
+        yield from self.set_deadline()
         host, port = self.destination
         authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         lines = [f"CONNECT {authority} HTTP/1.1", f"Host: {authority}"]
@@ -95,6 +100,7 @@ class Socks5(ProxyTunnel):
 
     def start_handshake(self) -> CommandGenerator[None]:
         """Say which ways to log in there are."""
+        yield from self.set_deadline()
         self._steps = self._negotiate()
         yield from self._advance(None)
 

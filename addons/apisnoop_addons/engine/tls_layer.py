@@ -23,6 +23,7 @@ from mitmproxy.proxy.tunnel import TunnelState
 from mitmproxy.tls import TlsData
 from OpenSSL import SSL
 
+from apisnoop_addons.engine.deadline import Deadline
 from apisnoop_addons.engine.http_events import Break
 from apisnoop_addons.engine.listener import (
     CERTIFICATE_REJECTED,
@@ -181,8 +182,20 @@ class ClientTls(_Tls, ClientTLSLayer):
             self.conn.listener.unseen(self.conn, reason)
 
 
-class ServerTls(_Tls, ServerTLSLayer):
-    """TLS with the server."""
+class ServerTls(Deadline, _Tls, ServerTLSLayer):
+    """TLS with the server, or with an https:// proxy before it."""
+
+    patience = 30.0
+    """As long as for TCP. client-go's own limit is 10 s, but other clients have none and would have waited longer."""
+
+    def __init__(self, context: Context, conn: Server | None = None, *, nested: bool = False) -> None:
+        super().__init__(context, conn)
+        self.nested = nested
+
+    def start_handshake(self) -> CommandGenerator[None]:
+        """Begin, with a limit."""
+        yield from self.set_deadline()
+        yield from super().start_handshake()
 
     def failed(self, error: SSL.Error) -> None:
         """Tell why the server has ended the connection: in TLS 1.3 it judges our certificate after the handshake."""
@@ -190,9 +203,10 @@ class ServerTls(_Tls, ServerTLSLayer):
         assert isinstance(client, Client)
         client.listener.on_failure(client.listener, f"the server ended TLS: {_alert(error)}")
 
-    def __init__(self, context: Context, conn: Server | None = None, *, nested: bool = False) -> None:
-        super().__init__(context, conn)
-        self.nested = nested
+    def _handshake_finished(self, err: str | None) -> CommandGenerator[None]:
+        if err and self.conn != self.context.server:
+            self._reason = f"TLS with the proxy: {self._reason or err}"
+        yield from super()._handshake_finished(err)
 
 
 def _alert(error: SSL.Error) -> str:
