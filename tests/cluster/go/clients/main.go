@@ -1,8 +1,10 @@
 // Command clients is what programs written in Go do to a Kubernetes API, as the
 // end-to-end tests need it: `clients informer` watches the way controllers do,
-// `clients load` makes many calls of every kind and says how each went.
+// `clients load` makes many calls of every kind and says how each went, `clients
+// poll` asks for one thing at a steady rate and tells of each answer.
 //
-// It reads its kubeconfig as every client does (KUBECONFIG).
+// It reads its kubeconfig as every client does (KUBECONFIG), else the pod's own
+// service account.
 package main
 
 import (
@@ -22,7 +24,7 @@ import (
 const protobuf = "application/vnd.kubernetes.protobuf"
 
 // errUsage ends the program with exit code 2; what is wrong has been said.
-var errUsage = errors.New("usage: clients informer|load [options]")
+var errUsage = errors.New("usage: clients informer|load|poll [options]")
 
 func main() {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -48,6 +50,8 @@ func run(ctx context.Context, arguments []string) error {
 		return runInformer(ctx, flags, arguments[1:])
 	case "load":
 		return runLoad(ctx, flags, arguments[1:])
+	case "poll":
+		return runPoll(ctx, flags, arguments[1:])
 	default:
 		return errUsage
 	}
@@ -56,9 +60,7 @@ func run(ctx context.Context, arguments []string) error {
 // connect makes a client that waits for nobody but the server: no rate limit of
 // its own. Objects travel as protobuf, as in every component of Kubernetes.
 func connect(agent string) (*kubernetes.Clientset, error) {
-	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
-		clientcmd.NewDefaultClientConfigLoadingRules(), &clientcmd.ConfigOverrides{})
-	config, err := loader.ClientConfig()
+	config, err := configure()
 	if err != nil {
 		return nil, err
 	}
@@ -67,4 +69,11 @@ func connect(agent string) (*kubernetes.Clientset, error) {
 	config.QPS = -1
 	config.WarningHandler = rest.NoWarnings{}
 	return kubernetes.NewForConfig(rest.AddUserAgent(config, agent))
+}
+
+// configure says where the server is and who asks.
+func configure() (*rest.Config, error) {
+	loader := clientcmd.NewNonInteractiveDeferredLoadingClientConfig(
+		clientcmd.NewDefaultClientConfigLoadingRules(), &clientcmd.ConfigOverrides{})
+	return loader.ClientConfig()
 }

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptrace"
+	"os"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/rest"
+)
+
+// answer is what `clients poll` prints of each request, as one line of JSON.
+type answer struct {
+	// At is when the request began, Opened when its connection was there: seconds since the epoch.
+	At      float64 `json:"at"`
+	Opened  float64 `json:"opened"`
+	Seconds float64 `json:"seconds"`
+	Status  int     `json:"status"`
+	// AuditID is empty for an answer that the API server has not given.
+	AuditID string `json:"audit_id"`
+	Error   string `json:"error,omitempty"`
+}
+
+// poller asks for one thing again and again, whatever came of it before.
+type poller struct {
+	client *http.Client
+	url    string
+	fresh  bool
+	opened sync.Map // local address of a connection -> when it was opened
+	lock   sync.Mutex
+	output *json.Encoder
+}
+
+// runPoll asks at a steady rate, each request on its own, so that one that stalls
+// holds up no other.
+func runPoll(ctx context.Context, flags *flag.FlagSet, arguments []string) error {
+	path := flags.String("path", "/version", "what to ask for")
+	rate := flags.Float64("rate", 10, "requests a second")
+	lasting := flags.Duration("for", time.Minute, "how long to go on")
+	kind := flags.String("connections", "http2", "http2, http1: kept; fresh: a new one for each request, HTTP/1.1")
+	agent := flags.String("agent", "poll", "what the user agent ends with")
+	if err := flags.Parse(arguments); err != nil {
+		return err
+	}
+	config, err := configure()
+	if err != nil {
+		return err
+	}
+	if *kind != "http2" {
+		config.NextProtos = []string{"http/1.1"}
+	}
+	client, err := rest.HTTPClientFor(rest.AddUserAgent(config, *agent))
+	if err != nil {
+		return err
+	}
+	polling := &poller{client: client, url: config.Host + *path, fresh: *kind == "fresh", output: json.NewEncoder(os.Stdout)}
+	polling.run(ctx, time.Duration(float64(time.Second)/ *rate), *lasting)
+	return nil
+}
+
+func (p *poller) run(ctx context.Context, every, lasting time.Duration) {
+	over, cancel := context.WithTimeout(ctx, lasting)
+	defer cancel()
+	ticker := time.NewTicker(every)
+	defer ticker.Stop()
+	var group sync.WaitGroup
+	defer group.Wait()
+	for {
+		select {
+		case <-over.Done():
+			return
+		case <-ticker.C:
+			group.Go(func() { p.ask(ctx) })
+		}
+	}
+}
+
+func (p *poller) ask(ctx context.Context) {
+	began := time.Now()
+	found := answer{At: seconds(began)}
+	trace := &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) {
+		opened, _ := p.opened.LoadOrStore(got.Conn.LocalAddr().String(), time.Now())
+		if !got.Reused {
+			opened = time.Now()
+			p.opened.Store(got.Conn.LocalAddr().String(), opened)
+		}
+		found.Opened = seconds(opened.(time.Time))
+	}}
+	if err := p.exchange(httptrace.WithClientTrace(ctx, trace), &found); err != nil {
+		found.Error = err.Error()
+	}
+	found.Seconds = time.Since(began).Seconds()
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	_ = p.output.Encode(found)
+}
+
+func (p *poller) exchange(ctx context.Context, found *answer) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, p.url, nil)
+	if err != nil {
+		return err
+	}
+	request.Close = p.fresh
+	response, err := p.client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	found.Status, found.AuditID = response.StatusCode, response.Header.Get("Audit-Id")
+	if _, err := io.Copy(io.Discard, response.Body); err != nil {
+		return fmt.Errorf("reading the answer: %w", err)
+	}
+	return nil
+}
+
+func seconds(at time.Time) float64 {
+	return float64(at.UnixNano()) / 1e9
+}
