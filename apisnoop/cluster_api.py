@@ -14,7 +14,8 @@ import urllib3
 from kubernetes import client
 
 from apisnoop import __version__
-from apisnoop.cli.cluster import cause_of, configure
+from apisnoop.causes import cause_of
+from apisnoop.cli.kubeconfig import configure
 from apisnoop.errors import ApisnoopError, RefusedError
 
 type Json = dict[str, Any]

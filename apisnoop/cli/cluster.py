@@ -4,8 +4,6 @@ Here and not in `apisnoop.operations`, because it needs the kubernetes client fo
 that package must not import. Import this module only when a cluster is asked for: the client takes 0.3 s.
 """
 
-import logging
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -13,17 +11,19 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 import urllib3
-import yaml
-from kubernetes import client, config
+from kubernetes import client
 
 from apisnoop import __version__
+from apisnoop.causes import cause_of
 from apisnoop.cli.document_cache import DocumentCache
+from apisnoop.cli.kubeconfig import configure
 from apisnoop.errors import ApisnoopError
 from apisnoop.operations.catalogue import Catalogue
 from apisnoop.operations.document import Document, Problem, merge_documents, parse_document, release_of
 
 _AT_ONCE = 8
 """Documents fetched at the same time."""
+_CHECK = "is it running? check server in the kubeconfig"
 _TIMEOUT = urllib3.Timeout(connect=10, read=60)
 
 
@@ -78,7 +78,7 @@ class ClusterReader:
         try:
             answer = self._pool.request("GET", self.host + path, headers=headers, timeout=_TIMEOUT, retries=False)
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise ApisnoopError(f"cannot reach the API server {self.host}: {cause_of(error)}") from None
+            raise ApisnoopError(f"cannot reach the API server {self.host}: {cause_of(error)}; {_CHECK}") from None
         if answer.status != 200:
             raise _RefusedError(answer.status)
         return answer.data
@@ -170,40 +170,3 @@ def _read_part(reader: ClusterReader, cache: DocumentCache, name: str, part: _Gr
 
 def _read_v2(reader: ClusterReader) -> Document:
     return parse_document(reader.get("/openapi/v2"), f"{reader.host}/openapi/v2")
-
-
-def configure(kubeconfig: Path | None, context: str | None) -> client.Configuration:
-    """Load a kubeconfig's or the pod's own credentials.
-
-    Raises ApisnoopError, naming the file, when there are none that can be used.
-    """
-    configuration = client.Configuration()
-    # What the client logs about kubeconfigs it cannot use comes back as exceptions, too.
-    logging.getLogger("kubernetes").addHandler(logging.NullHandler())
-    try:
-        if kubeconfig is None and context is None and _in_pod_without_kubeconfig():
-            config.load_incluster_config(client_configuration=configuration)
-        else:
-            path = None if kubeconfig is None else str(kubeconfig)
-            config.load_kube_config(path, context, client_configuration=configuration, persist_config=False)
-    except (config.ConfigException, OSError, ValueError, KeyError, TypeError, yaml.YAMLError) as error:
-        where = kubeconfig or os.environ.get("KUBECONFIG") or "~/.kube/config"
-        what = " ".join(str(error).split()) or type(error).__name__
-        raise ApisnoopError(f"cannot use kubeconfig {where}: {what}; give another with --kubeconfig") from None
-    return configuration
-
-
-def _in_pod_without_kubeconfig() -> bool:
-    default = os.environ.get("KUBECONFIG") or Path.home() / ".kube" / "config"
-    return "KUBERNETES_SERVICE_HOST" in os.environ and not Path(default).exists()
-
-
-def cause_of(error: BaseException) -> str:
-    """Give the innermost reason: urllib3 wraps what the system said in its own words."""
-    reason = getattr(error, "reason", None)
-    if isinstance(reason, BaseException) and reason is not error:
-        return cause_of(reason)
-    inner = error.__cause__ or error.__context__
-    if isinstance(inner, OSError) and inner is not error:
-        return cause_of(inner)
-    return " ".join(str(getattr(error, "strerror", "") or error).split())

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from apisnoop import __version__
+from apisnoop.causes import cause_of
 from apisnoop.errors import ApisnoopError, ExitCode
 
 if TYPE_CHECKING:
@@ -118,7 +119,7 @@ def leave_without_output(prog_name: str, error: OSError) -> NoReturn:
     """End where standard output takes no more."""
     # What is still buffered cannot be written either; Python would say so once more on its way out.
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    click.echo(f"{prog_name}: standard output cannot be written: {error.strerror}", err=True)
+    click.echo(f"{prog_name}: standard output cannot be written: {cause_of(error)}", err=True)
     raise SystemExit(ExitCode.UNAVAILABLE) from None
 
 

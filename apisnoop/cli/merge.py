@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from apisnoop.causes import cause_of
 from apisnoop.store import queries
 from apisnoop.store.errors import StoreError
 from apisnoop.store.merge import merge_into, shared_inputs
@@ -46,7 +47,7 @@ def made_whole(path: Path) -> Iterator[Path]:
         yield unfinished
         unfinished.replace(path)
     except OSError as error:
-        raise StoreError(f"store {path} cannot be written: {error.strerror}; check its folder") from error
+        raise StoreError(f"store {path} cannot be written: {cause_of(error)}; check its folder") from error
     finally:
         for leftover in (unfinished, *(unfinished.with_name(f"{unfinished.name}-{kind}") for kind in ("wal", "shm"))):
             with suppress(OSError):  # where nothing could be written, nothing is left over either

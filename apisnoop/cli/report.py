@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from apisnoop.causes import cause_of
 from apisnoop.cli.options import open_catalogue
 from apisnoop.coverage.gate import Verdict
 from apisnoop.errors import ApisnoopError, ExitCode, UsageError
@@ -73,7 +74,7 @@ def write_report(text: str, place: Path | None) -> None:
     try:
         place.write_text(text, encoding="utf-8")
     except OSError as error:
-        raise ApisnoopError(f"{place} cannot be written ({error.strerror}): name another --output-file") from error
+        raise ApisnoopError(f"{place} cannot be written ({cause_of(error)}): name another --output-file") from error
 
 
 def demand_file(output: str, place: Path | None) -> None:

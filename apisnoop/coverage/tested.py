@@ -12,8 +12,10 @@ from pathlib import Path
 
 import msgspec
 
+from apisnoop.causes import cause_of
 from apisnoop.errors import ApisnoopError
 from apisnoop.operations.catalogue import Catalogue
+from apisnoop.operations.several import say_if_several
 
 LONGEST = 120
 """Characters of a name in a message."""
@@ -55,17 +57,14 @@ def unknown_endpoints(layer: EndpointTests, catalogue: Catalogue) -> list[str]:
 
 def read_tested(path: Path) -> EndpointTests:
     """Read a file of tested endpoints, plain or gzip. Raises ApisnoopError, naming the file and what is wrong."""
+    data = _read(path)
     try:
-        data = path.read_bytes()
-        data = gzip.decompress(data) if data.startswith(GZIP) else data
         endpoints = msgspec.json.decode(data, type=list[_Endpoint])
-    except (OSError, EOFError, zlib.error) as error:
-        remedy = "name another file with --tested"
-        raise ApisnoopError(f"tested endpoints {path} cannot be read ({error}): {remedy}") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        what = say_if_several(data, error) or cause_of(error)
         raise ApisnoopError(
-            f"tested endpoints {path} are not apisnoop's coverage JSON ({error}): "
-            "expected a list of objects with `endpoint` and `tests`"
+            f"tested endpoints {path} are not apisnoop's coverage JSON: {what}; "
+            "one list of objects with `endpoint` and `tests` is wanted"
         ) from error
     return EndpointTests(
         path.name,
@@ -74,3 +73,15 @@ def read_tested(path: Path) -> EndpointTests:
             for found in endpoints
         },
     )
+
+
+def _read(path: Path) -> bytes:
+    """Read a file, unfolding gzip. Raises ApisnoopError."""
+    remedy = "name another file with --tested"
+    try:
+        data = path.read_bytes()
+        return gzip.decompress(data) if data.startswith(GZIP) else data
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise ApisnoopError(f"tested endpoints {path} are a damaged gzip file; {remedy}") from error
+    except OSError as error:
+        raise ApisnoopError(f"tested endpoints {path} cannot be read: {cause_of(error)}; {remedy}") from error

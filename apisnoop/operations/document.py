@@ -14,6 +14,7 @@ import msgspec
 
 from apisnoop.operations.operation import Level, Operation, Scope
 from apisnoop.operations.request_info import locate, split_path
+from apisnoop.operations.several import say_if_several, why_unreadable
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 _LEVEL = re.compile(r"v\d+(alpha|beta)\d+")
@@ -192,8 +193,8 @@ def unpack(content: bytes, name: str) -> bytes:
         return content
     try:
         return gzip.decompress(content)
-    except (OSError, EOFError, zlib.error) as error:
-        raise ValueError(f"{name} is a damaged gzip file: {error}") from None
+    except (OSError, EOFError, zlib.error):
+        raise ValueError(f"{name} is a damaged gzip file; fetch it again, or name another one") from None
 
 
 def _decode(content: bytes, name: str) -> tuple[_Head, dict[str, PathItem | str] | None]:
@@ -202,19 +203,19 @@ def _decode(content: bytes, name: str) -> tuple[_Head, dict[str, PathItem | str]
     except msgspec.ValidationError as error:
         raise ValueError(f"{name} is not an OpenAPI document: {error}") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return _decode_yaml(content, name, json_error=str(error))
+        return _decode_yaml(content, name, error)
     if document.paths is None:
         return document, None
     return document, {path: _read(_decode_item, item) for path, item in document.paths.items()}
 
 
-def _decode_yaml(content: bytes, name: str, json_error: str) -> tuple[_Head, dict[str, PathItem | str] | None]:
+def _decode_yaml(content: bytes, name: str, json_error: Exception) -> tuple[_Head, dict[str, PathItem | str] | None]:
     import yaml  # noqa: PLC0415 - slow to import, and rarely needed
 
     try:
         loaded = yaml.load(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
-    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError):
-        raise ValueError(f"{name} is neither JSON nor YAML: {json_error}") from None
+    except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise ValueError(_unreadable(content, name, json_error, error)) from None
     if not isinstance(loaded, dict):
         raise ValueError(f"{name} is not an OpenAPI document: it holds no object")  # noqa: TRY004 - a bad value
     try:
@@ -224,6 +225,12 @@ def _decode_yaml(content: bytes, name: str, json_error: str) -> tuple[_Head, dic
     if document.paths is None:
         return document, None
     return document, {path: _read(_convert_item, item) for path, item in document.paths.items()}
+
+
+def _unreadable(content: bytes, name: str, json_error: Exception, yaml_error: Exception) -> str:
+    if several := say_if_several(content, json_error):
+        return f"{name} is not one OpenAPI document: {several}; split the file, and name the folder of its parts"
+    return f"{name} is neither JSON nor YAML: {why_unreadable(content, json_error, yaml_error)}"
 
 
 def _decode_item(item: msgspec.Raw) -> PathItem:

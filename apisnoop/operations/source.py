@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from apisnoop import __version__
+from apisnoop.causes import cause_of
 from apisnoop.errors import ApisnoopError, UsageError
 from apisnoop.operations.catalogue import Catalogue
 from apisnoop.operations.document import Document, merge_documents, parse_document, release_of
@@ -27,7 +28,8 @@ def load_catalogue(
     That is a shipped release (1.34), a file or folder of OpenAPI documents, a URL, or "cluster", for which
     `read_cluster` is called. None stands for the shipped release nearest to `server_version`, or the newest one if that
     is empty too.
-    Raises UsageError for a release that is not shipped, ApisnoopError for a source that cannot be reached or read.
+    Raises UsageError for a release that is not shipped, ApisnoopError for a source that is not there, cannot be reached
+    or read.
     """
     if spec is None:
         return _load_default(server_version)
@@ -35,6 +37,8 @@ def load_catalogue(
         if read_cluster is None:
             raise UsageError("--spec cluster cannot be used here; name a release, file or URL")
         return read_cluster()
+    if not spec:
+        raise UsageError(f"--spec is empty; name one of {_choices()}")
     if is_url(spec):
         return catalogue_of(read_documents(spec), spec.split("/", 3)[-1], f"URL {spec}")
     release = release_of(spec)
@@ -42,9 +46,13 @@ def load_catalogue(
         return shipped_catalogue(release)
     if Path(spec).exists():
         return catalogue_of(read_documents(spec), Path(spec).name, f"file {spec}")
-    known = ", ".join(shipped().releases)
-    what = f"release {release} is not in this package" if release else "no such release or file"
-    raise UsageError(f"--spec {spec}: {what}; name one of {known}, a file, a URL, or cluster for the server's own")
+    if release:
+        raise UsageError(f"--spec {spec}: release {release} is not in this package; name one of {_choices()}")
+    raise ApisnoopError(f"--spec {spec}: there is no such file, and it is no release; name one of {_choices()}")
+
+
+def _choices() -> str:
+    return f"{', '.join(shipped().releases)}, a file, a folder, a URL, or cluster for the server's own"
 
 
 def shipped_catalogue(release: str, note: str = "") -> Catalogue:
@@ -92,9 +100,9 @@ def read_contents(place: str) -> list[tuple[str, bytes]]:
         files = sorted({file for pattern in _SUFFIXES for file in path.glob(pattern)})
         contents = [(str(file), file.read_bytes()) for file in files]
     except OSError as error:
-        raise ApisnoopError(f"cannot read {place}: {error.strerror or error}") from None
+        raise ApisnoopError(f"cannot read {place}: {cause_of(error)}; name another file, or a URL") from None
     if not contents:
-        raise ApisnoopError(f"folder {place} holds no OpenAPI document ({', '.join(_SUFFIXES)})")
+        raise ApisnoopError(f"folder {place} holds no OpenAPI document ({', '.join(_SUFFIXES)}); name another one")
     return contents
 
 
@@ -110,7 +118,7 @@ def _load_default(server_version: str) -> Catalogue:
 
 def _fetch(url: str) -> bytes:
     # Imported here because http and ssl take their time, and most commands never need them.
-    from http.client import HTTPException  # noqa: PLC0415
+    from http.client import HTTPException, InvalidURL  # noqa: PLC0415
     from urllib.request import Request, urlopen  # noqa: PLC0415
 
     headers = {"User-Agent": f"apisnoop/{__version__}", "Accept": "application/json, */*"}
@@ -118,8 +126,12 @@ def _fetch(url: str) -> bytes:
         request = Request(url, headers=headers)  # noqa: S310 - is_url lets only http and https come here
         with urlopen(request, timeout=_TIMEOUT) as response:  # noqa: S310
             return bytes(response.read())
-    except (OSError, HTTPException, ValueError) as error:
-        raise ApisnoopError(f"cannot read {url}: {getattr(error, 'reason', error)}") from None
+    except OSError as error:
+        raise ApisnoopError(f"cannot read {url}: {cause_of(error)}; check the address, or name a file") from None
+    except (InvalidURL, ValueError):
+        raise ApisnoopError(f"cannot read {url}: it is no valid URL; correct it, or name a file") from None
+    except HTTPException:
+        raise ApisnoopError(f"cannot read {url}: what answers there speaks no HTTP; check the address") from None
 
 
 def _release_in(name: str) -> str:

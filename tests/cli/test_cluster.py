@@ -13,7 +13,7 @@ import yaml
 
 from apisnoop.cli.cluster import ClusterReader, read_cluster_catalogue, read_cluster_contents, read_cluster_document
 from apisnoop.cli.document_cache import DocumentCache
-from apisnoop.errors import ApisnoopError, ExitCode
+from apisnoop.errors import ApisnoopError, ExitCode, UsageError
 from apisnoop.operations.document import Problem, parse_document
 from cluster import ApiServer
 
@@ -201,7 +201,7 @@ def test_a_refused_index_is_told_when_checking(player: Player, kubeconfig: Path)
 
 
 def test_a_kubeconfig_that_cannot_be_used_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Missing, not YAML, something else, or without the context."""
+    """Not YAML, something else, or a folder."""
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     words = tmp_path / "words"
     words.write_text("words")
@@ -209,21 +209,45 @@ def test_a_kubeconfig_that_cannot_be_used_is_told(tmp_path: Path, monkeypatch: p
     broken.write_text("a: [")
     empty = tmp_path / "empty"
     empty.write_text("")
-    good = write_kubeconfig(tmp_path / "good", "http://127.0.0.1:1")
-    for path, context in [(tmp_path / "missing", None), (words, None), (broken, None), (empty, None), (good, "there")]:
+    for path in (tmp_path, words, broken, empty):
         with pytest.raises(ApisnoopError) as caught:
-            ClusterReader(path, context)
+            ClusterReader(path)
         assert str(caught.value).startswith(f"cannot use kubeconfig {path}: ")
         assert str(caught.value).endswith("; give another with --kubeconfig")
         assert "\n" not in str(caught.value)
+        assert "Errno" not in str(caught.value)
+        assert "Invalid kube-config" not in str(caught.value)
+
+
+def test_a_kubeconfig_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Named, or found nowhere: which files were looked for, and the option."""
+    monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
+    monkeypatch.setenv("KUBECONFIG", f"{tmp_path}/one:{tmp_path}/two")
+    told = "no kubeconfig {}; name an existing file with --kubeconfig"
+    for named, where in ((tmp_path / "missing", f"{tmp_path}/missing"), (None, f"{tmp_path}/one, {tmp_path}/two")):
+        with pytest.raises(ApisnoopError) as caught:
+            ClusterReader(named)
+        assert str(caught.value) == told.format(where)
+        assert caught.value.exit_code == ExitCode.UNAVAILABLE
+
+
+def test_a_context_that_is_not_there_is_a_mistake_of_the_user(tmp_path: Path) -> None:
+    """The line says which there are, as that of `apisnoop run` does."""
+    kubeconfig = write_kubeconfig(tmp_path / "good", "http://127.0.0.1:1")
+    with pytest.raises(UsageError) as caught:
+        ClusterReader(kubeconfig, "there")
+    assert str(caught.value) == f"no context 'there' in kubeconfig {kubeconfig}; it has: here"
 
 
 def test_a_dead_server_is_told(tmp_path: Path) -> None:
-    """With its address and the system's words."""
+    """With its address, the system's words and the next step."""
     kubeconfig = write_kubeconfig(tmp_path / "kubeconfig", "http://127.0.0.1:1")
     with pytest.raises(ApisnoopError) as caught:
         read_cluster_catalogue(kubeconfig)
-    assert str(caught.value) == "cannot reach the API server http://127.0.0.1:1: Connection refused"
+    assert str(caught.value) == (
+        "cannot reach the API server http://127.0.0.1:1: Connection refused; is it running? "
+        "check server in the kubeconfig"
+    )
 
 
 def test_a_pod_uses_its_own_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -231,7 +255,9 @@ def test_a_pod_uses_its_own_credentials(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("KUBECONFIG", str(tmp_path / "none"))
     monkeypatch.setenv("KUBERNETES_SERVICE_HOST", "10.96.0.1")
     monkeypatch.delenv("KUBERNETES_SERVICE_PORT", raising=False)
-    with pytest.raises(ApisnoopError, match="Service host/port is not set"):
+    with pytest.raises(
+        ApisnoopError, match="the pod's own credentials: Service host/port is not set; give a --kubeconfig"
+    ):
         ClusterReader()
 
 

@@ -76,12 +76,31 @@ def test_a_file_of_endpoints_nobody_knows_is_an_error(shop, endpoints, listed):
     assert "endpoints.json: the file names no endpoint" in answer.stderr
 
 
-@pytest.mark.parametrize("content", ["not JSON", '{"a": 1}'])
-def test_a_file_of_another_shape_is_an_input_error(shop, tmp_path, content):
-    """Exit code 3 and one line that names the file."""
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b"not JSON", "JSON is malformed"),
+        (b'{"a": 1}', "Expected `array`, got `object`"),
+        (b"- endpoint: a\n---\n- endpoint: b\n", "it holds 2 YAML documents; one list of objects"),
+        (b"\x1f\x8bnot gzip", "a damaged gzip file; name another file with --tested"),
+    ],
+)
+def test_a_file_of_another_shape_is_an_input_error(shop, tmp_path, content, what):
+    """Exit code 3 and one line that names the file and says what is wrong with it."""
     file = tmp_path / "wrong.json"
-    file.write_text(content)
+    file.write_bytes(content)
     answer = run("gaps", "--db", shop, "--tested", file)
     assert answer.exit_code == ExitCode.UNAVAILABLE
     assert "wrong.json" in answer.stderr
+    assert what in answer.stderr
     assert answer.stderr.count("\n") == 1
+
+
+def test_a_file_of_endpoints_that_is_not_there_is_told(shop, tmp_path):
+    """In words, with the option that names it."""
+    answer = run("gaps", "--db", shop, "--tested", tmp_path / "missing")
+    assert answer.exit_code == ExitCode.UNAVAILABLE
+    assert answer.stderr == (
+        f"apisnoop: tested endpoints {tmp_path}/missing cannot be read: No such file or directory; "
+        "name another file with --tested\n"
+    )

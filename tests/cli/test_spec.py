@@ -138,7 +138,9 @@ def test_a_missing_validator_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_missing_document_is_told() -> None:
     """In one line, with the exit code of what cannot be read."""
     result = call("check", "/nowhere/swagger.json")
-    assert str(result.exception) == "cannot read /nowhere/swagger.json: No such file or directory"
+    assert str(result.exception) == (
+        "cannot read /nowhere/swagger.json: No such file or directory; name another file, or a URL"
+    )
     assert getattr(result.exception, "exit_code", None) == 3
 
 

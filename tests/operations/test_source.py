@@ -110,7 +110,7 @@ def test_the_cluster_is_read_by_who_can() -> None:
     ("spec", "message"),
     [
         ("1.99", "--spec 1.99: release 1.99 is not in this package; name one of 1.30, 1.32, 1.34, 1.36, a file"),
-        ("nothing", "--spec nothing: no such release or file; name one of 1.30,"),
+        ("", "--spec is empty; name one of 1.30, 1.32, 1.34, 1.36, a file"),
         ("cluster", "--spec cluster cannot be used here"),
     ],
 )
@@ -133,11 +133,13 @@ def test_what_cannot_be_read_is_told_in_one_line(tmp_path: Path, server: str) ->
     cases = {
         str(words): f"{words} is not an OpenAPI document: it holds no object",
         str(nothing): f"file {nothing} describes no operation that can be used",
+        "nothing": "--spec nothing: there is no such file, and it is no release; name one of 1.30,",
         str(empty): f"folder {empty} holds no OpenAPI document",
-        f"{server}/missing": f"cannot read {server}/missing: Not Found",
+        f"{server}/missing": f"cannot read {server}/missing: the server answered 404 Not Found",
         f"{server}/words": f"{server}/words is not an OpenAPI document",
-        "http://127.0.0.1:1/": "cannot read http://127.0.0.1:1/: [Errno 111] Connection refused",
-        "http://[": "cannot read http://[: ",
+        "http://127.0.0.1:1/": "cannot read http://127.0.0.1:1/: Connection refused; check the address, or name a file",
+        "http://[": "cannot read http://[: it is no valid URL",
+        "http://127.0.0.1:port/": "cannot read http://127.0.0.1:port/: it is no valid URL",
     }
     for spec, message in cases.items():
         with pytest.raises(ApisnoopError) as caught:

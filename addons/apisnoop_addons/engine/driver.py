@@ -27,6 +27,7 @@ from mitmproxy.connection import Connection, ConnectionState, Server
 from mitmproxy.proxy import commands, events, server_hooks
 from mitmproxy.proxy.layer import Layer
 
+from apisnoop.causes import cause_of
 from apisnoop_addons.engine.admission import Admission
 from apisnoop_addons.engine.connect import CONNECT_TIMEOUT, limit_unacknowledged, watch_over_server
 from apisnoop_addons.engine.driver_commands import HoldReading, Upgraded
@@ -252,7 +253,7 @@ class Driver:
                 raise ConnectionAbortedError(f"Connection killed: {server.error}")
             self._links[server] = await self._connect(server)
         except (OSError, asyncio.CancelledError) as error:
-            server.error = str(error) or ("timed out" if isinstance(error, TimeoutError) else "connection cancelled")
+            server.error = cause_of(error) if isinstance(error, OSError) else "connection cancelled"
             await self.hooks.finish(server_hooks.ServerConnectErrorHook(about))
         else:
             await self.hooks.finish(server_hooks.ServerConnectedHook(about))

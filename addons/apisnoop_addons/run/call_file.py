@@ -9,6 +9,7 @@ from typing import BinaryIO
 
 from apisnoop.calls.call import Call
 from apisnoop.calls.call_line import encode_call
+from apisnoop.causes import cause_of
 from apisnoop.errors import ApisnoopError
 from apisnoop_addons.writing_thread import WritingThread
 
@@ -36,7 +37,7 @@ class CallFile:
             self._file = self._path.open("wb")
         except OSError as error:
             raise ApisnoopError(
-                f"--calls {self._path} cannot be written: {error.strerror}; name another file"
+                f"--calls {self._path} cannot be written: {cause_of(error)}; name another file"
             ) from None
 
     def add(self, call: Call) -> None:
@@ -86,7 +87,7 @@ class CallFile:
             self._file.write(b"".join(lines))
             self._file.flush()
         except OSError as error:
-            self._failure = str(error.strerror)
+            self._failure = cause_of(error)
 
     def _close(self) -> None:
         if self._file is None:
@@ -94,4 +95,4 @@ class CallFile:
         try:
             self._file.close()
         except OSError as error:
-            self._failure = str(error.strerror)
+            self._failure = cause_of(error)

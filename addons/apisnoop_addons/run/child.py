@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from apisnoop.causes import cause_of
 from apisnoop.errors import ApisnoopError
 
 
@@ -58,7 +59,7 @@ class Child:
         except FileNotFoundError:
             raise _not_found(command[0]) from None
         except OSError as error:
-            raise _not_executable(command[0], str(error.strerror)) from None
+            raise _not_executable(command[0], cause_of(error)) from None
         self._descriptor = os.pidfd_open(self.pid)
 
     def send(self, number: int) -> None:

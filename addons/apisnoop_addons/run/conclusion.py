@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from apisnoop.causes import cause_of
 from apisnoop.coverage.measure import coverage_of
 from apisnoop.errors import ExitCode
 from apisnoop.reports.paint import wants_colour
@@ -50,7 +51,7 @@ def _write_report(path: Path, text: str) -> list[str]:
     try:
         path.write_text(text)
     except OSError as error:
-        return [f"--report {path} cannot be written: {error.strerror}; name another file"]
+        return [f"--report {path} cannot be written: {cause_of(error)}; name another file"]
     return []
 
 

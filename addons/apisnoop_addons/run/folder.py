@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from apisnoop.causes import cause_of
 from apisnoop.errors import ApisnoopError
 
 _PREFIX = "apisnoop-run-"
@@ -36,7 +37,7 @@ def run_folder(parent: Path, message: str) -> Iterator[Path]:
     try:
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
     except OSError as error:
-        raise ApisnoopError(f"no folder can be made in {parent} ({error.strerror}); set TMPDIR to another") from None
+        raise ApisnoopError(f"no folder can be made in {parent} ({cause_of(error)}); set TMPDIR to another") from None
     with _lock(folder), _guard(folder, message):
         try:
             yield folder

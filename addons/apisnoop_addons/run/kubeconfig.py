@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from apisnoop.causes import cause_of
 from apisnoop.errors import ApisnoopError, UsageError
 
 type Entry = Mapping[str, Any]
@@ -63,7 +64,7 @@ def parse_kubeconfig(text: str, path: Path) -> Kubeconfig:
     try:
         document = yaml.load(text, Loader=_Loader) or {}  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
-        raise ApisnoopError(f"kubeconfig {path} is not YAML ({_one_line(error)}); correct the file") from None
+        raise ApisnoopError(f"kubeconfig {path} is not YAML ({cause_of(error)}); correct the file") from None
     if not isinstance(document, dict):
         raise ApisnoopError(f"kubeconfig {path} holds no mapping; it should start with 'kind: Config'")
     entries = {name: _named(document.get(name), name, path) for name in _LISTS}
@@ -131,7 +132,7 @@ def _read_all(paths: Sequence[Path], *, required: bool) -> Iterable[tuple[Path, 
             if required:
                 raise ApisnoopError(f"no kubeconfig {path}; name an existing file with --kubeconfig") from None
         except (OSError, UnicodeDecodeError) as error:
-            raise ApisnoopError(f"kubeconfig {path} cannot be read ({_one_line(error)}); check the file") from None
+            raise ApisnoopError(f"kubeconfig {path} cannot be read ({cause_of(error)}); check the file") from None
 
 
 def _not_found(paths: Sequence[Path], *, in_pod: bool) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from mitmproxy.connection import Client
 
 from apisnoop.calls.caller import Caller
+from apisnoop.causes import cause_of
 from apisnoop.errors import ApisnoopError
 from apisnoop_addons.engine.listener import Listener
 from apisnoop_addons.engine.upstream import KeyPair, Upstream
@@ -40,10 +41,13 @@ def certificate_for(client: Client, certificates: ClientCertificates, notices: N
     if found is None:
         notices.tell(
             f"client certificate {name} is in no user of the kubeconfig, so the server is not shown it; "
-            "put it into the kubeconfig"
+            "put it into the kubeconfig",
+            always=True,
         )
     elif shown.not_valid_after_utc < datetime.datetime.now(datetime.UTC):
-        notices.tell(f"client certificate {name} expired on {shown.not_valid_after_utc:%Y-%m-%d}; renew it")
+        notices.tell(
+            f"client certificate {name} expired on {shown.not_valid_after_utc:%Y-%m-%d}; renew it", always=True
+        )
     return found
 
 
@@ -73,7 +77,7 @@ def _listener(server: Server, certificate: KeyPair, certificates: ClientCertific
         upstream=upstream,
         certificate=certificate if upstream.tls else None,
         request_client_certificate=True,
-        on_failure=lambda _, reason: notices.tell(explain_failure(server, reason)),
+        on_failure=lambda _, reason: notices.tell(explain_failure(server, reason), always=True),
         explain_failures=True,
         label=server.cluster,
     )
@@ -85,6 +89,7 @@ def _bound_socket(cluster: str) -> socket.socket:
         bound.bind((str(LOOPBACK), 0))
     except OSError as error:
         bound.close()
-        raise ApisnoopError(f"cluster {cluster!r}: no port on {LOOPBACK} ({error.strerror}); free some ports") from None
+        what = f"no port on {LOOPBACK} ({cause_of(error)}); free some ports"
+        raise ApisnoopError(f"cluster {cluster!r}: {what}") from None
     bound.setblocking(False)
     return bound

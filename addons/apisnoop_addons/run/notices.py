@@ -14,14 +14,18 @@ class Notices:
     """Tells one line at a time, the same one only once."""
 
     def __init__(self, *, quiet: bool, stream: TextIO | None = None) -> None:
-        """`quiet` keeps all of them back; errors of the run itself are not notices."""
+        """`quiet` keeps back what is only good to know."""
         self._quiet = quiet
+        self._is_muted = False
         self._stream = stream or sys.stderr
         self._told: set[str] = set()
 
     def tell(self, text: str, *, always: bool = False) -> None:
-        """Tell a line, unless it was told before; `always` for what was asked for and so is told to the quiet too."""
-        if (self._quiet and not always) or text in self._told or len(self._told) >= _MOST:
+        """Tell a line, unless it was told before.
+
+        `always` for what is told to the quiet too: what went wrong, and what was asked for.
+        """
+        if self._is_muted or (self._quiet and not always) or text in self._told or len(self._told) >= _MOST:
             return
         self._told.add(text)
         # One write: the command writes to the same terminal.
@@ -41,11 +45,11 @@ class Notices:
     @contextmanager
     def muted(self) -> Iterator[None]:
         """Tell nothing inside, and do not count it as told."""
-        quiet, self._quiet = self._quiet, True
+        self._is_muted = True
         try:
             yield
         finally:
-            self._quiet = quiet
+            self._is_muted = False
 
 
 class FaultHandler(logging.Handler):
@@ -60,4 +64,4 @@ class FaultHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Tell one record."""
-        self._notices.tell(f"{record.getMessage()}; this is a mistake in apisnoop, please report it")
+        self._notices.tell(f"{record.getMessage()}; this is a mistake in apisnoop, please report it", always=True)

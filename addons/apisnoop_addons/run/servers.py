@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
+from apisnoop.causes import cause_of
 from apisnoop.errors import ApisnoopError
 from apisnoop_addons.run.kubeconfig import Entry
 from apisnoop_addons.run.proxies import proxy_for
@@ -112,7 +113,7 @@ def _file_content(name: str, path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
-        raise _wrong(name, f"certificate-authority {path} cannot be read ({error.strerror})") from None
+        raise _wrong(name, f"certificate-authority {path} cannot be read ({cause_of(error)})") from None
 
 
 def _verified_pem(name: str, origin: str, pem: bytes) -> bytes:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO, Self
 
 from apisnoop.calls.inputs.compression import Decompressed, compression_of, unread_compression_of
 from apisnoop.calls.inputs.errors import InputError
+from apisnoop.causes import cause_of
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -50,7 +51,7 @@ class Source:
         try:
             return cls(name, Path(name).open("rb", buffering=0))
         except OSError as error:
-            raise InputError(f"input {name} cannot be read: {error.strerror}; check path and permissions") from error
+            raise InputError(f"input {name} cannot be read: {cause_of(error)}; check path and permissions") from error
 
     def _read_raw(self, size: int) -> bytes:
         if self._unread:
@@ -59,7 +60,7 @@ class Source:
             try:
                 chunk = self._raw.read(size) or b""
             except OSError as error:
-                raise InputError(f"input {self.name} cannot be read on: {error.strerror}; check the disk") from error
+                raise InputError(f"input {self.name} cannot be read on: {cause_of(error)}; check the disk") from error
         self.consumed += len(chunk)
         return chunk
 
@@ -177,7 +178,7 @@ def files_in(name: str) -> Iterator[tuple[str, bool]]:
         found = [file for file in path.rglob("*") if file.is_file() and not _is_hidden(file, path)]
         found.sort(key=lambda file: (file.stat().st_mtime, str(file)))
     except OSError as error:
-        raise InputError(f"folder {name} cannot be read: {error.strerror}; check path and permissions") from error
+        raise InputError(f"folder {name} cannot be read: {cause_of(error)}; check path and permissions") from error
     if not found:
         raise InputError(f"folder {name} holds no file: name another one")
     yield from ((str(file), True) for file in found)

@@ -61,6 +61,14 @@ def test_a_dead_server_is_told(run, kubeconfig):
     assert [(call["status"], call["error"]) for call in ran.calls] == [(0, "upstream-error")]
 
 
+def test_a_dead_server_is_told_to_the_quiet_too(run, kubeconfig):
+    """One line, and nothing else: --quiet holds back what is only good to know."""
+    kubeconfig(changes={"server": "https://127.0.0.1:1"})
+    ran = run(quiet=True)
+    [line] = ran.err.splitlines()
+    assert line.startswith("apisnoop run: cluster 'fake': https://127.0.0.1:1 refuses connections (Connection refused)")
+
+
 def test_a_server_that_the_kubeconfig_does_not_trust_is_told(run, kubeconfig):
     """The server gets nothing of what the command sends."""
     kubeconfig(changes={"certificate-authority-data": base64.b64encode(Authority().pem).decode()})

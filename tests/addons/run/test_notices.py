@@ -22,12 +22,25 @@ def test_quiet_tells_nothing():
     assert stream.getvalue() == ""
 
 
+def test_what_goes_wrong_is_told_to_the_quiet_too():
+    """--quiet says nothing unless something goes wrong; faults that are logged do."""
+    stream = io.StringIO()
+    notices = Notices(quiet=True, stream=stream)
+    notices.tell("the server refuses connections", always=True)
+    with notices.faults_told():
+        logging.getLogger("apisnoop_addons.engine").error("an addon failed")
+    assert stream.getvalue() == (
+        "apisnoop run: the server refuses connections\n"
+        "apisnoop run: an addon failed; this is a mistake in apisnoop, please report it\n"
+    )
+
+
 def test_what_was_muted_is_told_later():
     """It does not count as told."""
     stream = io.StringIO()
     notices = Notices(quiet=False, stream=stream)
     with notices.muted():
-        notices.tell("a")
+        notices.tell("a", always=True)
     notices.tell("a")
     assert stream.getvalue() == "apisnoop run: a\n"
 

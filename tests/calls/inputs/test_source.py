@@ -83,7 +83,7 @@ def test_a_pipe_that_pauses_is_looked_at_as_far_as_it_goes(tmp_path):
     feeder.join()
 
 
-@pytest.mark.parametrize(("name", "words"), [("missing", "No such file"), (".", "Is a directory")])
+@pytest.mark.parametrize(("name", "words"), [("missing", "No such file"), (".", "it is a folder")])
 def test_what_cannot_be_opened_is_told(tmp_path, monkeypatch, name, words):
     """The message names the input, the reason and what to check."""
     monkeypatch.chdir(tmp_path)

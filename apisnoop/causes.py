@@ -1,0 +1,70 @@
+"""Why something failed, in words for a person: what the system said, without numbers, classes and repeated names.
+
+Every message that passes on a failure of the operating system, the network or a parser takes its words from here; the
+object, its value and the next step are the caller's to add. It imports nothing, so that whoever fails can use it.
+"""
+
+import errno
+import os
+
+OWN = {
+    errno.EISDIR: "it is a folder",
+    errno.ENOTDIR: "a part of its path is no folder",
+}
+"""By error number, where the words of the system leave open what is meant."""
+
+
+def cause_of(error: BaseException) -> str:
+    """Give the innermost cause of a failure in one line: clients wrap what the system said in words of their own."""
+    inner = _inner(error)
+    if inner is not None:
+        return cause_of(inner)
+    return " ".join(_words(error).split()) or type(error).__name__
+
+
+def _inner(error: BaseException) -> BaseException | None:
+    """Give what a failure was made of, if that says more: a system's own error is not looked behind."""
+    if isinstance(error, OSError) and error.errno:
+        return None
+    reason = getattr(error, "reason", None)
+    if isinstance(reason, BaseException) and reason is not error:
+        return reason
+    inner = error.__cause__ or error.__context__
+    return inner if isinstance(inner, OSError) and inner is not error else None
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return "it is no UTF-8 text"
+    if hasattr(error, "problem_mark"):
+        return _yaml_words(error)
+    if isinstance(error, OSError):
+        return _system_words(error)
+    return str(error)
+
+
+def _system_words(error: OSError) -> str:
+    # Known by their attributes: ssl, socket and http take longer to import than most commands run.
+    if told := getattr(error, "verify_message", ""):
+        return f"its certificate cannot be verified: {told}"
+    reason = getattr(error, "reason", "")
+    if isinstance(error, TimeoutError) and not error.errno:
+        return "timed out"
+    if code := getattr(error, "code", 0):
+        return f"the server answered {code} {reason}"
+    if getattr(error, "library", "") and reason:
+        return f"TLS failed: {str(reason).lower().replace('_', ' ')}"
+    number = error.errno or 0
+    if number in OWN:
+        return OWN[number]
+    # Of a name that cannot be looked up the number is negative, and not one of the system's.
+    return os.strerror(number) if number > 0 else str(error.strerror or reason or error)
+
+
+def _yaml_words(error: BaseException) -> str:
+    """Give what PyYAML stumbled over and where, which it tells over many lines with a drawing."""
+    mark = getattr(error, "problem_mark", None)
+    problem = str(getattr(error, "problem", None) or "it is no YAML")
+    if problem.startswith("but "):
+        problem = f"{getattr(error, 'context', '')}, {problem}"
+    return f"{problem} in line {mark.line + 1}" if mark else problem
