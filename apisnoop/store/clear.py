@@ -2,11 +2,12 @@
 
 import sqlite3
 
-from apisnoop.store.schema import TABLES
+from apisnoop.store.schema import GIVE_IDENTITY, TABLES
 from apisnoop.store.store import Store
 from apisnoop.store.window import HOUR
 
-# Bookmarks (imports) and seen ids stay: what was cleared must not come back with the next import of the same file.
+# Bookmarks (imports), seen ids and origins stay: what was cleared must not come back with the next import of the same
+# file, nor with the next snapshot of the same node.
 OLDER = (
     "DELETE FROM tallies WHERE hour < :hour",
     "DELETE FROM object_names WHERE last_hour < :hour",
@@ -16,6 +17,13 @@ OLDER = (
     "DELETE FROM recordings WHERE until < :moment",
     "DELETE FROM unfinished WHERE started < :moment",
     "DELETE FROM unfinished_accesses WHERE audit_id NOT IN (SELECT audit_id FROM unfinished)",
+    "UPDATE origins SET since_hour = max(since_hour, :hour)",
+    "UPDATE origins SET calls = 0",
+    """
+    UPDATE origins SET calls = held.calls FROM (
+        SELECT origin, sum(count) AS calls FROM tallies JOIN callers ON callers.id = caller GROUP BY origin
+    ) AS held WHERE held.origin = origins.id
+    """,
 )
 POINTING = ("tallies", "object_names", "unfinished_accesses")
 UNUSED = {
@@ -29,7 +37,8 @@ UNUSED = {
 def clear(store: Store, before_hour: int | None = None) -> int:
     """Delete everything, or all calls before an hour (since the epoch); give the number of calls deleted.
 
-    Deleting everything also forgets which inputs were read, so they can be imported again.
+    Deleting everything also forgets which inputs were read, so they can be imported again, and makes it another store
+    to those who have pulled it: they keep what they have.
     """
     connection = store.connection
     hour = before_hour if before_hour is not None else 1 << 40
@@ -39,6 +48,7 @@ def clear(store: Store, before_hour: int | None = None) -> int:
         if before_hour is None:
             for table in TABLES:
                 connection.execute(f"DELETE FROM {table}")  # noqa: S608 - constants
+            connection.execute(GIVE_IDENTITY)
         else:
             _clear_older(connection, hour)
     _give_back(connection)

@@ -8,8 +8,11 @@ from apisnoop.calls.caller import Caller
 from apisnoop.calls.tally import OTHER, OTHER_CALLER, TallyKey, coarse_target
 from apisnoop.operations.match import Target
 from apisnoop.store.caps import Caps
-from apisnoop.store.schema import CALLER_COLUMNS, TARGET_COLUMNS
+from apisnoop.store.schema import CALLER_KEY, TARGET_COLUMNS
 from apisnoop.store.target_row import OPERATION, row_of
+
+OWN = ""
+"""Origin of what a store has counted itself."""
 
 type Value = tuple[str | int, ...]
 type Ids = tuple[int, int, int, int]
@@ -58,7 +61,7 @@ class Dimensions:
     def __init__(self, connection: sqlite3.Connection, caps: Caps) -> None:
         is_finding = f"kind <> '{OPERATION}'"
         self._targets = Dictionary(connection, "targets", TARGET_COLUMNS, caps.findings, is_finding)
-        self._callers = Dictionary(connection, "callers", CALLER_COLUMNS, caps.callers)
+        self._callers = Dictionary(connection, "callers", CALLER_KEY, caps.callers, "origin = ''")
         self._actions = Dictionary(connection, "actions", ("verb", "detail"), caps.actions)
         self._namespaces = Dictionary(connection, "namespaces", ("name",), caps.namespaces)
         self._target_ids: dict[Target, int] = {}
@@ -93,6 +96,6 @@ class Dimensions:
             identity = Caller(
                 namespace=caller.namespace, service_account=caller.service_account, user=caller.user, client=OTHER
             )
-            choices = [msgspec.structs.astuple(choice) for choice in (caller, identity, OTHER_CALLER)]
+            choices = [(*msgspec.structs.astuple(choice), OWN) for choice in (caller, identity, OTHER_CALLER)]
             known = self._caller_ids[caller] = self._callers.id_of(*choices)
         return known

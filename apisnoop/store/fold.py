@@ -16,7 +16,8 @@ ADD_TALLY = """
         last = max(last, excluded.last), durations = merge_durations(durations, excluded.durations)
 """
 ADD_LOSS = """
-    INSERT INTO losses (source, reason, detail, count, first, last, example) VALUES (?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO losses (origin, source, reason, detail, count, first, last, example)
+    VALUES ('', ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET count = count + excluded.count, first = min(first, excluded.first),
         last = max(last, excluded.last), example = iif(example = '', excluded.example, example)
 """
@@ -69,7 +70,7 @@ def _tally_values(row: Row) -> tuple[int | float | str, ...]:
 def _loss_values(
     connection: sqlite3.Connection, losses: Iterable[tuple[Loss, LossCount]], cap: int
 ) -> Iterator[tuple[str | int | float, ...]]:
-    known = {Loss(*row) for row in connection.execute("SELECT source, reason, detail FROM losses")}
+    known = {Loss(*row) for row in connection.execute("SELECT source, reason, detail FROM losses WHERE origin = ''")}
     for loss, lost in losses:
         kept = loss if loss in known or len(known) < cap else Loss(OTHER, loss.reason)
         known.add(kept)

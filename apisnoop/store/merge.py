@@ -3,7 +3,7 @@
 A merged store holds what its inputs hold together, so no cap is applied here but that of object names, which does not
 depend on order: "(other)" of the inputs stays "(other)".
 Merging a store with itself counts twice, and so does merging two stores that imported the same file: `shared_inputs`
-tells.
+tells. Of two snapshots of one node's store, which `pull` has put there, the later one counts.
 """
 
 import sqlite3
@@ -12,14 +12,16 @@ from contextlib import contextmanager
 
 from apisnoop.store.caps import Caps
 from apisnoop.store.connection import is_unwritable, uri_of
+from apisnoop.store.dimensions import OWN
 from apisnoop.store.errors import StoreError, store_errors
 from apisnoop.store.names import join_crowded
-from apisnoop.store.schema import CALLER_COLUMNS, TARGET_COLUMNS
+from apisnoop.store.schema import CALLER_KEY, TARGET_COLUMNS
 from apisnoop.store.store import Store
+from apisnoop.store.window import FOREVER
 
 DIMENSIONS: dict[str, tuple[str, ...]] = {
     "targets": TARGET_COLUMNS,
-    "callers": CALLER_COLUMNS,
+    "callers": CALLER_KEY,
     "actions": ("verb", "detail"),
     "namespaces": ("name",),
 }
@@ -31,19 +33,19 @@ TALLIES = """
     JOIN temp.same_actions AS actions ON actions.theirs = theirs.action
     JOIN temp.same_callers AS callers ON callers.theirs = theirs.caller
     JOIN temp.same_namespaces AS namespaces ON namespaces.theirs = theirs.namespace
-    WHERE TRUE
+    WHERE hour >= :since
     ON CONFLICT DO UPDATE SET count = count + excluded.count, first = min(first, excluded.first),
         last = max(last, excluded.last), durations = merge_durations(durations, excluded.durations)
 """
 NAMES = """
     INSERT INTO main.object_names
-    SELECT targets.ours, actions.ours, callers.ours, namespaces.ours, name, count, first_hour, last_hour
+    SELECT targets.ours, actions.ours, callers.ours, namespaces.ours, name, count, max(first_hour, :since), last_hour
     FROM other.object_names AS theirs
     JOIN temp.same_targets AS targets ON targets.theirs = theirs.target
     JOIN temp.same_actions AS actions ON actions.theirs = theirs.action
     JOIN temp.same_callers AS callers ON callers.theirs = theirs.caller
     JOIN temp.same_namespaces AS namespaces ON namespaces.theirs = theirs.namespace
-    WHERE TRUE
+    WHERE last_hour >= :since
     ON CONFLICT DO UPDATE SET count = count + excluded.count, first_hour = min(first_hour, excluded.first_hour),
         last_hour = max(last_hour, excluded.last_hour)
 """
@@ -59,32 +61,45 @@ UNFINISHED_ACCESSES = """
 IMPORT_COLUMNS = (
     "path, format, head_length, head_digest, position, tail_digest, lines, calls, started, updated, problem"
 )
-RECORDS = (
-    """
+LOSSES = """
+    INSERT INTO main.losses
+    SELECT iif(origin = '', :own, origin), source, reason, detail, count, first, last, example FROM other.losses
+    WHERE origin NOT IN (SELECT id FROM temp.left_out) AND (last = 0 OR last >= :since * 3600.0)
+    ON CONFLICT DO UPDATE SET count = count + excluded.count, first = min(first, excluded.first),
+        last = max(last, excluded.last), example = CASE WHEN example = '' THEN excluded.example
+        WHEN excluded.example = '' THEN example ELSE min(example, excluded.example) END
+"""
+RUNS = """
     INSERT INTO main.runs SELECT * FROM other.runs WHERE TRUE
     ON CONFLICT DO UPDATE SET calls = max(calls, excluded.calls),
         ended = max(ifnull(ended, excluded.ended), ifnull(excluded.ended, ended)),
         exit_code = max(ifnull(exit_code, excluded.exit_code), ifnull(excluded.exit_code, exit_code))
-    """,
+"""
+CATALOGUES = """
+    INSERT INTO main.catalogues SELECT * FROM other.catalogues WHERE TRUE
+    ON CONFLICT DO UPDATE SET first_used = min(first_used, excluded.first_used),
+        last_used = max(last_used, excluded.last_used)
+"""
+RECORDINGS = """
+    INSERT INTO main.recordings SELECT * FROM other.recordings WHERE until >= :since * 3600.0
+    ON CONFLICT DO UPDATE SET until = max(until, excluded.until), ended = max(ended, excluded.ended)
+"""
+ROLLED_UP = """
+    INSERT INTO main.meta SELECT * FROM other.meta WHERE key = 'rolled_up_before'
+    ON CONFLICT DO UPDATE SET value = max(CAST(value AS INTEGER), CAST(excluded.value AS INTEGER))
+"""
+NODES = """
+    INSERT INTO main.nodes SELECT * FROM other.nodes WHERE TRUE
+    ON CONFLICT DO UPDATE SET asked = excluded.asked, problem = excluded.problem
+        WHERE (excluded.asked, excluded.problem) > (asked, problem)
+"""
+IDEMPOTENT = (RUNS, CATALOGUES, RECORDINGS, ROLLED_UP, NODES)
+"""What two stores can both hold, and their merger holds once."""
+BOOKMARKS = (
     f"""
     INSERT INTO main.imports ({IMPORT_COLUMNS})
     SELECT {IMPORT_COLUMNS} FROM other.imports EXCEPT SELECT {IMPORT_COLUMNS} FROM main.imports
     """,  # noqa: S608 - constants
-    """
-    INSERT INTO main.catalogues SELECT * FROM other.catalogues WHERE TRUE
-    ON CONFLICT DO UPDATE SET first_used = min(first_used, excluded.first_used),
-        last_used = max(last_used, excluded.last_used)
-    """,
-    """
-    INSERT INTO main.recordings SELECT * FROM other.recordings WHERE TRUE
-    ON CONFLICT DO UPDATE SET until = max(until, excluded.until), ended = max(ended, excluded.ended)
-    """,
-    """
-    INSERT INTO main.losses SELECT * FROM other.losses WHERE TRUE
-    ON CONFLICT DO UPDATE SET count = count + excluded.count, first = min(first, excluded.first),
-        last = max(last, excluded.last), example = CASE WHEN example = '' THEN excluded.example
-        WHEN excluded.example = '' THEN example ELSE min(example, excluded.example) END
-    """,
     """
     INSERT INTO main.unfinished SELECT * FROM other.unfinished WHERE TRUE
     ON CONFLICT DO UPDATE SET stage = max(stage, excluded.stage), started = min(started, excluded.started),
@@ -95,23 +110,69 @@ RECORDS = (
     ON CONFLICT DO UPDATE SET generation = max(generation, excluded.generation)
     """,
 )
+"""How far imports have come."""
+ORIGINS = (
+    """
+    INSERT INTO temp.left_out SELECT id FROM other.origins AS theirs JOIN main.origins AS ours USING (id)
+    WHERE (theirs.taken, theirs.since_hour) <= (ours.taken, ours.since_hour)
+    """,
+    """
+    INSERT INTO temp.outdated SELECT id FROM other.origins JOIN main.origins USING (id)
+    WHERE id NOT IN (SELECT id FROM temp.left_out)
+    """,
+    """
+    INSERT OR REPLACE INTO main.origins SELECT * FROM other.origins
+    WHERE id NOT IN (SELECT id FROM temp.left_out)
+    """,
+)
+"""Tell of which stores ours is the later snapshot, and of which theirs."""
+OUTDATED_CALLERS = "SELECT id FROM main.callers WHERE origin IN (SELECT id FROM temp.outdated)"
+FORGET_OUTDATED = (
+    *(
+        f"DELETE FROM main.{table} WHERE caller IN ({OUTDATED_CALLERS})"  # noqa: S608 - constants
+        for table in ("tallies", "object_names", "unfinished_accesses")
+    ),
+    "DELETE FROM main.callers WHERE origin IN (SELECT id FROM temp.outdated)",
+    "DELETE FROM main.losses WHERE origin IN (SELECT id FROM temp.outdated)",
+)
 
 
 def merge_into(target: Store, source: Store) -> None:
     """Add everything that `source` holds to `target`, or nothing. Raises StoreError."""
+    with beside(target, source) as connection:
+        for statement in (*ORIGINS, *FORGET_OUTDATED):
+            connection.execute(statement)
+        copy_counts(connection)
+        for statement in (*IDEMPOTENT, *BOOKMARKS):
+            connection.execute(statement, {"since": -FOREVER})
+        join_crowded(connection, Caps().names)
+
+
+@contextmanager
+def beside(target: Store, source: Store) -> Iterator[sqlite3.Connection]:
+    """Attach `source` as `other` to the connection of `target`, for one transaction on the latter."""
     connection = target.connection
     attach(connection, source)
     try:
         with damages_told(source.path), target.transaction():
-            for table, columns in DIMENSIONS.items():
-                _join_dimension(connection, table, columns)
-            for statement in (TALLIES, NAMES, UNFINISHED_ACCESSES, *RECORDS):
-                connection.execute(statement)
-            join_crowded(connection, Caps().names)
-            for table in DIMENSIONS:
-                connection.execute(f"DROP TABLE temp.same_{table}")
+            for table in ("left_out", "outdated"):
+                connection.execute(f"CREATE TEMP TABLE {table} (id TEXT PRIMARY KEY)")
+            yield connection
+            for table in ("left_out", "outdated"):
+                connection.execute(f"DROP TABLE temp.{table}")
     finally:
         connection.execute("DETACH other")
+
+
+def copy_counts(connection: sqlite3.Connection, own: str = OWN, since: int = -FOREVER) -> None:
+    """Add what is counted in `other` from an hour on; what it has counted itself counts as of the origin `own`."""
+    values = {"own": own, "since": since}
+    for table, columns in DIMENSIONS.items():
+        _join_dimension(connection, table, columns, own)
+    for statement in (TALLIES, NAMES, UNFINISHED_ACCESSES, LOSSES):
+        connection.execute(statement, values)
+    for table in DIMENSIONS:
+        connection.execute(f"DROP TABLE temp.same_{table}")
 
 
 def attach(connection: sqlite3.Connection, source: Store) -> None:
@@ -141,14 +202,21 @@ def damages_told(path: str) -> Iterator[None]:
         raise StoreError(f"store {path} holds durations that cannot be read: merge the others without it") from error
 
 
-def _join_dimension(connection: sqlite3.Connection, table: str, columns: tuple[str, ...]) -> None:
+def _join_dimension(connection: sqlite3.Connection, table: str, columns: tuple[str, ...], own: str) -> None:
     """Add the values of one dictionary, and make a table of which number there is which here."""
     names = ", ".join(columns)
-    connection.execute(f"INSERT OR IGNORE INTO main.{table} ({names}) SELECT {names} FROM other.{table}")  # noqa: S608
+    theirs = f"SELECT * FROM other.{table}"  # noqa: S608 - constants, here and below
+    if "origin" in columns:
+        rest = ", ".join(("id", *(name for name in columns if name != "origin")))
+        theirs = f"SELECT {rest}, iif(origin = '', :own, origin) AS origin FROM other.{table}"  # noqa: S608
+        theirs += " WHERE origin NOT IN (SELECT id FROM temp.left_out)"
+    values = {"own": own}
+    connection.execute(f"INSERT OR IGNORE INTO main.{table} ({names}) SELECT {names} FROM ({theirs})", values)  # noqa: S608
     connection.execute(f"CREATE TEMP TABLE same_{table} (theirs INTEGER PRIMARY KEY, ours INTEGER NOT NULL)")
     connection.execute(
-        f"INSERT INTO temp.same_{table} SELECT theirs.id, ours.id "  # noqa: S608 - constants
-        f"FROM other.{table} AS theirs JOIN main.{table} AS ours USING ({names})"
+        f"INSERT INTO temp.same_{table} SELECT theirs.id, ours.id "  # noqa: S608
+        f"FROM ({theirs}) AS theirs JOIN main.{table} AS ours USING ({names})",
+        values,
     )
 
 

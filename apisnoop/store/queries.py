@@ -173,6 +173,23 @@ class UnfinishedAccessRow(msgspec.Struct, frozen=True, gc=False):
     calls: int
 
 
+class OriginRow(msgspec.Struct, frozen=True, gc=False):
+    """What was pulled from another store: its node, when the snapshot was taken, and the calls in it."""
+
+    id: str
+    node: str
+    taken: float
+    calls: int
+
+
+class NodeRow(msgspec.Struct, frozen=True, gc=False):
+    """A node that was asked for its calls: when last, and why it gave none; empty where it did."""
+
+    node: str
+    asked: float
+    problem: str
+
+
 USES = """
     SELECT target, verb, detail, ok, total - ok, first, last FROM (
         SELECT target, action, sum(CASE WHEN status BETWEEN 100 AND 399 THEN count ELSE 0 END) AS ok,
@@ -204,6 +221,10 @@ NAMES = """
     SELECT target, caller, verb, namespaces.name, object_names.name, sum(count)
     FROM object_names JOIN actions ON actions.id = action JOIN namespaces ON namespaces.id = namespace
     WHERE last_hour >= ? AND first_hour < ? GROUP BY target, caller, verb, namespace, object_names.name
+"""
+LOSSES = """
+    SELECT source, reason, detail, sum(count), min(first), max(last), max(example) FROM losses
+    GROUP BY source, reason, detail ORDER BY sum(count) DESC, source, reason, detail
 """
 UNFINISHED = "SELECT verb, count(*), min(started) FROM unfinished GROUP BY verb ORDER BY verb"
 UNFINISHED_ACCESSES = """
@@ -271,12 +292,28 @@ def runs_during(connection: sqlite3.Connection, first: float, last: float) -> li
 
 def losses(connection: sqlite3.Connection) -> list[LossRow]:
     """Give what was not counted, the most frequent first."""
-    return _table(connection, LossRow, "losses ORDER BY count DESC, source, reason, detail")
+    return _rows(connection, LossRow, LOSSES)
 
 
 def catalogues_used(connection: sqlite3.Connection) -> list[CatalogueRow]:
     """Give the catalogues calls were matched against, the latest first."""
     return _table(connection, CatalogueRow, "catalogues ORDER BY last_used DESC, release, source")
+
+
+def origins(connection: sqlite3.Connection) -> list[OriginRow]:
+    """Give the stores that were pulled, by node, the latest snapshot first."""
+    return _table(connection, OriginRow, "origins ORDER BY node, taken DESC, id")
+
+
+def nodes(connection: sqlite3.Connection) -> list[NodeRow]:
+    """Give the nodes that were asked."""
+    return _table(connection, NodeRow, "nodes ORDER BY node")
+
+
+def rolled_up_before(connection: sqlite3.Connection) -> int | None:
+    """Give the hour before which pods count for their workload; None where none do."""
+    row = connection.execute("SELECT value FROM meta WHERE key = 'rolled_up_before'").fetchone()
+    return None if row is None else int(row[0])
 
 
 def unfinished(connection: sqlite3.Connection) -> list[UnfinishedRow]:

@@ -18,11 +18,18 @@ APPLICATION_ID = 0x61706973
 
 TABLES = (
     "tallies", "object_names", "unfinished_accesses", "targets", "actions", "callers", "namespaces", "runs", "imports",
-    "catalogues", "losses", "recordings", "unfinished", "seen_ids",
+    "catalogues", "losses", "recordings", "unfinished", "seen_ids", "origins", "nodes", "meta",
 )  # fmt: skip
 """All tables, those that point to others first."""
 TARGET_COLUMNS = TargetRow.__struct_fields__
 CALLER_COLUMNS = Caller.__struct_fields__
+CALLER_KEY = (*CALLER_COLUMNS, "origin")
+"""What makes a caller one of its own in a store: who it is, and through which other store it was seen."""
+GIVE_IDENTITY = """
+    INSERT INTO meta SELECT 'identity',
+        coalesce((SELECT 'first used ' || min(first_used) FROM catalogues), lower(hex(randomblob(16))))
+"""
+"""A name for a store of which no two have the same; all copies of one that was made without get the same, too."""
 
 
 def create_dimensions(db: "Database") -> None:
@@ -160,6 +167,29 @@ def first_release(db: "Database") -> None:
     create_views(db)
 
 
-STEPS: tuple[Callable[["Database"], None], ...] = (first_release,)
+def stores_of_nodes(db: "Database") -> None:
+    """Step 2: tell apart what was pulled from which other store, so that its next snapshot takes the place of it."""
+    db.execute("CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID")
+    db.execute(GIVE_IDENTITY)
+    origins = {"id": str, "node": str, "taken": float, "calls": int, "since_hour": int}
+    db.table("origins").create(origins, pk="id", not_null=origins, strict=True)
+    nodes = {"node": str, "asked": float, "problem": str}
+    db.table("nodes").create(nodes, pk="node", not_null=nodes, strict=True)
+    callers = db.table("callers")
+    callers.add_column("origin", str, not_null_default="")
+    db.execute("DROP INDEX callers_are_distinct")
+    distinct = [column.name for column in callers.columns if column.name != "id"]
+    callers.create_index(distinct, "callers_are_distinct", unique=True)
+    db.execute("ALTER TABLE losses RENAME TO losses_without_origin")
+    losses = {
+        "origin": str, "source": str, "reason": str, "detail": str, "count": int, "first": float, "last": float,
+        "example": str,
+    }  # fmt: skip
+    db.table("losses").create(losses, pk=["origin", "source", "reason", "detail"], not_null=losses, strict=True)
+    db.execute("INSERT INTO losses SELECT '', * FROM losses_without_origin")
+    db.execute("DROP TABLE losses_without_origin")
+
+
+STEPS: tuple[Callable[["Database"], None], ...] = (first_release, stores_of_nodes)
 VERSION = len(STEPS)
 """Kept in the file as SQLite's user_version."""

@@ -124,6 +124,11 @@ class Store:
             self.connection.execute(f"PRAGMA user_version = {VERSION}")
 
     @property
+    def identity(self) -> str:
+        """What tells this store from every other; a copy of it has the same."""
+        return str(self.connection.execute("SELECT value FROM meta WHERE key = 'identity'").fetchone()[0])
+
+    @property
     def db(self) -> "Database":
         """The store as sqlite-utils sees it."""
         from sqlite_utils import Database  # noqa: PLC0415 - takes 50 ms, and most commands only read

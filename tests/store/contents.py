@@ -31,6 +31,8 @@ RECORDS = {
     "recordings": "*",
     "unfinished": "*",
     "seen_ids": "*",
+    "origins": "*",
+    "nodes": "*",
 }
 
 

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import resource
+import shutil
 import sqlite3
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from apisnoop.calls.caller import Caller
 from apisnoop.calls.tally import TallyBatch
 from apisnoop.errors import ExitCode
 from apisnoop.store import queries, schema
@@ -149,7 +151,7 @@ def test_a_store_of_a_newer_version_is_refused(filled):
     connection.close()
     before = filled.read_bytes()
     for read_only in (True, False):
-        with pytest.raises(StoreError, match=r"written by a newer apisnoop \(format 2, this one knows 1\)") as caught:
+        with pytest.raises(StoreError, match=r"written by a newer apisnoop \(format 3, this one knows 2\)") as caught:
             Store.open(filled, read_only=read_only)
         assert caught.value.exit_code == ExitCode.UNAVAILABLE
     assert filled.read_bytes() == before
@@ -174,6 +176,40 @@ def test_an_older_store_is_brought_forward(filled, newer):
     connection = sqlite3.connect(filled)
     assert connection.execute("PRAGMA user_version").fetchone() == (VERSION + 1,)
     connection.close()
+
+
+@pytest.fixture
+def first_format(path, monkeypatch):
+    """A store as the first step alone makes it, with a call and a loss in it; and a copy."""
+    with monkeypatch.context() as earlier:
+        earlier.setattr(store_module, "STEPS", schema.STEPS[:1])
+        earlier.setattr(store_module, "VERSION", 1)
+        Store.open(path).close()
+    connection = sqlite3.connect(path)
+    connection.execute("INSERT INTO callers VALUES (1, '', 'shop', 'web-1', '', '', '', '', '', '', '', '', '')")
+    connection.execute("INSERT INTO losses VALUES ('audit.log', 'not-json', '', 3, 0, 0, '')")
+    connection.execute("INSERT INTO catalogues VALUES ('1.36', 's', 'd', 1780304400.123, 1780304400.123)")
+    connection.commit()
+    connection.close()
+    copy = path.with_name("copy.db")
+    shutil.copy(path, copy)
+    return path, copy
+
+
+def test_a_store_of_the_first_format_goes_on(first_format):
+    """Its callers and losses are its own, and what it counts further joins them; a copy is known as one."""
+    with Store.open(first_format[0]) as store, Store.open(first_format[1], read_only=True) as copy:
+        batch = batch_of([("/healthz", Caller(namespace="shop", pod="web-1"), 200, 0, 1)], [("not-json", 1, "")])
+        store.add(batch)
+        assert [(row.id, row.pod) for row in queries.callers(store.connection)] == [(1, "web-1")]
+        assert [loss.count for loss in queries.losses(store.connection)] == [4]
+        assert store.identity == copy.identity
+
+
+def test_no_two_stores_have_one_identity(tmp_path):
+    """Even if they are made in the same moment."""
+    with Store.open(tmp_path / "a.db") as one, Store.open(tmp_path / "b.db") as other:
+        assert one.identity != other.identity
 
 
 def test_an_older_store_is_read_without_changing_it(filled, newer):

@@ -13,11 +13,12 @@ from apisnoop.store.importing.bookmark import FINGERPRINT
 from apisnoop.store.importing.pace import Pace
 from apisnoop.store.importing.session import Session
 
-PIECE = 4 * 1024 * 1024
-"""Bytes of a plain file handed to a worker at a time."""
+PIECE = 8 * 1024 * 1024
+"""Bytes of a plain file handed to a worker at a time: few, so that who hands them out sleeps most of the time."""
 SENT = 1024 * 1024
 """Bytes of a stream handed to a worker at a time."""
-WINDOW = 64 * 1024
+WINDOW = 8 * 1024
+"""Bytes in which the end of a line is looked for at a time."""
 
 
 class Start(NamedTuple):
