@@ -4,6 +4,7 @@ Workers are forks that share nothing: each is handed pieces of a log, counts int
 over when it is asked to. A piece is a span of a plain file, which the worker reads itself, or bytes.
 """
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -91,6 +92,8 @@ def _work(connection: Connection, others: list[Connection], matcher: Matcher, fi
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the terminal sends it to us too; our parent decides
     for other in others:
         other.close()
+    # Counting makes no cycles, and looking for some writes to every page that is shared with our parent.
+    gc.disable()
     counter = AuditCounter(matcher)
     while True:
         try:
