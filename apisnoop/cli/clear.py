@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from apisnoop.cli.options import db_option, moment
-from apisnoop.errors import ExitCode
+from apisnoop.errors import ExitCode, UsageError
 from apisnoop.store.clear import clear as clear_store
 from apisnoop.store.store import Store
 from apisnoop.store.window import HOUR
@@ -29,7 +29,7 @@ def clear(db: Path, before: float | None, yes: bool) -> int:
     """
     with Store.open(db, create=False) as store:
         what = "everything in it" if before is None else "all calls before that hour"
-        if not yes and not _agreed(f"{db}: delete {what}?"):
+        if not yes and not _agreed(db, what):
             click.echo(f"{db}: nothing was deleted", err=True)
             return ExitCode.INTERRUPTED
         calls = clear_store(store, None if before is None else int(before // HOUR))
@@ -37,11 +37,19 @@ def clear(db: Path, before: float | None, yes: bool) -> int:
     return ExitCode.OK
 
 
-def _agreed(question: str) -> bool:
-    """Tell whether a person, or whatever writes to standard input, says yes."""
-    try:
-        return click.confirm(question, err=True)
-    except click.Abort:
-        if sys.stdin.isatty():
-            raise
-        raise click.UsageError("nobody answers on standard input: to delete without being asked, add --yes") from None
+def _agreed(db: Path, what: str) -> bool:
+    """Tell whether a person, or whatever writes to standard input, says yes.
+
+    Raises UsageError where nobody can answer; nothing is asked then.
+    """
+    if is_watched():
+        return click.confirm(f"{db}: delete {what}?", err=True)
+    answer = sys.stdin.readline()
+    if not answer:
+        raise UsageError(f"{db}: nothing was deleted, for nobody can be asked: to delete {what}, add --yes")
+    return answer.strip().lower() in {"y", "yes"}
+
+
+def is_watched() -> bool:
+    """Tell whether standard input is a terminal, with a person before it."""
+    return sys.stdin.isatty()

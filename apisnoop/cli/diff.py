@@ -4,19 +4,17 @@ from pathlib import Path
 
 import click
 
-from apisnoop.cli.options import kubeconfig_options, open_catalogue, spec_option, window_options
+from apisnoop.cli.options import FilePath, kubeconfig_options, open_catalogue, spec_option, window_options
 from apisnoop.cli.report import output_options, reading, terminal, write_report
 from apisnoop.coverage.comparison import ComparisonReport, compare
 from apisnoop.coverage.share import Count
 from apisnoop.errors import ExitCode
 from apisnoop.store.window import Window
 
-STORE = click.Path(dir_okay=False, path_type=Path)
-
 
 @click.command()
-@click.argument("before", type=STORE)
-@click.argument("after", type=STORE)
+@click.argument("before", type=FilePath())
+@click.argument("after", type=FilePath())
 @spec_option
 @kubeconfig_options
 @window_options

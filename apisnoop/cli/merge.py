@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from apisnoop.causes import cause_of
+from apisnoop.cli.options import FilePath
 from apisnoop.store import queries
 from apisnoop.store.errors import StoreError
 from apisnoop.store.merge import merge_into, shared_inputs
@@ -15,13 +16,13 @@ from apisnoop.store.store import Store
 
 
 @click.command()
-@click.argument("stores", nargs=-1, required=True, metavar="FILE...", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("stores", nargs=-1, required=True, metavar="FILE...", type=FilePath())
 @click.option(
     "-o",
     "--output",
     metavar="FILE",
     required=True,
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FilePath(),
     help="The store to make; it must not exist yet.",
 )
 def merge(stores: tuple[Path, ...], output: Path) -> None:
@@ -46,6 +47,8 @@ def made_whole(path: Path) -> Iterator[Path]:
     try:
         yield unfinished
         unfinished.replace(path)
+    except StoreError as error:
+        raise StoreError(str(error).replace(str(unfinished), str(path))) from error
     except OSError as error:
         raise StoreError(f"store {path} cannot be written: {cause_of(error)}; check its folder") from error
     finally:

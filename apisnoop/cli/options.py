@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from apisnoop.cli import candidates
+from apisnoop.errors import ApisnoopError
 from apisnoop.operations.catalogue import Catalogue
 from apisnoop.operations.source import CLUSTER, load_catalogue
 from apisnoop.store.window import Window
@@ -24,6 +25,26 @@ type Decorated = Callable[..., Any]
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _DURATION = re.compile(r"(?:\d+[smhdw])+")
 _LONGEST = 100 * 365 * _UNITS["d"]
+
+
+class FilePath(click.Path):
+    """A path that is no folder, whether or not anything is there yet.
+
+    Of a folder click would say that the command line is wrong. It is what is there that is, so the exit code is that of
+    every other file that cannot be read or written.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
+        """Give the path. Raises ApisnoopError for a folder, naming the option."""
+        path = super().convert(value, param, ctx)
+        if Path(path).is_dir():
+            option = param.opts[-1] if isinstance(param, click.Option) else "file"
+            raise ApisnoopError(f"{option} {path} is a folder; name a file")
+        return path
+
 
 spec_option = click.option(
     "--spec",
@@ -36,7 +57,7 @@ spec_option = click.option(
 db_option = click.option(
     "--db",
     metavar="FILE",
-    type=click.Path(dir_okay=False, path_type=Path),
+    type=FilePath(),
     default=Path("apisnoop.db"),
     envvar="APISNOOP_DB",
     show_default=True,

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from apisnoop.causes import cause_of
-from apisnoop.cli.options import open_catalogue
+from apisnoop.cli.options import FilePath, open_catalogue
 from apisnoop.coverage.gate import Verdict
 from apisnoop.errors import ApisnoopError, ExitCode, UsageError
 from apisnoop.operations.catalogue import Catalogue
@@ -29,7 +29,7 @@ def output_options(formats: Sequence[str]) -> Callable[[Callable[..., Any]], Cal
     place = click.option(
         "--output-file",
         metavar="FILE",
-        type=click.Path(dir_okay=False, path_type=Path),
+        type=FilePath(),
         help="Write there and not to standard output.",
     )
     return lambda command: chosen(place(command))

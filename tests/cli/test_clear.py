@@ -40,11 +40,21 @@ def test_what_is_old_goes(db):
     assert calls(db) == 5
 
 
-@pytest.mark.parametrize(("reply", "left"), [("y\n", 0), ("n\n", 10), ("", 10)])
-def test_a_person_is_asked(db, reply, left):
-    """Without --yes nothing goes before a yes."""
-    CliRunner().invoke(cli, ["clear", "--db", str(db)], input=reply)
+@pytest.mark.parametrize(("reply", "left"), [("y\n", 0), ("Yes\n", 0), ("n\n", 10), ("\n", 10), ("", 10)])
+def test_nothing_goes_before_a_yes(db, reply, left):
+    """Whatever writes to standard input can give the answer; it is not asked, for it does not read."""
+    result = CliRunner().invoke(cli, ["clear", "--db", str(db)], input=reply)
     assert calls(db) == left
+    assert "[y/N]" not in result.output
+
+
+@pytest.mark.parametrize(("reply", "left"), [("y\n", 0), ("n\n", 10)])
+def test_a_person_is_asked(db, reply, left, monkeypatch):
+    """On a terminal; what goes is named in the question."""
+    monkeypatch.setattr("apisnoop.cli.clear.is_watched", lambda: True)
+    result = CliRunner().invoke(cli, ["clear", "--db", str(db)], input=reply)
+    assert calls(db) == left
+    assert result.stderr.startswith(f"{db}: delete everything in it? [y/N]: ")
 
 
 def test_a_no_is_confirmed(db):
@@ -70,8 +80,10 @@ def test_a_missing_store_is_told(tmp_path):
 
 
 def test_a_question_that_nobody_answers_names_the_way_without_it(db):
-    """At the end of standard input, `clear` deletes nothing and names the option that answers its question."""
-    result = CliRunner().invoke(cli, ["clear", "--db", str(db)], input="")
-    assert result.exit_code == ExitCode.USAGE
-    assert "--yes" in result.output
+    """At the end of standard input, `clear` asks and deletes nothing, and names the option to go without."""
+    answer = run("clear", "--db", db)
+    assert (answer.exit_code, answer.stdout) == (ExitCode.USAGE, "")
+    assert answer.stderr == (
+        f"apisnoop: {db}: nothing was deleted, for nobody can be asked: to delete everything in it, add --yes\n"
+    )
     assert calls(db) == 10

@@ -74,3 +74,10 @@ def test_a_missing_folder_is_told(stores, tmp_path):
     answer = run("merge", *stores, "-o", tmp_path / "missing" / "c.db")
     assert answer.exit_code == ExitCode.UNAVAILABLE
     assert "check that its folder exists" in answer.stderr
+
+
+def test_a_folder_that_does_not_exist_is_told_by_the_name_that_was_given(stores, tmp_path):
+    """The file that is being made has another name until it is whole; nobody needs to know."""
+    answer = run("merge", *stores, "-o", tmp_path / "nowhere" / "c.db")
+    assert answer.exit_code == ExitCode.UNAVAILABLE
+    assert answer.stderr.startswith(f"apisnoop: store {tmp_path}/nowhere/c.db cannot be opened: check that its folder")

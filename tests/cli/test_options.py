@@ -17,9 +17,11 @@ from apisnoop.cli.options import (
     spec_option,
     window_options,
 )
+from apisnoop.errors import ExitCode
 from apisnoop.operations.catalogue import Catalogue
 from apisnoop.operations.document import Problem
 from apisnoop.store.window import Window
+from tests.cli.reporting import run
 
 STORE = "[env var: APISNOOP_DB; default: apisnoop.db]"
 NOW = datetime(2026, 6, 10, 12, tzinfo=UTC).timestamp()
@@ -103,7 +105,6 @@ def test_the_store_may_come_from_the_environment() -> None:
         (["--since", "soon"], "Invalid value for '--since': 'soon' is neither a time"),
         (["--until", "soon"], "Invalid value for '--until': 'soon' is neither a time"),
         (["--since", "2h", "--until", "3h"], "--since must be earlier than --until"),
-        (["--db", "."], "Invalid value for '--db'"),
     ],
 )
 def test_a_bad_value_is_a_mistake_of_usage(arguments: list[str], message: str) -> None:
@@ -145,3 +146,25 @@ def test_other_catalogues_need_no_cluster() -> None:
     """A shipped release is chosen, by name or by the server's version."""
     assert open_catalogue("1.32").release == "1.32"
     assert open_catalogue(None, server_version="v1.30.1").release == "1.30"
+
+
+@pytest.mark.parametrize(
+    ("words", "option"),
+    [
+        (("coverage", "--db", "{}"), "--db"),
+        (("coverage", "--output-file", "{}"), "--output-file"),
+        (("import", "x.log", "--db", "{}"), "--db"),
+        (("clear", "--db", "{}"), "--db"),
+        (("merge", "a.db", "-o", "{}"), "--output"),
+        (("merge", "{}", "-o", "a.db"), "file"),
+        (("diff", "{}", "a.db"), "file"),
+        (("run", "--db", "{}", "--", "true"), "--db"),
+        (("run", "--calls", "{}", "--", "true"), "--calls"),
+        (("run", "--report", "{}", "--", "true"), "--report"),
+    ],
+)
+def test_a_folder_in_place_of_a_file_is_no_mistake_of_the_command_line(tmp_path, words, option):
+    """It leaves as every file does that cannot be read or written, with one line that names the option."""
+    answer = run(*(word.format(tmp_path) for word in words))
+    assert answer.exit_code == ExitCode.UNAVAILABLE
+    assert answer.stderr == f"apisnoop: {option} {tmp_path} is a folder; name a file\n"

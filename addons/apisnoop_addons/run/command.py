@@ -1,20 +1,19 @@
 """`apisnoop run`: the command line. Everything heavy, mitmproxy above all, is imported when the command runs."""
 
-from pathlib import Path
 from typing import Any
 
 import click
 
 from apisnoop.cli import candidates
-from apisnoop.cli.options import db_option, kubeconfig_options, spec_option
+from apisnoop.cli.options import FilePath, db_option, kubeconfig_options, spec_option
 from apisnoop_addons.collection import spare_what_stays
-
-_FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
-@click.option("--report", type=_FILE, metavar="FILE", help="Write the coverage here.  [default: to standard error]")
-@click.option("--calls", type=_FILE, metavar="FILE", help="Write every call here, one JSON object a line.")
+@click.option(
+    "--report", type=FilePath(), metavar="FILE", help="Write the coverage here.  [default: to standard error]"
+)
+@click.option("--calls", type=FilePath(), metavar="FILE", help="Write every call here, one JSON object a line.")
 @click.option("--ui", is_flag=True, help="Show the calls in a browser (mitmweb), redacted, on this machine only.")
 @click.option(
     "--ui-port", type=click.IntRange(0, 65535), default=0, metavar="PORT", help="Where.  [default: any free port]"
