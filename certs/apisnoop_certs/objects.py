@@ -19,6 +19,7 @@ from apisnoop_certs.signing_request import is_ours
 from apisnoop_certs.verdict import Verdict, read_verdict
 
 REQUESTS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
+_RBAC = "rbac.authorization.k8s.io/v1"
 ROOT_CA = "kube-root-ca.crt"
 """The ConfigMap that is mounted into every pod as its ca.crt."""
 CERTIFICATE, KEY = "tls.crt", "tls.key"
@@ -32,6 +33,8 @@ class ObjectNames:
     leaf_secret: str
     authority_secret: str
     verdict_map: str
+    owner: str = ""
+    """ClusterRole with which requests go, should we be killed before we have deleted them; "" for none."""
 
 
 class Objects:
@@ -88,7 +91,8 @@ class Objects:
     def create_request(self, request: Mapping[str, Any]) -> None:
         """Create a CertificateSigningRequest, in the place of one of ours that an earlier run left behind."""
         self.delete_request(request["metadata"]["name"])
-        self._api.create(REQUESTS, request)
+        owners = [self._owner()] if self._names.owner else []
+        self._api.create(REQUESTS, {**request, "metadata": {**request["metadata"], "ownerReferences": owners}})
 
     def approve_request(self, name: str) -> None:
         """Approve a CertificateSigningRequest."""
@@ -129,6 +133,11 @@ class Objects:
             raise ApisnoopError(f"CertificateSigningRequest {name} is not ours; delete it or use another --request")
         self._api.delete(f"{REQUESTS}/{name}", found["metadata"]["uid"])
         return True
+
+    def _owner(self) -> Json:
+        """Refer to the ClusterRole that goes at uninstallation; Kubernetes then deletes what belongs to it."""
+        role = self._api.get(f"/apis/{_RBAC}/clusterroles/{self._names.owner}")["metadata"]
+        return {"apiVersion": _RBAC, "kind": "ClusterRole", "name": role["name"], "uid": role["uid"]}
 
     def _read_pair(self, secret: str) -> tuple[str, str] | None:
         data = self._get("secrets", secret).get("data") or {}

@@ -29,6 +29,7 @@ class ObjectOptions(TypedDict):
     secret: str
     ca_secret: str
     config_map: str
+    owner: str
 
 
 class RequestOptions(TypedDict):
@@ -56,6 +57,9 @@ def object_options(command: Decorated) -> Decorated:
         _named("--secret", "apisnoop-certificate", "Secret for the certificate and its key; it must exist."),
         _named("--ca-secret", "apisnoop-ca", "Secret for our own authority; it must exist."),
         _named("--config-map", "apisnoop-certificate", "ConfigMap for the verdict; it must exist."),
+        click.option(
+            "--owner", metavar="NAME", default="", help="ClusterRole with which requests go that we could not delete."
+        ),
     )
 
 
@@ -119,7 +123,11 @@ def run_options(command: Decorated) -> Decorated:
 def object_names(options: ObjectOptions) -> ObjectNames:
     """Give the names of an installation's objects."""
     return ObjectNames(
-        namespace_or_own(options["namespace"]), options["secret"], options["ca_secret"], options["config_map"]
+        namespace_or_own(options["namespace"]),
+        options["secret"],
+        options["ca_secret"],
+        options["config_map"],
+        options["owner"],
     )
 
 

@@ -17,7 +17,7 @@ SECRET, CA_SECRET, CONFIG_MAP = "apisnoop-certificate", "apisnoop-ca", "apisnoop
 def rights(namespace: str) -> list[dict[str, Any]]:
     """Read the README's table; "own" is `namespace`, "all" is "" for the whole cluster."""
     rows = re.findall(r"^\| (own|all|default) \|(.*)\|$", README.read_text(), re.MULTILINE)
-    assert len(rows) == 9
+    assert len(rows) == 10
     cells = [(where, [cell.strip() for cell in rest.split("|")]) for where, rest in rows]
     return [
         {

@@ -192,6 +192,19 @@ def test_clean_removes_what_a_killed_run_left(api_server, installation):
     assert installation.run("clean", namespaced=False).stdout == "no request was left\n"
 
 
+def test_a_killed_runs_request_goes_with_its_owner(api_server, installation):
+    """Kubernetes deletes what is left behind when the chart's ClusterRole is uninstalled."""
+    role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": "apisnoop-certs"}}
+    api_server.apply(role)
+    job = installation.start("issue", "--renewal=manual", "--owner=apisnoop-certs")
+    await_request(api_server, "apisnoop")
+    job.kill()
+    job.communicate()
+    assert len(installation.requests()) == 1
+    api_server.kubectl("delete", "clusterrole", "apisnoop-certs")
+    api_server.kubectl("wait", "csr/apisnoop", "--for=delete", "--timeout=60s")
+
+
 def test_a_killed_runs_request_does_not_stop_the_next_run(api_server, installation):
     """The request is replaced."""
     job = installation.start("issue", "--renewal=manual")
