@@ -18,6 +18,7 @@ class AuditEvent(msgspec.Struct, frozen=True):
 
     audit_id: str
     user: str
+    """In whose name: the impersonated user where there is one."""
     verb: str
     path: str
     """Decoded, without the query."""
@@ -47,6 +48,7 @@ class _Line(msgspec.Struct, rename="camel"):
     verb: str
     request_received_timestamp: datetime
     user: _User = msgspec.field(default_factory=_User)
+    impersonated_user: _User | None = None
     user_agent: str = ""
     response_status: _Status = msgspec.field(default_factory=_Status)
 
@@ -79,7 +81,7 @@ def _outcomes(request: list[_Line]) -> list[_Line]:
 def _event(line: _Line) -> AuditEvent:
     return AuditEvent(
         audit_id=line.audit_id,
-        user=line.user.username,
+        user=(line.impersonated_user or line.user).username,
         verb=line.verb,
         path=unquote(line.request_uri.split("?", 1)[0]),
         status=line.response_status.code,

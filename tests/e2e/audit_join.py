@@ -1,10 +1,10 @@
 """Hold what was recorded against the API server's own audit log, call by call.
 
 Every event of one user must have exactly one recorded call with the same verb, path and status, and the other way
-round. The `Audit-Id` header of the answer joins them; answers to upgrades (101: exec, attach, port-forward) carry none
-and are joined by path, verb, client and time. What cannot be joined in principle is left out by name and counted; an
-event is left out only for a reason that a recorded call or the log itself gives, so a call that was simply lost stays
-missing.
+round; a call that says who made it must say so rightly. The `Audit-Id` header of the answer joins them; answers to
+upgrades (101: exec, attach, port-forward) carry none and are joined by path, verb, client and time. What cannot be
+joined in principle is left out by name and counted; an event is left out only for a reason that a recorded call or the
+log itself gives, so a call that was simply lost stays missing.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ TOLERANCE = 5.0
 EXAMPLES = 10
 
 BY_PROXY_ERRORS = ("upstream-error", "refused-by-proxy")
+SERVICE_ACCOUNT = "system:serviceaccount:"
 OWN_AGENT = "apisnoop/"
 """Before the command starts, `apisnoop run` asks for the server's version with the user's own credentials."""
 
@@ -53,10 +54,25 @@ class Difference:
     @property
     def fields(self) -> list[str]:
         """Name what differs."""
-        return [name for name in ("verb", "path", "status") if getattr(self.event, name) != getattr(self.call, name)]
+        return [name for name, (event, call) in self._compared().items() if event != call]
+
+    def _compared(self) -> dict[str, tuple[object, object]]:
+        """Give what the event and the call say; what the recorder could not know is not compared."""
+        event, call = self.event, self.call
+        compared: dict[str, tuple[object, object]] = {
+            "verb": (event.verb, call.verb),
+            "path": (event.path, call.path),
+            "status": (event.status, call.status),
+        }
+        if call.user:
+            compared["user"] = (event.user, call.user)
+        if call.service_account:
+            compared["service account"] = (_service_account(event.user), call.service_account)
+        return compared
 
     def __str__(self) -> str:
-        both = (f"{name} {getattr(self.event, name)} recorded as {getattr(self.call, name)}" for name in self.fields)
+        compared = self._compared()
+        both = (f"{name} {compared[name][0]} recorded as {compared[name][1]}" for name in self.fields)
         return f"{self.event.verb} {self.event.path}: {'; '.join(both) or f'made by {self.event.user!r}'}"
 
 
@@ -69,6 +85,8 @@ class Agreement:
     calls: int
     joined_by_id: int
     joined_by_time: int
+    named: int
+    """Of those joined, how many calls say who made them."""
     missing: tuple[AuditEvent, ...]
     """In the audit log, not recorded."""
     extra: tuple[RecordedCall, ...]
@@ -87,9 +105,10 @@ class Agreement:
             ("calls recorded", self.calls),
             ("  joined by their Audit-Id", self.joined_by_id),
             ("  upgrades joined by path, client and time", self.joined_by_time),
+            ("  of these, with the user who made them", self.named),
             ("missing (audited, not recorded)", len(self.missing)),
             ("extra (recorded, not audited)", len(self.extra)),
-            ("different in verb, path or status", len(self.different)),
+            ("different in verb, path, status or user", len(self.different)),
             *((f"left out: {why}", self.excluded.get(why, 0)) for why in Excluded),
         ]
         lines = [f"{name:<54}{count:>9,}" for name, count in rows]
@@ -131,14 +150,14 @@ class _Join:
         self._all_calls = len(calls)
         self._all_events = len(self._events)
         self._calls = calls
-        self._by_id = self._by_time = 0
+        self._by_id = self._by_time = self._named = 0
         self._different: list[Difference] = []
         self._excluded: Counter[Excluded] = Counter()
 
     def result(self) -> Agreement:
         """Join step by step, the surest first."""
         self._join_by_id()
-        self._by_time = len(self._pair(lambda call: call.status == 101 and not call.audit_id, same_status=True))
+        self._join_by_time()
         self._exclude(Excluded.BY_PROXY, lambda call: not call.audit_id and call.error in BY_PROXY_ERRORS)
         self._exclude(Excluded.CLIENT_GONE, lambda call: not call.audit_id and call.status == 0)
         self._exclude_not_audited()
@@ -150,6 +169,7 @@ class _Join:
             self._all_calls,
             self._by_id,
             self._by_time,
+            self._named,
             tuple(self._events),
             tuple(self._calls),
             tuple(self._different),
@@ -164,7 +184,7 @@ class _Join:
         left = []
         for event in self._events:
             if found := waiting.get(event.audit_id):
-                self._compare(event, found.pop(0))
+                self._by_id += self._agree(event, found.pop(0))
             else:
                 left.append(event)
         self._events = left
@@ -172,12 +192,18 @@ class _Join:
         for call in (call for rest in waiting.values() for call in rest):
             self._place_unjoined(call)
 
-    def _compare(self, event: AuditEvent, call: RecordedCall) -> None:
+    def _join_by_time(self) -> None:
+        pairs = self._pair(lambda call: call.status == 101 and not call.audit_id, same_status=True)
+        self._by_time = sum(self._agree(event, call) for event, call in pairs)
+
+    def _agree(self, event: AuditEvent, call: RecordedCall) -> bool:
+        """Tell whether two that belong together say the same; keep them if they do not."""
         pair = Difference(event, call)
         if pair.fields:
             self._different.append(pair)
-        else:
-            self._by_id += 1
+            return False
+        self._named += bool(call.user)
+        return True
 
     def _place_unjoined(self, call: RecordedCall) -> None:
         """Keep a call whose Audit-Id no event of the user has: it is extra, or somebody else's."""
@@ -186,27 +212,27 @@ class _Join:
         else:
             self._calls.append(call)
 
-    def _pair(self, wanted: Callable[[RecordedCall], bool], *, same_status: bool) -> list[RecordedCall]:
+    def _pair(
+        self, wanted: Callable[[RecordedCall], bool], *, same_status: bool
+    ) -> list[tuple[AuditEvent, RecordedCall]]:
         """Take calls, each with an event of the same verb, path and client that arrived when it was made.
 
-        Return the calls that found one; the others stay. Earliest first on both sides, so that equal calls in a row
+        Return those that found one another; the others stay. Earliest first on both sides, so that equal calls in a row
         each get their own event.
         """
         events: dict[tuple[str, str, str, int], list[AuditEvent]] = defaultdict(list)
         for event in sorted(self._events, key=lambda event: event.received):
             events[_kind(event.verb, event.path, event.agent, event.status if same_status else 0)].append(event)
-        paired: list[RecordedCall] = []
-        taken: set[int] = set()
+        paired: list[tuple[AuditEvent, RecordedCall]] = []
         for call in sorted(filter(wanted, self._calls), key=lambda call: call.started):
             candidates = events[_kind(call.verb, call.path, call.client, call.status if same_status else 0)]
             match = next((event for event in candidates if _at_the_time(event, call)), None)
             if match is not None:
                 candidates.remove(match)
-                taken.add(id(match))
-                paired.append(call)
+                paired.append((match, call))
+        taken = {id(one) for pair in paired for one in pair}
         self._events = [event for event in self._events if id(event) not in taken]
-        gone = {id(call) for call in paired}
-        self._calls = [call for call in self._calls if id(call) not in gone]
+        self._calls = [call for call in self._calls if id(call) not in taken]
         return paired
 
     def _exclude(self, why: Excluded, wanted: Callable[[RecordedCall], bool]) -> None:
@@ -234,6 +260,11 @@ class _Join:
         dropped = len(self._calls) - len(kept)
         self._calls = kept
         return dropped
+
+
+def _service_account(user: str) -> str:
+    """Give a user's service account as namespace/name; empty for others."""
+    return user.removeprefix(SERVICE_ACCOUNT).replace(":", "/") if user.startswith(SERVICE_ACCOUNT) else ""
 
 
 def _kind(verb: str, path: str, agent: str, status: int) -> tuple[str, str, str, int]:

@@ -105,7 +105,7 @@ def conclude(agreement: Agreement) -> int:
         say("\nThey DO NOT agree.")
         return DISAGREES
     joined = agreement.joined_by_id + agreement.joined_by_time
-    say(f"\nThey agree: {joined:,} calls, each recorded exactly once with the same verb, path and status.")
+    say(f"\nThey agree: {joined:,} calls, each recorded exactly once with the same verb, path, status and user.")
     return 0
 
 

@@ -20,11 +20,17 @@ class RecordedCall(msgspec.Struct, frozen=True):
     duration: float
     client: str
     """Program name from the user agent."""
+    user: str = ""
+    """Empty where the recorder could not know."""
+    service_account: str = ""
+    """namespace/name, and likewise."""
     audit_id: str = ""
     error: str = ""
 
 
 class _Caller(msgspec.Struct):
+    user: str = ""
+    service_account: str = ""
     client: str = ""
 
 
@@ -55,6 +61,8 @@ def _call(line: _Line) -> RecordedCall:
         started=line.time.timestamp(),
         duration=line.duration,
         client=line.caller.client,
+        user=line.caller.user,
+        service_account=line.caller.service_account,
         audit_id=line.audit_id,
         error=line.error,
     )

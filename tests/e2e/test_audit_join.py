@@ -81,13 +81,44 @@ def test_a_request_that_ended_twice_is_missing_once():
     assert counts(join([event(), event()], [call()], USER)) == (1, 0, 0)
 
 
-@pytest.mark.parametrize("wrong", [{"verb": "watch"}, {"path": f"{PODS}/web"}, {"status": 404}])
+@pytest.mark.parametrize("wrong", [{"verb": "watch"}, {"path": f"{PODS}/web"}, {"status": 404}, {"user": "ann"}])
 def test_a_call_that_says_something_else_is_different(wrong):
-    """Verb, path and status are each compared, and the table names the one that differs."""
+    """Verb, path, status and user are each compared, and the table names the one that differs."""
     agreement = join([event()], [call(**wrong)], USER)
     assert counts(agreement) == (0, 0, 1)
     assert agreement.different[0].fields == list(wrong)
     assert str(next(iter(wrong.values()))) in str(agreement)
+
+
+@pytest.mark.parametrize(
+    ("user", "said", "right"),
+    [
+        (USER, {"user": USER, "service_account": "shop/robot"}, True),
+        (USER, {"service_account": "shop/other"}, False),
+        (USER, {"user": USER.replace("robot", "other"), "service_account": "shop/robot"}, False),
+        ("ann", {"user": "ann"}, True),
+        ("ann", {"user": "ann", "service_account": "shop/robot"}, False),
+    ],
+)
+def test_who_made_a_call_is_compared_as_user_and_as_service_account(user, said, right):
+    """Both must be the ones of the audit log; a user who is no service account must not be said to be one."""
+    agreement = join([event(user=user)], [call(**said)], user)
+    assert agreement.holds == right
+    assert agreement.named == right
+
+
+def test_who_made_a_call_need_not_be_known():
+    """A client certificate that only the server sees names nobody here; such calls are counted apart."""
+    agreement = join([event(), event(audit_id="a2")], [call(), call(audit_id="a2", user=USER)], USER)
+    assert agreement.holds
+    assert (agreement.joined_by_id, agreement.named) == (2, 1)
+
+
+def test_an_upgrade_of_another_user_is_different():
+    """What is joined by time is compared like everything else."""
+    agreement = join([exec_event()], [exec_call(user="ann")], USER)
+    assert counts(agreement) == (0, 0, 1)
+    assert agreement.joined_by_time == 0
 
 
 def test_calls_and_events_that_are_swapped_do_not_cancel_out():
@@ -249,7 +280,7 @@ CALL_LINE = {
     "duration": 9.0,
     "verb": "watch",
     "audit_id": "a1",
-    "caller": {"client": "kubectl", "client_version": "v1.36.3"},
+    "caller": {"user": USER, "service_account": "shop/robot", "client": "kubectl", "client_version": "v1.36.3"},
 }
 
 
@@ -262,6 +293,12 @@ def test_an_audit_line_is_read():
     (found,) = read_events([audit_line()])
     assert (found.path, found.status, found.user, found.ended) == ("/api/v1/namespaces/a b/pods", 200, USER, True)
     assert found.received == pytest.approx(1767225600.25)
+
+
+def test_a_call_in_anothers_name_is_the_others():
+    """kubectl --as: the log says who asked and in whose name, and the latter is who the call is allowed to."""
+    (found,) = read_events([audit_line(impersonatedUser={"username": "ann", "groups": ["staff"]})])
+    assert found.user == "ann"
 
 
 def test_the_stages_of_one_request_are_one_event():
@@ -296,9 +333,10 @@ def test_a_line_that_is_no_event_is_an_error(bad):
 
 
 def test_a_line_of_calls_is_read():
-    """The path loses its query and its encoding; the client is the caller's."""
+    """The path loses its query and its encoding; client and user are the caller's."""
     (found,) = read_calls([json.dumps(CALL_LINE).encode()])
     assert (found.path, found.client, found.audit_id) == ("/api/v1/namespaces/a b/pods", "kubectl", "a1")
+    assert (found.user, found.service_account) == (USER, "shop/robot")
     assert found.started == pytest.approx(1767225600.24)
 
 

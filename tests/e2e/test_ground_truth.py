@@ -68,6 +68,7 @@ def test_every_call_is_recorded_once_and_nothing_else(recording):
     assert agreement.holds, f"\n{agreement}"
     assert agreement.events >= LEAST_CALLS
     assert agreement.joined_by_time >= 8
+    assert agreement.named == agreement.joined_by_id + agreement.joined_by_time
     assert agreement.excluded[Excluded.OWN] == 1
     # A watch that its client ended before the answer began; nothing else may be left out of a healthy run.
     assert sum(agreement.excluded.values()) - 1 - agreement.excluded[Excluded.CLIENT_GONE] == 0, f"\n{agreement}"
@@ -75,15 +76,17 @@ def test_every_call_is_recorded_once_and_nothing_else(recording):
 
 
 def test_a_call_that_is_taken_away_is_missed(recording):
-    """The same join, shown one call less, one twice, and one with another status, says so each time."""
+    """The same join, shown one call less, one twice, and one with another status or user, says so each time."""
     events = read_log(recording.audit_log)
     lines = recording.calls.read_bytes().splitlines()
     calls = read_calls(lines)
     user = recording.robot.user
     assert len(join(events, calls[1:], user).missing) == 1
     assert len(join(events, [*calls, calls[0]], user).extra) == 1
-    changed = read_calls([json.dumps({**json.loads(lines[0]), "status": 418}).encode()])
-    assert len(join(events, changed + calls[1:], user).different) == 1
+    first = json.loads(lines[0])
+    for change in ({"status": 418}, {"caller": {**first["caller"], "user": "system:kube-scheduler"}}):
+        changed = read_calls([json.dumps({**first, **change}).encode()])
+        assert len(join(events, changed + calls[1:], user).different) == 1
 
 
 def test_the_workload_does_what_the_issue_asks_for(recording):
