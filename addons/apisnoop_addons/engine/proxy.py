@@ -6,11 +6,12 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
-from mitmproxy.connection import ConnectionState
+from mitmproxy.connection import Address, ConnectionState
 from mitmproxy.proxy import events
 from mitmproxy.proxy.context import Context
 from mitmproxy.proxy.layer import CommandGenerator, Layer
 
+from apisnoop_addons.engine.acceptor import Acceptor
 from apisnoop_addons.engine.connect import watch_over_client
 from apisnoop_addons.engine.driver import Driver
 from apisnoop_addons.engine.http_layer import HttpLayer
@@ -61,17 +62,21 @@ class Proxy:
 
     async def listen(self, listener: Listener) -> None:
         """Accept connections on a listener's socket from now on. The socket belongs to the proxy from here."""
-        served = self._served[listener] = Served(listener)
-        served.server = await asyncio.get_running_loop().create_server(
-            lambda: _Accepted(self, served), sock=listener.socket, backlog=BACKLOG
-        )
+        served = Served(listener)
+        acceptor = Acceptor(listener.socket, partial(_Accepted, self, served), partial(self._dismiss, served))
+        acceptor.start(BACKLOG)
+        served.acceptor, self._served[listener] = acceptor, served
 
     async def unlisten(self, listener: Listener, *, cut: bool = False) -> None:
-        """Accept no more on a listener, and close its socket. Its connections go on, unless they are to be cut."""
+        """Accept no more on a listener, and close its socket. Its connections go on, unless they are to be cut.
+
+        What has connected up to now is among its connections.
+        """
         served = self._served[listener]
-        if served.server is not None:
-            served.server.close()
-            served.server = None
+        if not served.stopped:
+            served.stop()
+            if served.busy:
+                self._idle.clear()
         if cut:
             served.cut()
         self._dismiss(served)
@@ -106,7 +111,7 @@ class Proxy:
             self._checking.cancel()
         await self.master.stop()
 
-    def accepted(self, served: Served, link: Link) -> None:
+    def accepted(self, served: Served, link: Link, peername: Address) -> None:
         """Drive a connection that a listener has accepted."""
         transport = link.transport
         listener, sock = served.listener, transport.get_extra_info("socket")
@@ -114,7 +119,7 @@ class Proxy:
             listener=listener,
             socket=sock,
             over_limit=served.over,
-            peername=transport.get_extra_info("peername"),
+            peername=peername,
             sockname=transport.get_extra_info("sockname"),
             state=ConnectionState.OPEN,
             timestamp_start=time.time(),
@@ -133,7 +138,7 @@ class Proxy:
     def _dismiss(self, served: Served) -> None:
         if served.drained and self._served.pop(served.listener, None) is not None:
             served.listener.drained(served.listener)
-        if not any(other.drivers for other in self._served.values()):
+        if not any(other.busy for other in self._served.values()):
             self._idle.set()
 
     def _check_buffers(self) -> None:
@@ -174,14 +179,14 @@ class Entrance(Layer):
 class _Accepted(Link):
     """A client's socket, which gets its driver when it is connected."""
 
-    def __init__(self, proxy: Proxy, served: Served) -> None:
+    def __init__(self, proxy: Proxy, served: Served, address: Address) -> None:
         super().__init__()
-        self._proxy, self._served = proxy, served
+        self._proxy, self._served, self._address = proxy, served, address
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        if self._served.server is not None and self._served.has_room():
-            self._proxy.accepted(self._served, self)
+        if not self._served.cutting and self._served.has_room():
+            self._proxy.accepted(self._served, self, self._address)
         else:
             self.transport.abort()
 

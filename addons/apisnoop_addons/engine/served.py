@@ -7,8 +7,7 @@ from apisnoop_addons.engine.limits import Rate
 from apisnoop_addons.engine.listener import Listener
 
 if TYPE_CHECKING:
-    import asyncio
-
+    from apisnoop_addons.engine.acceptor import Acceptor
     from apisnoop_addons.engine.driver import Driver
 
 TELL_AGAIN = 1.0
@@ -20,8 +19,11 @@ class Served:
 
     def __init__(self, listener: Listener) -> None:
         self.listener = listener
-        self.server: asyncio.Server | None = None
-        """What accepts; None: no more are accepted."""
+        self.acceptor: Acceptor
+        self.stopped = False
+        """No more are accepted."""
+        self.cutting = False
+        """Nor are those driven that have just been accepted."""
         self.drivers: set[Driver] = set()
         rate = listener.limits.handshakes_per_second
         self._rate = None if rate is None else Rate(rate)
@@ -59,12 +61,23 @@ class Served:
             driver.abort()
             self.over("buffered_bytes")
 
+    def stop(self) -> None:
+        """Accept no more than have connected already."""
+        self.stopped = True
+        self.acceptor.stop()
+
     def cut(self) -> None:
-        """Cut all connections."""
+        """Cut all connections, and when no more are accepted also those that are on their way."""
+        self.cutting = self.stopped
         for driver in list(self.drivers):
             driver.abort()
 
     @property
+    def busy(self) -> bool:
+        """True while there is a connection, or one on its way."""
+        return bool(self.drivers) or self.acceptor.arriving
+
+    @property
     def drained(self) -> bool:
         """True when no connection is left and none will come."""
-        return self.server is None and not self.drivers
+        return self.stopped and not self.busy

@@ -2,10 +2,13 @@
 
 import asyncio
 import dataclasses
+import socket
+from contextlib import suppress
 
 from cryptography import x509
 
 from tests.addons.engine.calling import call, serve_one
+from tests.addons.engine.h2_peer import H2Peer
 from tests.addons.engine.rig import HOST, free_socket, key_pair, rigged
 from tests.looped import in_loop
 
@@ -107,3 +110,33 @@ async def test_a_new_certificate_is_shown_from_the_next_handshake_on(tmp_path):
             async with asyncio.TaskGroup() as both:
                 both.create_task(serve_one(rig, close=True))
                 await call(client)
+
+
+@in_loop
+async def test_connections_that_wait_to_be_accepted_outlive_their_listener(tmp_path):
+    """What the kernel has connected before the listener goes is served like any other: its client saw no refusal."""
+    drained = asyncio.Queue()
+    async with rigged(tmp_path, listener={"drained": drained.put_nowait}) as rig:
+        waiting = [socket.create_connection((HOST, rig.port)) for _ in range(3)]  # the loop has no turn meanwhile
+        await rig.proxy.unlisten(rig.listener)
+        context = rig.client_context("h2")
+        for sock in waiting:
+            streams = await asyncio.open_connection(sock=sock, ssl=context, server_hostname=HOST)
+            async with H2Peer(*streams, client=True) as client, asyncio.TaskGroup() as both:
+                both.create_task(serve_one(rig, close=True))
+                await call(client)
+        assert await drained.get() is rig.listener
+    assert drained.empty()
+
+
+@in_loop
+async def test_connections_that_wait_to_be_accepted_are_cut_with_the_others(tmp_path):
+    """A listener that is cut leaves nobody waiting, and is drained."""
+    drained = asyncio.Queue()
+    async with rigged(tmp_path, listener={"drained": drained.put_nowait}) as rig:
+        with socket.create_connection((HOST, rig.port)) as waiting:
+            waiting.setblocking(False)
+            await rig.proxy.unlisten(rig.listener, cut=True)
+            with suppress(ConnectionError):
+                assert await asyncio.get_running_loop().sock_recv(waiting, 1) == b""
+        assert await drained.get() is rig.listener
