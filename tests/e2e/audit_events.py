@@ -29,10 +29,21 @@ class AuditEvent(msgspec.Struct, frozen=True):
     """Seconds since the epoch."""
     ended: bool
     """False for a request that was still being served when the log was read, such as an open watch."""
+    pod: str = ""
+    """Name of the pod that the token was made for, if it was made for one."""
+    sources: tuple[str, ...] = ()
+    """Addresses that the request came from."""
+
+
+class _Extra(msgspec.Struct):
+    """What a token says beside the user, see https://kep.k8s.io/4193 ."""
+
+    pod: tuple[str, ...] = msgspec.field(name="authentication.kubernetes.io/pod-name", default=())
 
 
 class _User(msgspec.Struct):
     username: str = ""
+    extra: _Extra = msgspec.field(default_factory=_Extra)
 
 
 class _Status(msgspec.Struct):
@@ -50,6 +61,7 @@ class _Line(msgspec.Struct, rename="camel"):
     user: _User = msgspec.field(default_factory=_User)
     impersonated_user: _User | None = None
     user_agent: str = ""
+    source_ips: tuple[str, ...] = msgspec.field(name="sourceIPs", default=())
     response_status: _Status = msgspec.field(default_factory=_Status)
 
 
@@ -88,4 +100,6 @@ def _event(line: _Line) -> AuditEvent:
         agent=line.user_agent,
         received=line.request_received_timestamp.timestamp(),
         ended=line.stage in ENDED,
+        pod="".join(line.user.extra.pod),
+        sources=line.source_ips,
     )
