@@ -9,10 +9,11 @@ import click
 import msgspec
 
 from apisnoop.cli.options import kubeconfig_options, open_catalogue, spec_option
+from apisnoop.coverage.resolution import class_of_finding
 from apisnoop.errors import ExitCode
 from apisnoop.operations.catalogue import Catalogue
 from apisnoop.operations.document import level_of
-from apisnoop.operations.match import Match
+from apisnoop.operations.match import Finding, Match
 
 STDIN = "-"
 
@@ -100,15 +101,33 @@ def explain_request(catalogue: Catalogue, request: Request) -> Explanation:
         namespace=match.namespace,
         name=match.name,
         kind=operation.kind if operation else "",
-        level=operation.level.value if operation else level_of(match.version).value if match.version else "",
+        level=_level(match),
         deprecated=bool(operation and operation.deprecated),
         reason=reason_of(match),
     )
 
 
+def _level(match: Match) -> str:
+    """Give the level of what is, or was, an operation; of what nobody knows, a version tells nothing."""
+    if match.operation:
+        return match.operation.level.value
+    return level_of(match.version).value if match.finding is Finding.REMOVED else ""
+
+
 def reason_of(match: Match) -> str:
     """Say why a request is no operation, the class first; empty for an operation."""
     return f"{match.finding.value}: {match.reason}" if match.finding else ""
+
+
+def reported_as(reason: str) -> str:
+    """Say by which class reports name what is no operation: they know whether the server answered; empty for others."""
+    if not reason:
+        return ""
+    finding = Finding(reason.partition(":")[0])
+    refused, answered = class_of_finding(finding, answered=False), class_of_finding(finding, answered=True)
+    if refused is None or answered is None:
+        return "no finding"
+    return refused if refused is answered else f"{refused}, or {answered} where the server answered without an error"
 
 
 def path_of(url: str) -> str:
@@ -144,7 +163,9 @@ def _explain_lines(catalogue: Catalogue, lines: Iterable[bytes], output: str) ->
 
 
 def _answer(catalogue: Catalogue, request: Request, output: str) -> None:
-    _write(explain_request(catalogue, request), output)
+    explanation = explain_request(catalogue, request)
+    text = msgspec.json.encode(explanation).decode() if output == "json" else render_text(explanation, request.url)
+    sys.stdout.write(f"{text}\n")
     if hint := hint_on(request.url):
         click.echo(f"apisnoop: {_shorten(request.url)}: {hint}", err=True)
 
@@ -162,18 +183,13 @@ def hint_on(url: str) -> str:
     return ""
 
 
-def _write(explanation: Explanation, output: str) -> None:
-    if output == "json":
-        sys.stdout.write(msgspec.json.encode(explanation).decode() + "\n")
-    else:
-        sys.stdout.write(render_text(explanation) + "\n")
-
-
-def render_text(explanation: Explanation) -> str:
-    """Write an explanation for people: what is there, one thing a line; unprintable characters are escaped."""
+def render_text(explanation: Explanation, url: str) -> str:
+    """Write an explanation of `url` for people: what is there, one thing a line; unprintable characters are escaped."""
     known = msgspec.structs.asdict(explanation)
-    head = f"{_shorten(known.pop('method'))} {_shorten(known.pop('path'))}"
+    del known["path"]
+    head = f"{_shorten(known.pop('method'))} {_shorten(path_of(url))}"
     known["deprecated"] = "yes" if explanation.deprecated else ""
+    known["reported as"] = reported_as(explanation.reason)
     lines = [f"  {key:<12}{_shorten(value)}" for key, value in known.items() if value]
     return "\n".join([head, *lines, ""])
 

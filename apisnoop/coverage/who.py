@@ -10,6 +10,8 @@ from typing import Protocol
 
 UNKNOWN = "(unknown)"
 """How a report names what no source told; brackets cannot be part of a Kubernetes name."""
+NO_SERVICE_ACCOUNT = "(no service account)"
+"""How a report names users that are known and no service accounts."""
 
 
 class CallerColumns(Protocol):
@@ -110,5 +112,9 @@ NAMES: dict[Dimension, Callable[[CallerColumns], str]] = {
 
 
 def name_in(dimension: Dimension, caller: CallerColumns) -> str:
-    """Give the caller's name in a dimension, UNKNOWN where no source told it."""
-    return NAMES[dimension](caller) or UNKNOWN
+    """Give the caller's name in a dimension, UNKNOWN where no source told it.
+
+    A user who is known and no service account is not unknown: NO_SERVICE_ACCOUNT.
+    """
+    without = NO_SERVICE_ACCOUNT if dimension is Dimension.SERVICE_ACCOUNT and caller.user else UNKNOWN
+    return NAMES[dimension](caller) or without

@@ -29,7 +29,7 @@ def test_an_operation_is_explained_for_people() -> None:
     """One thing a line, and only what there is."""
     result = call("GET", "/api/v1/namespaces/shop/pods?watch=true")
     assert result.output == (
-        "GET /api/v1/namespaces/shop/pods\n"
+        "GET /api/v1/namespaces/shop/pods?watch=true\n"
         "  operation   listCoreV1NamespacedPod\n"
         "  verb        watch\n"
         "  version     v1\n"
@@ -71,6 +71,31 @@ def test_a_finding_gives_its_class_and_reason() -> None:
     explained = json.loads(call("-o", "json", "GET", "/apis/batch/v1beta1/namespaces/n/cronjobs").output)
     assert explained["reason"] == "removed: cronjobs of batch/v1beta1: removed in 1.25; use batch/v1"
     assert (explained["operation"], explained["level"], explained["verb"]) == ("", "beta", "list")
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "lines"),
+    [
+        (
+            "GET",
+            "/api/v1/foos?x=y",
+            [
+                "GET /api/v1/foos?x=y",
+                "  reason      unknown-path: foos of v1 is unknown to Kubernetes 1.36",
+                "  reported as invalid, or unlisted where the server answered without an error",
+            ],
+        ),
+        ("PUT", "/api/v1/pods", ["  reported as invalid, or unlisted where the server answered without an error"]),
+        ("GET", "/apis/batch/v1beta1/cronjobs", ["  level       beta", "  reported as removed"]),
+        ("GET", "/healthz", ["  reported as no finding"]),
+    ],
+)
+def test_what_is_no_operation_is_named_as_reports_name_it(method: str, url: str, lines: list[str]) -> None:
+    """The class that a report and --fail-on use stands beside the reason; a level only where one was ever known."""
+    output = call(method, url).output.splitlines()
+    assert [line for line in lines if line not in output] == []
+    levels = [line for line in output if line.startswith("  level")]
+    assert levels == [line for line in lines if line.startswith("  level")]
 
 
 def test_a_legacy_watch_is_deprecated() -> None:
@@ -151,7 +176,8 @@ def test_a_slip_in_a_url_is_pointed_out(url: str, meant: str) -> None:
 
 def test_what_cannot_be_printed_is_escaped() -> None:
     """A name must not speak to the terminal."""
-    shown = render_text(explain_request(CATALOGUE, Request("GET", "/api/v1/nodes/a%1b%5b31m%00")))
+    url = "/api/v1/nodes/a%1b%5b31m%00"
+    shown = render_text(explain_request(CATALOGUE, Request("GET", url)), f"{url}?\x1b[31m")
     assert "\n  name        a\\x1b[31m\\x00\n" in shown
     assert all(line.isprintable() for line in shown.splitlines())
 

@@ -37,6 +37,12 @@ def test_unknown_is_a_name_of_its_own_in_every_dimension(dimension):
     assert name_in(dimension, NOBODY) == "(unknown)"
 
 
+def test_a_named_user_is_no_unknown_service_account():
+    """Who calls as a user has no service account, which is known; what is not known of nobody."""
+    assert name_in(Dimension.SERVICE_ACCOUNT, ALICE) == "(no service account)"
+    assert name_in(Dimension.SERVICE_ACCOUNT, WEB) == "shop/web"
+
+
 def test_tests_are_told_apart_by_their_name():
     """--by test shows the test that the user agent named."""
     assert name_in(Dimension.TEST, SUITE) == "[sig-apps] Deployment should run"
