@@ -171,6 +171,11 @@ def state(agent, pod):
     return agent.pods[pod.uid].state.name
 
 
+def unread(agent, pod):
+    """Say which connections could not be read."""
+    return agent.pods[pod.uid].unreadable.reasons
+
+
 @in_loop
 async def test_a_wanted_pod_is_led_to_the_proxy(settings, pod):
     """The proxy learns the API's addresses and whose connections come; then new ones arrive at its listener."""
@@ -204,7 +209,7 @@ async def test_a_connections_container_is_known(settings, pod):
         proxy.channel.send(Unseen(enrol.enrolment, "app", "client-certificate"))
         proxy.channel.send(Identify(3, enrol.enrolment, source, API))
         await proxy.until(lambda: Identified(3, "app", untouched=True) in proxy.heard)
-        assert agent.pods[pod.uid].unseen == {"client-certificate": 1}
+        assert agent.pods[pod.uid].unreadable.reasons == {"client-certificate": 1}
 
 
 @in_loop
@@ -213,10 +218,10 @@ async def test_a_client_in_a_hurry_is_not_given_up(settings, pod):
     async with enrolled(settings, pod) as (agent, proxy):
         enrol = await proxy.enrolled()
         for number in range(1, 6):
-            assert agent.pods[pod.uid].untouched == set()
+            assert "app" not in agent.pods[pod.uid].unreadable
             proxy.channel.send(Unseen(enrol.enrolment, "app", "handshake-abandoned"))
-            await proxy.until(lambda number=number: agent.pods[pod.uid].unseen == {"handshake-abandoned": number})
-        assert agent.pods[pod.uid].untouched == {"app"}
+            await proxy.until(lambda number=number: unread(agent, pod) == {"handshake-abandoned": number})
+        assert "app" in agent.pods[pod.uid].unreadable
 
 
 @in_loop
@@ -234,14 +239,14 @@ async def test_off_lets_open_connections_end_before_the_table_goes(settings, pod
         assert not pod.redirected(listener)
         client.sendall(b"still open")
         assert carried.recv(20) == b"still open"
-        assert state(agent, pod) == "draining"
+        await proxy.until(lambda: state(agent, pod) == "draining")
         assert pod.table() is not None
         client.close()
         carried.close()
         proxy.drained(enrol.enrolment)
         await proxy.until(lambda: state(agent, pod) == "off")
         assert pod.table() is None
-        assert agent.pods[pod.uid].foothold is None
+        assert agent.pods[pod.uid].presence is None
 
 
 @in_loop
@@ -313,7 +318,7 @@ async def test_a_pod_that_ends_is_let_go_of(settings, pod):
         pod.end()
         await proxy.until(proxy.retired)
         assert (proxy.retired()[0].cut, proxy.retired()[0].reason) == (True, POD_ENDED)
-        assert agent.pods[pod.uid].foothold is None
+        assert agent.pods[pod.uid].presence is None
         agent.remove(pod.uid)
         assert pod.uid not in agent.pods
 
@@ -363,7 +368,7 @@ async def test_older_connections_are_counted_or_reset(settings, pod):
     """Connections older than the rule stay and are counted, or are reset where that is asked for."""
     before = pod.podlike.connect()
     async with enrolled(settings, pod) as (agent, _):
-        assert agent.pods[pod.uid].older == 1
+        assert agent.pods[pod.uid].existing() == 1
         before.sendall(b"open")
     async with enrolled(settings, pod, wanted=msgspec.structs.replace(YES, reset=True)):
         before.settimeout(5)
@@ -385,4 +390,4 @@ async def test_recording_ends_at_its_time(settings, pod):
     async with enrolled(settings, pod, wanted=msgspec.structs.replace(YES, until=time.time() + 0.5)) as (agent, proxy):
         await proxy.until(proxy.retired)
         assert proxy.retired()[0].reason == ""
-        assert state(agent, pod) == "draining"
+        await proxy.until(lambda: state(agent, pod) == "draining")

@@ -66,7 +66,7 @@ def test_a_pod_is_read():
     """Addresses, containers by ID, service account and owner are kept."""
     facts = read_pod(pod(owner=("Job", "tidy")))
     assert (facts.addresses, facts.containers) == ({"10.201.1.7"}, {"c0": "app"})
-    assert (facts.service_account, facts.owner.name, facts.ended, facts.unfit) == ("shop/web", "tidy", False, "")
+    assert (facts.service_account, facts.owner.name, facts.ended, facts.unfit) == ("shop/web", "tidy", False, None)
 
 
 def test_some_pods_are_left_alone():
@@ -77,7 +77,7 @@ def test_some_pods_are_left_alone():
     sandboxed = msgspec.convert({"metadata": {"name": "a"}, "spec": {"runtimeClassName": "gvisor"}}, Pod)
     words = ("part of apisnoop", "static pod", "hostNetwork", "gvisor")
     for one, word in zip((own, static, host, sandboxed), words, strict=True):
-        assert word in read_pod(one).unfit
+        assert word in read_pod(one).unfit.why
 
 
 def test_owners_and_namespaces_decide_whenever_they_change():

@@ -20,6 +20,9 @@ EVERY = {
     "APISNOOP_LONGEST": "60",
     "APISNOOP_EXTRA_DESTINATIONS": "10.0.0.1:443, [fd00::1]:6443",
     "APISNOOP_KUBELET": "/k",
+    "APISNOOP_CNI": "/c",
+    "APISNOOP_LISTEN": "127.0.0.1:8",
+    "APISNOOP_METRICS": "true",
 }
 
 
@@ -39,6 +42,9 @@ def test_every_setting_is_read():
         longest=60,
         extra_destinations=(("10.0.0.1", 443), ("fd00::1", 6443)),
         kubelet=Path("/k"),
+        cni=Path("/c"),
+        listen=("127.0.0.1", 8),
+        metrics=True,
     )
 
 
@@ -52,6 +58,8 @@ def test_every_setting_is_read():
         ("APISNOOP_EXTRA_DESTINATIONS", "api.example.org:443"),
         ("APISNOOP_EXTRA_DESTINATIONS", "10.0.0.1"),
         ("APISNOOP_EXTRA_DESTINATIONS", "10.0.0.1:70000"),
+        ("APISNOOP_LISTEN", "10.0.0.1:80"),
+        ("APISNOOP_METRICS", "yes"),
     ],
 )
 def test_a_bad_value_is_named(variable, value):

@@ -7,14 +7,10 @@ except in threads: a pod's file system may never answer.
 import asyncio
 import itertools
 import logging
-import secrets
 import socket
-import threading
 import time
 from collections.abc import Callable, Collection
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 
 from apisnoop.node.messages import (
@@ -35,17 +31,20 @@ from apisnoop.node.messages import (
     Unseen,
 )
 from apisnoop.node.wanted import Wanted
-from apisnoop_tproxy.containers import container_of_group, container_of_inode, unified_hierarchy
-from apisnoop_tproxy.foothold import Foothold, NotThereError, find_foothold
+from apisnoop_tproxy.connections import Connections, open_way_out
+from apisnoop_tproxy.entrance import Entrance
+from apisnoop_tproxy.figures import Figures
+from apisnoop_tproxy.foothold import Foothold
 from apisnoop_tproxy.health import Health
 from apisnoop_tproxy.health import State as Shape
-from apisnoop_tproxy.namespace import in_namespace, open_upstream
-from apisnoop_tproxy.pod_control import LATER, PodControl, State
+from apisnoop_tproxy.pod_control import LATER, PodControl
 from apisnoop_tproxy.pod_facts import PodFacts
-from apisnoop_tproxy.processes import HOST, PROC, PodProcesses
+from apisnoop_tproxy.pod_state import State
+from apisnoop_tproxy.processes import HOST, PROC
 from apisnoop_tproxy.proxy_link import ProxyLink
+from apisnoop_tproxy.rules import new_generation
 from apisnoop_tproxy.settings import Settings
-from apisnoop_tproxy.trust import Trust, check_trust
+from apisnoop_tproxy.trust import Trust
 
 logger = logging.getLogger(__name__)
 
@@ -53,7 +52,8 @@ TICK_SECONDS = 0.1
 FINISH_SECONDS = 20.0
 """For how long to wait at the end for connections to end; Kubernetes gives 30 s."""
 RENEWAL_SECONDS = 1.0
-_TRUST_SECONDS = 3.0
+CERTIFICATE_SECONDS = 1.0
+"""How often the certificate is looked at; the kubelet exchanges it without a sign."""
 _LOST_TIME = 0.3
 """If our own loop was late by as much, silence is no fault of the proxy's."""
 
@@ -69,25 +69,25 @@ class Agent:
         host: Path = HOST,
         proc: Path = PROC,
     ) -> None:
-        self.generation = secrets.token_hex(4)
+        self.started = time.time()
+        self.generation = new_generation(self.started)
         self.lease = settings.lease
         self.node = settings.node
-        self.tell = tell
         self.pods: dict[str, PodControl] = {}
         self.health: Health | None = None
+        self.heard: float | None = None
+        """When the proxy last gave a sign of life; seconds since the epoch."""
+        self.figures = Figures()
+        self._tell = tell
         self._settings = settings
         self._link = ProxyLink(settings.socket, frozenset({settings.proxy_uid}), settings.proxy_uid or None)
         self._destinations: tuple[Address, ...] = ()
         self._numbers = itertools.count(1)
         self._enrolments: dict[int, PodControl] = {}
         self._tasks: asyncio.TaskGroup | None = None
-        self._processes = PodProcesses(proc)
-        self._processes_lock = threading.Lock()
-        self._host, self._proc = host, proc
-        self._unified = unified_hierarchy(host)
-        self._names: dict[tuple[str, int], str] = {}
+        self._entrance = Entrance(settings, host, proc)
+        self._connections = Connections(self._entrance, host, proc)
         self._shape = Shape.SHED
-        self._trusting = ThreadPoolExecutor(4, "trust")
 
     # -- what is to be done ----------------------------------------------------------------------------------------
 
@@ -98,10 +98,7 @@ class Agent:
             pod = self.pods[facts.uid] = PodControl(facts, wanted, workload, self)
             if self._tasks is not None:
                 self._tasks.create_task(self._keep(pod))
-        elif wanted != pod.wanted:
-            pod.blocked = (0.0, "")
-        pod.facts, pod.wanted, pod.workload = facts, wanted, workload
-        pod.touched.set()
+        pod.update(facts, wanted, workload)
 
     def remove(self, uid: str) -> None:
         """Hear that a pod is there no more."""
@@ -109,7 +106,7 @@ class Agent:
         if pod is not None:
             pod.gone = True
             pod.touched.set()
-            self._names = {key: name for key, name in self._names.items() if key[0] != uid}
+            self._connections.forget(uid)
 
     def destine(self, addresses: Collection[Address]) -> None:
         """Take where the API is: from the next renewal on, connections there are redirected, and to nowhere else."""
@@ -131,11 +128,12 @@ class Agent:
                 self._tasks = tasks
                 for pod in self.pods.values():
                     tasks.create_task(self._keep(pod))
+                tasks.create_task(self._watch_certificate())
                 await self._watch_health()
         finally:
             await self._finish()
             self._link.close()
-            self._trusting.shutdown(wait=False, cancel_futures=True)
+            self._entrance.close()
 
     async def _finish(self) -> None:
         """Empty all sets at once, then delete tables as their last connections end. What is left over does nothing."""
@@ -154,16 +152,29 @@ class Agent:
         """Bring one pod to what is wanted, again and again, until it has gone."""
         while True:
             pod.touched.clear()
+            gone = pod.gone  # what comes while converging is seen to in another round
             try:
                 again = await pod.converge()
             except Exception:  # one pod's surprise is not the other pods' end
                 logger.exception("pod %s/%s", pod.facts.namespace, pod.facts.name)
                 again = LATER
-            if pod.gone:
+            if gone:
                 return
             with suppress(TimeoutError):
                 async with asyncio.timeout(again):
                     await pod.touched.wait()
+
+    async def _watch_certificate(self) -> None:
+        """Look at every pod again when the proxy has another certificate. It may be one of another authority."""
+        known = await asyncio.to_thread(_read, self._settings.certificate)
+        while True:
+            await asyncio.sleep(CERTIFICATE_SECONDS)
+            found = await asyncio.to_thread(_read, self._settings.certificate)
+            if found != known:
+                known = found
+                for pod in self.pods.values():
+                    pod.unreadable.forget_rejections()
+                    pod.touched.set()
 
     # -- leases ----------------------------------------------------------------------------------------------------
 
@@ -243,12 +254,13 @@ class Agent:
             case Over(limit=limit):
                 pod.over(limit)
             case Unseen(container=container, reason=reason):
-                pod.could_not_read(container, reason)
+                pod.unreadable.add(container, reason)
 
     def _beat(self, beat: Beat) -> None:
         now = time.monotonic()
         if self.health is not None:
             self.health.beat(now, beat.lag)
+            self.heard = time.time()
             self._judge(now)
         for pod in self.pods.values():
             pod.connections = 0
@@ -259,39 +271,18 @@ class Agent:
 
     def _identify(self, question: Identify, pod: PodControl | None) -> None:
         container = ""
-        if pod is not None and pod.foothold is not None:
-            with suppress(OSError):
-                container = self._container(pod, pod.foothold, question.source, question.destination)
-        untouched = pod is not None and container in pod.untouched
+        if pod is not None and pod.presence is not None:
+            foothold = pod.presence.foothold
+            container = self._connections.container(pod.facts, foothold, question.source, question.destination)
+        untouched = pod is not None and container in pod.unreadable
         self.say(Identified(question.question, container, untouched))
 
-    def _container(self, pod: PodControl, foothold: Foothold, source: Address, destination: Address) -> str:
-        sock = foothold.diagnosis.find(source, destination)
-        if sock is None:
-            return ""
-        facts = pod.facts
-        known = self._names.get((facts.uid, sock.cgroup))
-        if known:
-            return known
-        name = ""
-        if self._unified is not None and sock.cgroup > 1 and foothold.group.pod_path:
-            path = foothold.group.pod_path
-            name = container_of_group(sock.cgroup, path, facts.uid, facts.containers, self._unified, self._proc)
-        if name:
-            self._names[facts.uid, sock.cgroup] = name
-            return name
-        with self._processes_lock:
-            self._processes.refresh()
-            pids = {pid: group.container for pid, group in self._processes.of_pod(facts.uid).items()}
-        return container_of_inode(sock.inode, pids, facts.uid, facts.containers)
-
     def _dial(self, question: Dial, pod: PodControl | None) -> None:
-        if pod is None or pod.foothold is None:
+        if pod is None or pod.presence is None:
             self.say(Dialled(question.question, error="the pod is not there any more"))
             return
-        family = socket.AF_INET6 if ":" in question.destination[0] else socket.AF_INET
         try:
-            sock = in_namespace(pod.foothold.namespace, lambda: open_upstream(family))
+            sock = open_way_out(pod.presence.foothold, question.destination)
         except OSError as error:
             self.say(Dialled(question.question, error=error.strerror or str(error)))
             return
@@ -326,35 +317,31 @@ class Agent:
         return number
 
     async def enter(self, pod: PodFacts) -> Foothold:
-        """Enter a pod's network namespace. Raises NotThereError, OSError, RuleError."""
-        return await asyncio.to_thread(self._enter, pod)
+        """Enter a pod's network namespace. Raises NotThereError, OSError."""
+        return await self._entrance.enter(pod)
 
-    def _enter(self, pod: PodFacts) -> Foothold:
-        with self._processes_lock:
-            try:
-                return find_foothold(self._processes, pod.uid, pod.addresses, self._proc, self._host)
-            except NotThereError:
-                self._processes.refresh()
-            return find_foothold(self._processes, pod.uid, pod.addresses, self._proc, self._host)
+    async def stay(self, pod: PodFacts, foothold: Foothold) -> bool:
+        """Hold on to another process of a pod."""
+        return await self._entrance.stay(pod, foothold)
 
     async def trust(self, pod: PodFacts, pid: int) -> Trust:
-        """Find out whether a pod would accept our certificate; one whose file system does not answer would not."""
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(_TRUST_SECONDS):
-                return await loop.run_in_executor(self._trusting, self._trust, pod, pid)
-        except TimeoutError:
-            return Trust(False, "its file system does not answer, so that its ca.crt cannot be read")
+        """Find out whether a pod would accept our certificate."""
+        return await self._entrance.trust(pod, pid)
 
-    def _trust(self, pod: PodFacts, pid: int) -> Trust:
-        try:
-            chain = self._settings.certificate.read_bytes()
-        except OSError:
-            return Trust(False, "there is no certificate of ours yet")
-        with self._processes_lock:
-            self._processes.refresh()
-            pids = [pid, *self._processes.of_pod(pod.uid)]
-        roots = [self._proc / str(one) / "root" for one in dict.fromkeys(pids)]
-        kubelet = self._host / "root" / str(self._settings.kubelet).lstrip("/")
-        volumes = kubelet / "pods" / pod.uid / "volumes" / "kubernetes.io~projected"
-        return check_trust(chain, roots, volumes, datetime.now(UTC))
+    def tell(self, pod: PodFacts, state: State) -> None:
+        """Let people know."""
+        self._tell(pod, state)
+
+    def acted(self, seconds: float) -> None:
+        """Count how long it took from what was wanted to the rule."""
+        self.figures.to_rule.observe(seconds)
+
+    def lapsed(self) -> None:
+        """Count a gap."""
+        self.figures.gaps += 1
+
+
+def _read(path: Path) -> bytes:
+    with suppress(OSError):
+        return path.read_bytes()
+    return b""

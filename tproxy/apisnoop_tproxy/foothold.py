@@ -13,7 +13,7 @@ from apisnoop_tproxy.addresses import local_addresses
 from apisnoop_tproxy.cgroup_path import PodCgroup
 from apisnoop_tproxy.diag import SocketDiagnosis
 from apisnoop_tproxy.namespace import in_namespace
-from apisnoop_tproxy.nft import Leases, Table, find_table
+from apisnoop_tproxy.nft import Leases
 from apisnoop_tproxy.processes import HOST, PROC, PodProcesses
 
 
@@ -25,14 +25,19 @@ class Foothold:
     """Descriptors in a pod's network namespace."""
 
     def __init__(self, namespace: int, pidfd: int, group: PodCgroup, pid: int) -> None:
-        """Take over `namespace` and `pidfd`, which are closed with it, and open the rest. Raises OSError, RuleError."""
+        """Take over `namespace` and `pidfd`, which are closed with it, and open the rest. Raises OSError."""
         self.namespace = namespace
         self.pidfd = pidfd
         """Readable when the process by which the namespace was found has ended."""
         self.pid = pid
         self.group = group
         self.inode = os.fstat(namespace).st_ino
-        self.leases, self.diagnosis, self.found = in_namespace(namespace, _open)
+        self.leases, self.diagnosis = in_namespace(namespace, _open)
+
+    def follow(self, pidfd: int, pid: int) -> None:
+        """Take over the pidfd of another process in place of the one that has ended."""
+        os.close(self.pidfd)
+        self.pidfd, self.pid = pidfd, pid
 
     def close(self) -> None:
         """Let go of the namespace."""
@@ -45,7 +50,7 @@ class Foothold:
 def find_foothold(
     processes: PodProcesses, pod_uid: str, addresses: Collection[str], proc: Path = PROC, host: Path = HOST
 ) -> Foothold:
-    """Enter the network namespace of a pod. Raises NotThereError, which says what is missing, OSError or RuleError.
+    """Enter the network namespace of a pod. Raises NotThereError, which says what is missing, or OSError.
 
     A namespace is the pod's if one of the pod's processes lives in it and it holds one of the pod's addresses: a
     process may be in another one for a moment.
@@ -55,7 +60,7 @@ def find_foothold(
     for pid, group in processes.of_pod(pod_uid).items():
         with processes.hold(pid, pod_uid) as held:
             if held is None:
-                processes.forget(iter((pid,)))
+                processes.forget(pid)
                 continue
             try:
                 namespace = os.open(proc / str(pid) / "ns/net", os.O_RDONLY | os.O_CLOEXEC)
@@ -72,6 +77,19 @@ def find_foothold(
                 continue
             return _hold(namespace, os.dup(held.pidfd), group, pid)
     raise NotThereError(reason)
+
+
+def find_sibling(processes: PodProcesses, pod_uid: str, foothold: Foothold, proc: Path = PROC) -> bool:
+    """Make a foothold follow another process of the pod in the same network namespace; False if there is none.
+
+    The namespace that the foothold holds cannot be another one with the same number.
+    """
+    for pid in processes.of_pod(pod_uid):
+        with processes.hold(pid, pod_uid) as held:
+            if held is not None and _inode(proc / str(pid) / "ns/net") == foothold.inode and held.alive:
+                foothold.follow(os.dup(held.pidfd), pid)
+                return True
+    return False
 
 
 def _hold(namespace: int, pidfd: int, group: PodCgroup, pid: int) -> Foothold:
@@ -93,11 +111,10 @@ def _refuse(namespace: int, node: int, addresses: Collection[str]) -> str:
     return ""
 
 
-def _open() -> tuple[Leases, SocketDiagnosis, Table | None]:
-    found = find_table()
+def _open() -> tuple[Leases, SocketDiagnosis]:
     leases = Leases()
     try:
-        return leases, SocketDiagnosis(), found
+        return leases, SocketDiagnosis()
     except OSError:
         leases.close()
         raise

@@ -40,9 +40,9 @@ def in_namespace[Result](namespace: int, work: Callable[[], Result]) -> Result:
 
 def open_listeners() -> dict[socket.AddressFamily, socket.socket]:
     """Open listening sockets on free loopback ports: IPv4, and IPv6 where the namespace has it."""
-    found = {socket.AF_INET: _listen(socket.AF_INET, "127.0.0.1", 0)}
+    found = {socket.AF_INET: listen("127.0.0.1", 0)}
     with suppress(OSError):  # EAFNOSUPPORT or EADDRNOTAVAIL: this pod has no IPv6
-        found[socket.AF_INET6] = _listen(socket.AF_INET6, "::1", 0)
+        found[socket.AF_INET6] = listen("::1", 0)
     return found
 
 
@@ -57,7 +57,9 @@ def open_upstream(family: socket.AddressFamily) -> socket.socket:
     return sock
 
 
-def _listen(family: socket.AddressFamily, host: str, port: int) -> socket.socket:
+def listen(host: str, port: int) -> socket.socket:
+    """Open a listening socket at an IP address. Raises OSError, where there is no such address or it is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -30,6 +30,8 @@ class Table(msgspec.Struct, frozen=True):
 
     generation: str
     ports: tuple[int, ...]
+    live: bool
+    """Whether it leads anything anywhere: its leases have not run out."""
     fingerprint: str
     """Of everything in it but what changes by itself: two tables with the same one do the same."""
 
@@ -72,7 +74,7 @@ def find_table() -> Table | None:
         raise
     comment = _COMMENT.search(listed)  # not in the JSON that nftables 1.0.6 gives
     generation, ports = parse_comment(comment["text"] if comment else "") or ("", ())
-    return Table(generation, ports, _ELEMENTS.sub("", listed))
+    return Table(generation, ports, _ELEMENTS.search(listed) is not None, _ELEMENTS.sub("", listed))
 
 
 def require_library() -> None:

@@ -5,90 +5,31 @@ listener before rule, rule emptied before the listener goes, table deleted last,
 """
 
 import asyncio
-import logging
-import socket
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import Protocol
-
-import msgspec
 
 from apisnoop.calls.caller import Caller
 from apisnoop.calls.recording import POD_ENDED
-from apisnoop.node.messages import Address, Enrol, Message, Retire
 from apisnoop.node.wanted import Wanted
-from apisnoop_tproxy.diag import Sock
-from apisnoop_tproxy.foothold import Foothold, NotThereError
-from apisnoop_tproxy.namespace import MARK, in_namespace, open_listeners
-from apisnoop_tproxy.nft import RuleError, apply_rules, find_table, remove_table
+from apisnoop_tproxy.desk import Desk
+from apisnoop_tproxy.enrolments import Enrolment, Enrolments
+from apisnoop_tproxy.foothold import NotThereError
+from apisnoop_tproxy.nft import RuleError
 from apisnoop_tproxy.pod_facts import PodFacts
-from apisnoop_tproxy.rules import Redirect, encode_leases, render_flush, render_table
-from apisnoop_tproxy.trust import Trust
+from apisnoop_tproxy.pod_state import Cause, Code, Condition, State
+from apisnoop_tproxy.presence import Presence, SupersededError
+from apisnoop_tproxy.rules import is_newer
+from apisnoop_tproxy.unreadable import Unreadable
 
-logger = logging.getLogger(__name__)
-
-SOON, LATER = 0.1, 30.0
-"""Seconds after which to look again: something is about to come; something may have changed unseen."""
-ABANDONED = 5
-"""Handshakes that clients of a pod may leave before its certificate is taken to be the reason."""
+SOON, RATHER_SOON, LATER = 0.1, 1.0, 30.0
+"""Seconds after which to look again: something is about to come; it is late; something may have changed unseen."""
+PATIENT_SECONDS = 60.0
+"""For how long something is about to come."""
 BLOCKED_SECONDS = 600.0
 """For how long a pod that took too much is left alone."""
-
-
-class State(msgspec.Struct, frozen=True):
-    """What is so, for people and programs."""
-
-    name: str
-    """off, waiting, skipped, intercepting, shed, draining."""
-    why: str = ""
-    since: float = 0.0
-
-
-class Desk(Protocol):
-    """What pods need of the agent around them."""
-
-    generation: str
-    lease: float
-    node: str
-
-    @property
-    def destinations(self) -> tuple[Address, ...]:
-        """Where the API is."""
-
-    @property
-    def served(self) -> bool:
-        """Whether there is a proxy at all."""
-
-    @property
-    def well(self) -> bool:
-        """Whether connections may be led to it now."""
-
-    def say(self, message: Message, sockets: tuple[socket.socket, ...] = ()) -> None:
-        """Tell the proxy."""
-
-    def number(self, pod: "PodControl") -> int:
-        """Give a new enrolment's number; what the proxy says of it goes to the pod."""
-
-    async def enter(self, pod: PodFacts) -> Foothold:
-        """Enter a pod's network namespace. Raises NotThereError, OSError, RuleError."""
-
-    async def trust(self, pod: PodFacts, pid: int) -> Trust:
-        """Find out whether it would accept our certificate."""
-
-    def tell(self, pod: PodFacts, state: State) -> None:
-        """Let people know of a new state."""
-
-
-@dataclass(slots=True, eq=False)
-class Enrolment:
-    """What leads to the proxy."""
-
-    number: int
-    redirect: Redirect
-    accepted: bool = False
-    acting: bool = False
-    """Its table is in place."""
+_WHILE_DRAINING = 0.5
+SUPERSEDED = Cause(Code.SUPERSEDED, "a newer node agent of this node has taken it over")
 
 
 @dataclass(slots=True, eq=False)
@@ -99,64 +40,86 @@ class PodControl:
     wanted: Wanted
     workload: str
     desk: Desk
-    state: State = field(default_factory=lambda: State("off"))
+    state: State = field(default_factory=State)
     touched: asyncio.Event = field(default_factory=asyncio.Event)
     gone: bool = False
-    current: Enrolment | None = None
-    draining: set[int] = field(default_factory=set)
-    ports: set[int] = field(default_factory=set)
-    """On which connections of ours may still be open."""
-    foothold: Foothold | None = None
-    examined: bool = False
-    """Whether it has been looked for what an earlier agent left."""
-    blocked: tuple[float, str] = (0.0, "")
-    untouched: set[str] = field(default_factory=set)
-    """Containers whose connections cannot be read."""
-    unseen: dict[str, int] = field(default_factory=dict)
-    older: int = 0
-    """API connections that are older than the interception, when it began."""
+    presence: Presence | None = None
+    unreadable: Unreadable = field(default_factory=Unreadable)
     connections: int = 0
-    fingerprint: str = ""
+    """Open ones through the proxy, as it says."""
+    enrolments: Enrolments = field(init=False)
+    _known: float = field(default_factory=time.monotonic)
+    _asked: float | None = None
+    """When it began to be wanted, running already; until the rule is there."""
+    _examined: bool = False
+    """Whether it has been looked for what an earlier agent left."""
+    _superseded: bool = False
+    _orphaned: bool = False
+    """The process that showed us the way has ended."""
+    _blocked: tuple[float, Cause] = (0.0, Cause(Code.NOT_WANTED, ""))
+    """Until when it is left alone, and why."""
+
+    def __post_init__(self) -> None:
+        self.enrolments = Enrolments(self.desk)
+        if self.wanted.yes and self.facts.addresses:
+            self._asked = self._known
 
     # -- what is wanted --------------------------------------------------------------------------------------------
 
-    def refusal(self, now: float) -> str:
-        """Say why the pod must not be intercepted; empty if it may and should."""
+    def update(self, facts: PodFacts, wanted: Wanted, workload: str) -> None:
+        """Take what is known now."""
+        if wanted != self.wanted:
+            self._blocked = (0.0, self._blocked[1])
+            self._asked = time.monotonic() if wanted.yes and not self.wanted.yes else None
+        self.facts, self.wanted, self.workload = facts, wanted, workload
+        self.touched.set()
+
+    def refusal(self, now: float) -> Cause | None:
+        """Say why the pod must not be intercepted; None if it may and should."""
         if not self.wanted.yes:
-            return self.wanted.why
-        if self.facts.unfit:
+            return Cause(Code.NOT_WANTED, self.wanted.why)
+        if self.facts.unfit is not None:
             return self.facts.unfit
         if self.wanted.until is not None and self.wanted.until <= now:
-            return "its time is over"
-        return self.blocked[1] if now < self.blocked[0] else ""
+            return Cause(Code.NOT_WANTED, "its time is over")
+        return self._blocked[1] if now < self._blocked[0] else None
 
     async def converge(self) -> float | None:
         """Take the next steps; return the seconds after which to look again, None if nothing is to come by itself."""
         if self.gone or self.facts.ended:
-            self.release(POD_ENDED)
+            self.release()
             return None
-        now = time.time()
-        refusal = self.refusal(now)
+        refusal = self.refusal(time.time())
         try:
-            if refusal:
-                return await self._off(refusal)
-            again = await self._on()
+            await self._hold_on()
+            again = await (self._on() if refusal is None else self._off(refusal))
+            self._attend()
+        except SupersededError:
+            again = self._step_back()
         except NotThereError as error:
-            self._become("waiting", str(error))
-            return SOON if self.facts.starting or not self.examined else 1.0
+            self._become(Condition.WAITING, Cause(Code.NOT_ENTERED, str(error)))
+            return self._patience()
         except (OSError, RuleError) as error:
             self.let_go(f"it cannot be intercepted: {error}")
-            self._become("skipped", str(error))
+            self._become(Condition.SKIPPED, Cause(Code.RULE_FAILED, str(error)))
             return LATER
-        if self.wanted.until is None:
+        return self._until(again, self._blocked[0] if refusal is not None else self.wanted.until)
+
+    def _until(self, again: float | None, moment: float | None) -> float | None:
+        """Look again at a moment that is yet to come, if not before."""
+        left = 0.0 if moment is None else moment - time.time()
+        if left <= 0:
             return again
-        left = max(0.0, self.wanted.until - time.time())
         return left if again is None else min(again, left)
+
+    def _patience(self) -> float:
+        expected = self.facts.starting or not self._examined
+        return SOON if expected and time.monotonic() - self._known < PATIENT_SECONDS else RATHER_SOON
 
     # -- on --------------------------------------------------------------------------------------------------------
 
     async def _on(self) -> float | None:
-        enrolment = self.current
+        enrolment = self.enrolments.current
         if enrolment is None:
             return await self._offer()
         if enrolment.acting:
@@ -168,230 +131,234 @@ class PodControl:
         return None
 
     async def _offer(self) -> float | None:
-        """Open listeners in the pod and offer them to the proxy."""
-        if not self.desk.served or not self.desk.destinations:
-            self._become(
-                "waiting", "the node's proxy is not there" if self.desk.destinations else "no API server known"
-            )
+        """Offer the pod to the proxy, if it can be."""
+        presence = await self._enter()
+        self._attend()
+        if self._superseded:
+            found = await presence.look()
+            if found is not None and found.live and is_newer(found.generation, self.desk.generation):
+                raise SupersededError
+            self._superseded = False
+        missing = self._missing()
+        if missing is not None:
+            self._become(Condition.WAITING, missing)
             return None
-        foothold = await self._enter()
-        trust = await self.desk.trust(self.facts, foothold.pid)
+        trust = await self.desk.trust(self.facts, presence.foothold.pid)
         if not trust.accepted:
-            self._become("skipped", trust.why)
+            self._become(Condition.SKIPPED, Cause(Code.NOT_TRUSTED, trust.why))
             return LATER
-        if self._missing() or self.foothold is not foothold:
+        if self._missing() is not None or self.presence is not presence:
             return SOON
-        listeners = in_namespace(foothold.namespace, open_listeners)
-        ports = {family: sock.getsockname()[1] for family, sock in listeners.items()}
-        number = self.desk.number(self)
-        self.current = Enrolment(number, Redirect(self.desk.generation, ports, self.desk.lease))
-        self.ports |= set(ports.values())
-        self.desk.say(Enrol(number, self.caller()), tuple(listeners.values()))
-        for sock in listeners.values():
-            sock.close()  # the proxy's alone: when it dies, nobody must be left waiting in the queue
+        self.enrolments.offer(self.desk.number(self), presence, self.caller())
         return None
 
-    def _missing(self) -> str:
+    def _missing(self) -> Cause | None:
         """Say what the node lacks; it may change whenever something is awaited."""
         if not self.desk.destinations:
-            return "the addresses of the API server are not known yet"
-        return "" if self.desk.served else "the node's proxy is not there"
+            return Cause(Code.SERVER_UNKNOWN, "the addresses of the API server are not known yet")
+        return None if self.desk.served else Cause(Code.PROXY_MISSING, "the node's proxy is not there")
 
     async def _act(self, enrolment: Enrolment) -> None:
         """Put the rule in place."""
-        foothold = await self._enter()
-        destinations = self.desk.destinations if self.desk.well else ()
-        text = render_table(enrolment.redirect, destinations)
-        table = await asyncio.to_thread(in_namespace, foothold.namespace, lambda: _apply(text))
-        if self.current is not enrolment:  # it was let go meanwhile
-            foothold.leases.apply(encode_leases(enrolment.redirect, ()))
+        presence = await self._enter()
+        await presence.act(enrolment.redirect, self.desk.destinations if self.desk.well else ())
+        if self.enrolments.current is not enrolment:  # it was let go meanwhile
+            presence.renew(enrolment.redirect, ())
             return
         enrolment.acting = True
-        self.fingerprint = table
-        older = self._older(foothold)
-        self.older = len(older)
+        if self._asked is not None:
+            self.desk.acted(time.monotonic() - self._asked)
+            self._asked = None
         if self.wanted.reset:
-            for sock in older:
-                foothold.diagnosis.destroy(sock)
-            self.older = 0
-        self._become("intercepting" if self.desk.well else "shed", self.wanted.why)
+            presence.break_direct(self.desk.destinations)
+        if self.desk.well:
+            self._become(Condition.INTERCEPTING, Cause(Code.WANTED, self.wanted.why))
+        else:
+            self._become(Condition.SHED, Cause(Code.PROXY_ILL, "the node's proxy is not well"))
 
     async def _inspect(self, enrolment: Enrolment) -> None:
-        """See whether the table is still what we made it."""
-        foothold = await self._enter()
-        found = await asyncio.to_thread(in_namespace, foothold.namespace, find_table)
-        if self.current is enrolment and (found is None or found.fingerprint != self.fingerprint):
-            self.let_go("its rule was changed by somebody else")
+        """See whether the table is still what we made it, and whether the pod still accepts our certificate."""
+        presence = await self._enter()
+        became = await presence.check(enrolment.redirect)
+        if not became:
+            trust = await self.desk.trust(self.facts, presence.foothold.pid)
+            became = trust.why
+        if became and self.enrolments.current is enrolment:
+            self.let_go(became)
             self.touched.set()
 
-    def _older(self, foothold: Foothold) -> list[Sock]:
-        """List the API connections that the pod opened before, past the proxy."""
-        ours = {sock.remote for port in self.ports for sock in foothold.diagnosis.on_port(port)}
-        found = foothold.diagnosis.towards(self.desk.destinations)
-        return [sock for sock in found if sock.mark != MARK and sock.local not in ours]
+    def _step_back(self) -> float:
+        """Leave the pod to a newer agent; take it up again only when that one's leases run out."""
+        self._superseded = True
+        self.let_go(SUPERSEDED.why)
+        self._become(Condition.DRAINING, SUPERSEDED)
+        self._attend()
+        return RATHER_SOON
 
-    async def _enter(self) -> Foothold:
-        if self.foothold is None:
-            self.foothold = await self.desk.enter(self.facts)
-            self.examined = True
-            if self.foothold.found is not None:
-                self.ports |= set(self.foothold.found.ports)
-            asyncio.get_running_loop().add_reader(self.foothold.pidfd, self._process_ended)
-        return self.foothold
+    # -- the way in ------------------------------------------------------------------------------------------------
+
+    async def _enter(self) -> Presence:
+        if self.presence is None:
+            self.presence = Presence(await self.desk.enter(self.facts))
+            self._examined = True
+            self._heed_process()
+        return self.presence
+
+    def _heed_process(self) -> None:
+        assert self.presence is not None
+        asyncio.get_running_loop().add_reader(self.presence.foothold.pidfd, self._process_ended)
+
+    def _process_ended(self) -> None:
+        """The process that showed us the way has ended: with the pod, or one container of it."""
+        if self.presence is not None:
+            asyncio.get_running_loop().remove_reader(self.presence.foothold.pidfd)
+        self._orphaned = True
+        self.touched.set()
+
+    async def _hold_on(self) -> None:
+        """Hold on to another process of the same namespace, or let go of it: it must not outlive the pod."""
+        if not self._orphaned:
+            return
+        self._orphaned = False
+        if self.presence is None:
+            return
+        if await self.desk.stay(self.facts, self.presence.foothold):
+            self._heed_process()
+            return
+        self.release()
+        self._examined = False
+        self._known = time.monotonic()
+
+    def _leave(self) -> None:
+        """Close every descriptor that keeps the namespace."""
+        if self.presence is not None:
+            asyncio.get_running_loop().remove_reader(self.presence.foothold.pidfd)
+            self.presence.close()
+            self.presence = None
+
+    def _attend(self) -> None:
+        """Be there for the init container's question as long as it may ask, and answer it as things stand."""
+        if self.presence is None:
+            return
+        if self.facts.starting:
+            self.presence.attend()
+            self.presence.answer(self.state.answer)
+        else:
+            self.presence.ignore()
 
     # -- off -------------------------------------------------------------------------------------------------------
 
-    async def _off(self, why: str) -> float | None:
+    async def _off(self, cause: Cause) -> float | None:
         """Let the pod go; delete the table when the last connection of it has ended."""
         self.let_go("")
-        self.examined |= bool(self.facts.unfit)
-        if self.foothold is None:
-            if self.examined:
-                self._become("skipped" if self.wanted.yes else "off", why)
-                return None
-            try:
-                await self._enter()
-            except NotThereError:
-                self._become("skipped" if self.wanted.yes else "off", why)
-                return None if self.facts.addresses else 1.0
-        foothold = self.foothold
-        assert foothold is not None
-        if foothold.found is not None:
-            in_namespace(foothold.namespace, lambda: apply_rules(render_flush()))
-            foothold.found = None
-        if self.draining or any(foothold.diagnosis.on_port(port) for port in self.ports):
-            self._become("draining", why)
-            return 0.5
-        await asyncio.to_thread(in_namespace, foothold.namespace, remove_table)
-        self._close_foothold()
-        self._become("skipped" if self.wanted.yes else "off", why)
+        resting = Condition.SKIPPED if self.wanted.yes else Condition.OFF
+        if self.presence is None and (self._examined or self.facts.unfit is not None):
+            self._become(resting, cause)
+            return None
+        try:
+            presence = await self._enter()
+        except NotThereError:
+            self._become(resting, cause)
+            return None if self.facts.addresses else RATHER_SOON
+        found = await presence.look()
+        if found is not None and found.live:
+            if is_newer(found.generation, self.desk.generation):
+                raise SupersededError
+            await presence.flush()
+        if self.enrolments.draining or presence.busy:
+            self._become(Condition.DRAINING, cause)
+            return _WHILE_DRAINING
+        await presence.remove()
+        self._become(resting, cause)
+        if not self.facts.starting:  # its init container may still ask
+            self._leave()
         return None
 
     def let_go(self, reason: str) -> None:
-        """Empty the sets, then retire the enrolment; connections go on."""
-        enrolment, self.current = self.current, None
-        if enrolment is None:
-            return
-        self._empty(enrolment)
-        self.draining.add(enrolment.number)
-        self.desk.say(Retire(enrolment.number, reason=reason))
-
-    def _empty(self, enrolment: Enrolment) -> None:
-        if self.foothold is None or not enrolment.acting:
-            return
-        try:
-            self.foothold.leases.apply(encode_leases(enrolment.redirect, ()))
-        except RuleError as error:
-            logger.info("%s/%s: %s", self.facts.namespace, self.facts.name, error)
+        """Lead no new connections to the proxy, and let open ones end. A reason makes it a gap in the record."""
+        self.enrolments.let_go(self.presence, reason)
 
     async def finish(self) -> bool:
         """Delete the table if it is ours and no connection of it is left; the agent ends. Return whether it is gone."""
-        if self.foothold is None:
+        if self.presence is None:
             return True
-        foothold = self.foothold
-        if any(foothold.diagnosis.on_port(port) for port in self.ports):
+        if self.presence.busy:
             return False
         with suppress(OSError, RuleError):
-            await asyncio.to_thread(in_namespace, foothold.namespace, self._remove_own_table)
-        self._close_foothold()
+            await self.presence.remove(self.desk.generation)
+        self._leave()
         return True
 
-    def _remove_own_table(self) -> None:
-        found = find_table()
-        if found is not None and found.generation == self.desk.generation:
-            remove_table()
-
-    def release(self, reason: str) -> None:
+    def release(self) -> None:
         """Let go of everything at once: the pod has ended, and its namespace must not outlive it."""
-        if self.current is not None:
-            self.draining.add(self.current.number)
-            self.current = None
-        for number in self.draining:
-            self.desk.say(Retire(number, cut=True, reason=reason))
-        self.draining.clear()
-        self._close_foothold()
-        self._become("off", reason)
-
-    def _close_foothold(self) -> None:
-        if self.foothold is not None:
-            asyncio.get_running_loop().remove_reader(self.foothold.pidfd)
-            self.foothold.close()
-            self.foothold = None
-        self.ports.clear()
-
-    def _process_ended(self) -> None:
-        """The process that showed us the way has ended: the pod, or one container of it. Look again."""
-        self.release(POD_ENDED)
-        self.examined = False
-        self.touched.set()
+        self.enrolments.cut()
+        self._leave()
+        self._become(Condition.OFF, Cause(Code.POD_ENDED, POD_ENDED))
 
     # -- what the proxy and its health say -------------------------------------------------------------------------
 
     def accepted(self, number: int) -> None:
         """Hear that the proxy listens."""
-        if self.current is not None and self.current.number == number:
-            self.current.accepted = True
-            self.touched.set()
+        self.enrolments.accepted(number)
+        self.touched.set()
 
     def refused(self, number: int, reason: str) -> None:
         """Hear that it does not."""
-        if self.current is not None and self.current.number == number:
-            self.current = None
-            self.blocked = (time.time() + LATER, f"the node's proxy refused it: {reason}")
-            self.touched.set()
+        if self.enrolments.refused(number):
+            self._block(LATER, Cause(Code.PROXY_REFUSED, f"the node's proxy refused it: {reason}"))
 
     def drained(self, number: int) -> None:
         """Hear that no connection of an enrolment is left."""
-        self.draining.discard(number)
+        self.enrolments.drained(number)
         self.touched.set()
-
-    def could_not_read(self, container: str, reason: str) -> None:
-        """Hear that a connection of a container was closed unread; from now on its connections are passed through.
-
-        A client that only left during its handshake may have been in a hurry; one that does so again and again has not.
-        """
-        self.unseen[reason] = self.unseen.get(reason, 0) + 1
-        if reason != "handshake-abandoned" or self.unseen[reason] >= ABANDONED:
-            self.untouched.add(container)
 
     def over(self, limit: str) -> None:
         """Let a pod go that takes more than its share."""
         why = f"it exceeded its limit of {limit}; it is left alone for {BLOCKED_SECONDS / 60:.0f} minutes"
-        self.blocked = (time.time() + BLOCKED_SECONDS, why)
         self.let_go(why)
+        self._block(BLOCKED_SECONDS, Cause(Code.OVER_LIMIT, why))
+
+    def _block(self, seconds: float, cause: Cause) -> None:
+        self._blocked = (time.time() + seconds, cause)
         self.touched.set()
 
     def lost_proxy(self) -> None:
-        """Empty the sets: nobody listens any more. What is open is the kernel's to tell."""
-        enrolment, self.current = self.current, None
-        if enrolment is not None:
-            self._empty(enrolment)
-        self.draining.clear()
+        """Empty the sets: nobody listens any more."""
+        self.enrolments.lost(self.presence)
         self.touched.set()
 
     def renew(self) -> bool:
-        """Renew the leases; if they are gone, let the pod go, to be taken up again."""
-        if self.current is None or not self.current.acting or self.foothold is None:
+        """Renew the leases; if they are gone, see what has become of the table. Return whether the rule acts."""
+        enrolment = self.enrolments.acting
+        if enrolment is None or self.presence is None:
             return False
         try:
-            self.foothold.leases.apply(encode_leases(self.current.redirect, self.desk.destinations))
+            self.presence.renew(enrolment.redirect, self.desk.destinations)
         except RuleError:
-            self.let_go("its rule was removed by somebody else")
             self.touched.set()
             return False
-        if self.state.name == "shed":
-            self._become("intercepting", self.wanted.why)
+        if self.state.name is Condition.SHED:
+            self._become(Condition.INTERCEPTING, Cause(Code.WANTED, self.wanted.why))
         return True
 
     def shed(self, why: str, *, break_open: bool) -> None:
         """Lead nothing more to the proxy for now; break what is open if the proxy does not carry it any more."""
-        if self.current is not None and self.current.acting:
-            self._empty(self.current)
-            self._become("shed", why)
-        if break_open and self.foothold is not None:
-            for port in self.ports:
-                for sock in self.foothold.diagnosis.on_port(port):
-                    self.foothold.diagnosis.destroy(sock)
+        if self.enrolments.shed(self.presence):
+            if self.state.name is Condition.INTERCEPTING:
+                self.desk.lapsed()
+            self._become(Condition.SHED, Cause(Code.PROXY_ILL, why))
+        if break_open and self.presence is not None:
+            self.presence.break_carried()
+
+    # -- what others see -------------------------------------------------------------------------------------------
+
+    def existing(self) -> int:
+        """Count the API connections that go past the proxy although the pod is recorded."""
+        if self.presence is None or self.enrolments.acting is None:
+            return 0
+        with suppress(OSError):
+            return len(self.presence.direct(self.desk.destinations))
+        return 0
 
     def caller(self) -> Caller:
         """Return who calls, as far as the pod tells."""
@@ -405,14 +372,9 @@ class PodControl:
             service_account=facts.service_account,
         )
 
-    def _become(self, name: str, why: str) -> None:
-        if (self.state.name, self.state.why) != (name, why):
-            self.state = State(name, why, time.time())
+    def _become(self, name: Condition, cause: Cause) -> None:
+        if (self.state.name, self.state.cause) != (name, cause):
+            self.state = State(name, cause, time.time())
+            if self.presence is not None:
+                self.presence.answer(self.state.answer)
             self.desk.tell(self.facts, self.state)
-
-
-def _apply(text: str) -> str:
-    """Apply a table and return its fingerprint."""
-    apply_rules(text)
-    found = find_table()
-    return found.fingerprint if found else ""

@@ -3,7 +3,10 @@
 import msgspec
 
 from apisnoop.node.wanted import INJECTED, PART_OF, Marks, Metadata, OwnerReference, read_marks
+from apisnoop_tproxy.pod_state import Cause, Code
 
+WAIT_CONTAINER = "apisnoop-wait"
+"""Name of the init container that the webhook injects."""
 _MIRROR = "kubernetes.io/config.mirror"
 _ENDED = frozenset({"Succeeded", "Failed"})
 
@@ -12,9 +15,14 @@ class _Address(msgspec.Struct, frozen=True):
     ip: str = ""
 
 
+class _ContainerState(msgspec.Struct, frozen=True):
+    terminated: msgspec.Raw | None = None
+
+
 class _Container(msgspec.Struct, frozen=True, rename="camel"):
     name: str = ""
     container_id: str = msgspec.field(name="containerID", default="")
+    state: _ContainerState | None = None
 
 
 class _Status(msgspec.Struct, frozen=True, rename="camel"):
@@ -55,8 +63,8 @@ class PodFacts(msgspec.Struct, frozen=True):
     """Nothing of it runs any more."""
     starting: bool = False
     """It waits for us before its containers start."""
-    unfit: str = ""
-    """Why it can never be recorded, whatever is wanted; for people."""
+    unfit: Cause | None = None
+    """Why it can never be recorded, whatever is wanted."""
 
 
 def read_pod(pod: Pod) -> PodFacts:
@@ -78,18 +86,29 @@ def read_pod(pod: Pod) -> PodFacts:
         addresses=frozenset(one.ip for one in status.pod_ips or () if one.ip),
         containers={one.container_id.rpartition("//")[2]: one.name for one in found if one.container_id},
         ended=status.phase in _ENDED,
-        starting=status.phase == "Pending" and INJECTED in annotations,
+        starting=INJECTED in annotations and _is_starting(status),
         unfit=_unfit(metadata, spec),
     )
 
 
-def _unfit(metadata: Metadata, spec: _Spec) -> str:
+def _is_starting(status: _Status) -> bool:
+    """Tell whether the injected init container, which is the first, may still ask; also after the node was rebooted."""
+    ours = next((one for one in status.init_container_statuses or () if one.name == WAIT_CONTAINER), None)
+    if ours is None or ours.state is None:
+        return status.phase == "Pending"
+    return ours.state.terminated is None
+
+
+def _unfit(metadata: Metadata, spec: _Spec) -> Cause | None:
     if (metadata.labels or {}).get(PART_OF) == "apisnoop":
-        return "it is a part of apisnoop"
+        return Cause(Code.OWN_POD, "it is a part of apisnoop")
     if _MIRROR in (metadata.annotations or {}):
-        return "it is a static pod (mirror pod), which the API server does not control"
+        return Cause(Code.STATIC_POD, "it is a static pod (mirror pod), which the API server does not control")
     if spec.host_network:
-        return "it uses the node's network (hostNetwork), where a rule would meet other pods, too"
+        return Cause(
+            Code.HOST_NETWORK, "it uses the node's network (hostNetwork), where a rule would meet other pods, too"
+        )
     if any(word in spec.runtime_class_name.lower() for word in ("gvisor", "kata", "runsc")):
-        return f"its runtime class {spec.runtime_class_name} has a network stack of its own that no rule reaches"
-    return ""
+        why = f"its runtime class {spec.runtime_class_name} has a network stack of its own that no rule reaches"
+        return Cause(Code.SANDBOXED, why)
+    return None

@@ -6,7 +6,8 @@ anything is believed of it, and what was read counts only if it is still alive a
 
 import os
 import select
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from apisnoop_tproxy.cgroup_path import PodCgroup, parse_cgroup
 PROC = Path("/proc")
 HOST = PROC / "1"
 """The node's first process, which the agent sees (hostPID): the way to the node's namespaces and files."""
+_YOUNG_SECONDS = 10.0
+"""For how long a process may still be on its way: a container's is made outside and moved into its control group."""
 
 
 class Held(msgspec.Struct, frozen=True):
@@ -31,30 +34,44 @@ class Held(msgspec.Struct, frozen=True):
         return not select.select([self.pidfd], [], [], 0)[0]
 
 
+class _Seen(msgspec.Struct, frozen=True):
+    inode: int
+    """Of the process's folder: another one means another process of the same ID."""
+    since: float
+    group: PodCgroup | None
+
+
 class PodProcesses:
     """An index of the node's processes by pod. What it says is a hint, to be checked when used."""
 
-    def __init__(self, proc: Path = PROC) -> None:
+    def __init__(self, proc: Path = PROC, clock: Callable[[], float] = time.monotonic) -> None:
         self._proc = proc
-        self._groups: dict[int, PodCgroup | None] = {}
-        """Every process seen, by ID."""
+        self._clock = clock
+        self._seen: dict[int, _Seen] = {}
+        """Every process, by ID."""
 
     def refresh(self) -> None:
         """Look at processes that have come, and forget those that have gone."""
-        present = {int(entry) for entry in os.listdir(self._proc) if entry.isdecimal()}  # noqa: PTH208 - twice as fast
-        for pid in self._groups.keys() - present:
-            del self._groups[pid]
-        for pid in present - self._groups.keys():
-            self._groups[pid] = self._read(pid)
+        now = self._clock()
+        with os.scandir(self._proc) as entries:
+            present = {int(entry.name): entry.inode() for entry in entries if entry.name.isdecimal()}
+        for pid in self._seen.keys() - present.keys():
+            del self._seen[pid]
+        for pid, inode in present.items():
+            seen = self._seen.get(pid)
+            if seen is None or seen.inode != inode:
+                self._seen[pid] = _Seen(inode, now, self._read(pid))
+            elif seen.since > now - _YOUNG_SECONDS:
+                self._seen[pid] = _Seen(inode, seen.since, self._read(pid))
 
-    def forget(self, pids: Iterator[int]) -> None:
-        """Look again at these next time: they were not what they seemed."""
-        for pid in pids:
-            self._groups.pop(pid, None)
+    def forget(self, pid: int) -> None:
+        """Look again at this one next time: it was not what it seemed."""
+        self._seen.pop(pid, None)
 
     def of_pod(self, pod_uid: str) -> dict[int, PodCgroup]:
-        """Return a pod's processes, oldest first as far as IDs tell: the sandbox's, where there is one."""
-        return {pid: group for pid, group in sorted(self._groups.items()) if group and group.pod_uid == pod_uid}
+        """Return a pod's processes, those of the longest known first: the sandbox's, where there is one."""
+        found = [(seen.since, pid, seen.group) for pid, seen in self._seen.items() if seen.group is not None]
+        return {pid: group for _, pid, group in sorted(found, key=lambda one: one[:2]) if group.pod_uid == pod_uid}
 
     @contextmanager
     def hold(self, pid: int, pod_uid: str) -> Iterator[Held | None]:

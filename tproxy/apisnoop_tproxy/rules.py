@@ -9,6 +9,7 @@ transaction, so that no connection slips between the old and the new.
 
 import ipaddress
 import re
+import secrets
 import socket
 import struct
 from collections.abc import Iterable, Mapping
@@ -37,7 +38,8 @@ class Redirect(msgspec.Struct, frozen=True):
     """What leads to one enrolment's listeners."""
 
     generation: str
-    """Of the table: hexadecimal. Whoever renews another generation's leases fails, and learns that it was replaced."""
+    """Of the table: hexadecimal, later ones are larger (`is_newer`). Whoever renews another generation's leases fails,
+    and learns that it was replaced."""
     ports: Mapping[socket.AddressFamily, int]
     """Listening port by address family."""
     lease: float
@@ -111,6 +113,16 @@ def parse_comment(comment: str) -> tuple[str, tuple[int, ...]] | None:
     if found is None:
         return None
     return found["generation"], tuple(int(port) for port in found["ports"].split())
+
+
+def new_generation(now: float) -> str:
+    """Make the generation of an agent that starts now (seconds since the epoch)."""
+    return f"{int(now * 1000):011x}{secrets.token_hex(2)}"
+
+
+def is_newer(generation: str, than: str) -> bool:
+    """Tell whether a generation began later than another."""
+    return (len(generation), generation) > (len(than), than)
 
 
 def set_name(redirect: Redirect, family: socket.AddressFamily) -> str:

@@ -6,8 +6,8 @@ import logging
 from apisnoop_tproxy.agent import Agent
 from apisnoop_tproxy.api import Access, Api
 from apisnoop_tproxy.cluster import Cluster
-from apisnoop_tproxy.pod_control import State
 from apisnoop_tproxy.pod_facts import PodFacts
+from apisnoop_tproxy.pod_state import State
 from apisnoop_tproxy.settings import Settings
 
 logger = logging.getLogger(__name__)

@@ -29,6 +29,12 @@ class Settings(msgspec.Struct, frozen=True):
     """Addresses of the API server that the cluster does not tell, such as a managed cluster's public one."""
     kubelet: Path = Path("/var/lib/kubelet")
     """The kubelet's folder on the node."""
+    cni: Path = Path("/var/lib/cni")
+    """Where container runtimes note addresses on the node."""
+    listen: tuple[str, int] = ("127.0.0.1", 15020)
+    """Where people and probes ask, by port-forward and from the container."""
+    metrics: bool = False
+    """Whether /metrics is there."""
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -50,7 +56,19 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
             if one.strip()
         ),
         kubelet=Path(environment.get("APISNOOP_KUBELET") or "/var/lib/kubelet"),
+        cni=Path(environment.get("APISNOOP_CNI") or "/var/lib/cni"),
+        listen=read_listen(environment),
+        metrics=_truth("APISNOOP_METRICS", environment.get("APISNOOP_METRICS") or "false"),
     )
+
+
+def read_listen(environment: Mapping[str, str]) -> tuple[str, int]:
+    """Read where the agent answers. Raises UsageError unless it is on loopback: nothing else may be told there."""
+    text = environment.get("APISNOOP_LISTEN") or "127.0.0.1:15020"
+    host, port = parse_address("APISNOOP_LISTEN", text)
+    if not ipaddress.ip_address(host).is_loopback:
+        raise UsageError(f"APISNOOP_LISTEN={text} is not on loopback, like 127.0.0.1:15020")
+    return host, port
 
 
 def parse_address(variable: str, text: str) -> Address:
@@ -72,3 +90,9 @@ def _seconds(variable: str, text: str, least: float) -> float:
     if not value >= least:
         raise UsageError(f"{variable}={text} is no number of at least {least:g}")
     return value
+
+
+def _truth(variable: str, text: str) -> bool:
+    if text not in {"true", "false"}:
+        raise UsageError(f"{variable}={text} is neither true nor false")
+    return text == "true"

@@ -1,0 +1,57 @@
+"""What the control of one pod needs of the agent around it: the seam between the two."""
+
+import socket
+from typing import TYPE_CHECKING, Protocol
+
+from apisnoop.node.messages import Address, Message
+from apisnoop_tproxy.foothold import Foothold
+from apisnoop_tproxy.pod_facts import PodFacts
+from apisnoop_tproxy.pod_state import State
+from apisnoop_tproxy.trust import Trust
+
+if TYPE_CHECKING:
+    from apisnoop_tproxy.pod_control import PodControl
+
+
+class Desk(Protocol):
+    """The agent, as pods see it."""
+
+    generation: str
+    lease: float
+    node: str
+
+    @property
+    def destinations(self) -> tuple[Address, ...]:
+        """Where the API is."""
+
+    @property
+    def served(self) -> bool:
+        """Whether there is a proxy at all."""
+
+    @property
+    def well(self) -> bool:
+        """Whether connections may be led to it now."""
+
+    def say(self, message: Message, sockets: tuple[socket.socket, ...] = ()) -> None:
+        """Tell the proxy."""
+
+    def number(self, pod: "PodControl") -> int:
+        """Give a new enrolment's number; what the proxy says of it goes to the pod."""
+
+    async def enter(self, pod: PodFacts) -> Foothold:
+        """Enter a pod's network namespace. Raises NotThereError, OSError."""
+
+    async def stay(self, pod: PodFacts, foothold: Foothold) -> bool:
+        """Hold on to another process of the pod, the one that showed us the way having ended; False: there is none."""
+
+    async def trust(self, pod: PodFacts, pid: int) -> Trust:
+        """Find out whether it would accept our certificate."""
+
+    def tell(self, pod: PodFacts, state: State) -> None:
+        """Let people know of a new state."""
+
+    def acted(self, seconds: float) -> None:
+        """Count how long it took from what was wanted to the rule."""
+
+    def lapsed(self) -> None:
+        """Count a gap: connections that were led to the proxy no longer are, although they should be."""

@@ -1,0 +1,89 @@
+"""The agent's ways to pods: their processes, their network namespaces, their files. Everything that may take time runs
+in threads, for a pod's file system may never answer.
+"""
+
+import asyncio
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+from apisnoop_tproxy.cni_results import cni_addresses
+from apisnoop_tproxy.foothold import Foothold, NotThereError, find_foothold, find_sibling
+from apisnoop_tproxy.pod_facts import PodFacts
+from apisnoop_tproxy.processes import HOST, PROC, PodProcesses
+from apisnoop_tproxy.settings import Settings
+from apisnoop_tproxy.trust import Trust, check_trust
+
+_TRUST_SECONDS = 3.0
+
+
+class Entrance:
+    """Of one node."""
+
+    def __init__(self, settings: Settings, host: Path = HOST, proc: Path = PROC) -> None:
+        """`host` is the node's first process, `proc` where processes are seen."""
+        self._settings = settings
+        self._host, self._proc = host, proc
+        self._processes = PodProcesses(proc)
+        self._lock = threading.Lock()
+        self._trusting = ThreadPoolExecutor(4, "trust")
+
+    def close(self) -> None:
+        """Begin nothing more; what hangs in a pod's file system is left there."""
+        self._trusting.shutdown(wait=False, cancel_futures=True)
+
+    def containers(self, pod_uid: str) -> dict[int, str]:
+        """Return a pod's processes and the runtime's ID of the container of each."""
+        with self._lock:
+            self._processes.refresh()
+            return {pid: group.container for pid, group in self._processes.of_pod(pod_uid).items()}
+
+    async def enter(self, pod: PodFacts) -> Foothold:
+        """Enter a pod's network namespace. Raises NotThereError, OSError."""
+        return await asyncio.to_thread(self._enter, pod)
+
+    async def stay(self, pod: PodFacts, foothold: Foothold) -> bool:
+        """Hold on to another process of a pod in the same network namespace; False if there is none."""
+        return await asyncio.to_thread(self._stay, pod, foothold)
+
+    async def trust(self, pod: PodFacts, pid: int) -> Trust:
+        """Find out whether a pod would accept our certificate; one whose file system does not answer would not."""
+        loop = asyncio.get_running_loop()
+        try:
+            async with asyncio.timeout(_TRUST_SECONDS):
+                return await loop.run_in_executor(self._trusting, self._trust, pod, pid)
+        except TimeoutError:
+            return Trust(False, "its file system does not answer, so that its ca.crt cannot be read")
+
+    def _enter(self, pod: PodFacts) -> Foothold:
+        with self._lock:
+            try:
+                return self._find(pod)
+            except NotThereError:
+                self._processes.refresh()
+            return self._find(pod)
+
+    def _find(self, pod: PodFacts) -> Foothold:
+        addresses = pod.addresses
+        if not addresses:  # the kubelet tells them late; the runtime has noted them before the first process
+            sandboxes = {group.container for group in self._processes.of_pod(pod.uid).values()}
+            addresses = cni_addresses(self._on_node(self._settings.cni) / "results", pod.uid, sandboxes)
+        return find_foothold(self._processes, pod.uid, addresses, self._proc, self._host)
+
+    def _stay(self, pod: PodFacts, foothold: Foothold) -> bool:
+        with self._lock:
+            self._processes.refresh()
+            return find_sibling(self._processes, pod.uid, foothold, self._proc)
+
+    def _trust(self, pod: PodFacts, pid: int) -> Trust:
+        try:
+            chain = self._settings.certificate.read_bytes()
+        except OSError:
+            return Trust(False, "there is no certificate of ours yet")
+        roots = [self._proc / str(one) / "root" for one in dict.fromkeys([pid, *self.containers(pod.uid)])]
+        volumes = self._on_node(self._settings.kubelet) / "pods" / pod.uid / "volumes" / "kubernetes.io~projected"
+        return check_trust(chain, roots, volumes, datetime.now(UTC))
+
+    def _on_node(self, path: Path) -> Path:
+        return self._host / "root" / str(path).lstrip("/")

@@ -1,0 +1,146 @@
+"""What is ours in one pod's network namespace: the table, its leases, and the connections that go through it.
+
+It carries out and looks; when to do what is `pod_control`'s. Whatever asks libnftables takes milliseconds and runs in a
+thread; the rest answers at once.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+
+from apisnoop.node.messages import Address
+from apisnoop_tproxy.diag import Sock
+from apisnoop_tproxy.foothold import Foothold
+from apisnoop_tproxy.namespace import MARK, in_namespace, listen, open_listeners
+from apisnoop_tproxy.nft import RuleError, Table, apply_rules, find_table, remove_table
+from apisnoop_tproxy.probe import Probe
+from apisnoop_tproxy.rules import Redirect, encode_leases, is_newer, render_flush, render_table
+from apisnoop_tproxy.wait import HOST, PORT
+
+
+class SupersededError(Exception):
+    """A newer agent's table is in place and acts."""
+
+
+class Presence:
+    """Of one agent in one pod."""
+
+    def __init__(self, foothold: Foothold) -> None:
+        """Take over a foothold, which is closed with it."""
+        self.foothold = foothold
+        self.ports: set[int] = set()
+        """On which connections through a table of ours, or of an earlier agent, may still be open."""
+        self._fingerprint = ""
+        self._probe: Probe | None = None
+
+    def close(self) -> None:
+        """Let go of the namespace."""
+        self.ignore()
+        self.foothold.close()
+
+    def attend(self) -> None:
+        """Be there for the init container's question."""
+        if self._probe is None:
+            with suppress(OSError):  # another agent of this node is there, and answers
+                self._probe = Probe(in_namespace(self.foothold.namespace, lambda: listen(HOST, PORT)))
+
+    def ignore(self) -> None:
+        """Be there for it no more."""
+        if self._probe is not None:
+            self._probe.close()
+            self._probe = None
+
+    def answer(self, text: str) -> None:
+        """Answer it; empty: it has to wait."""
+        if self._probe is not None:
+            self._probe.answer(text)
+
+    def open_listeners(self) -> Mapping[socket.AddressFamily, socket.socket]:
+        """Open listening sockets on free loopback ports. Raises OSError."""
+        found = in_namespace(self.foothold.namespace, open_listeners)
+        self.ports |= {sock.getsockname()[1] for sock in found.values()}
+        return found
+
+    async def act(self, redirect: Redirect, destinations: Collection[Address]) -> None:
+        """Put our table in place of what is there. Raises RuleError or SupersededError; then nothing has changed."""
+        before, after = await self._inside(lambda: _put(redirect, destinations))
+        self._heed(before)
+        self._fingerprint = after.fingerprint
+
+    async def check(self, redirect: Redirect) -> str:
+        """Return what has become of our table, in words; empty if nothing has. Raises RuleError, SupersededError."""
+        found = await self.look()
+        if found is None:
+            return "its rule was removed by somebody else"
+        if found.live and is_newer(found.generation, redirect.generation):
+            raise SupersededError
+        return "" if found.fingerprint == self._fingerprint else "its rule was changed by somebody else"
+
+    async def look(self) -> Table | None:
+        """Look at the table that is there, whoever has made it; its connections are to be heeded. Raises RuleError."""
+        found = await self._inside(find_table)
+        self._heed(found)
+        return found
+
+    def renew(self, redirect: Redirect, destinations: Collection[Address]) -> None:
+        """Make the rule act for another lease on exactly these. Raises RuleError if our table is not there any more."""
+        self.foothold.leases.apply(encode_leases(redirect, destinations))
+
+    async def flush(self) -> None:
+        """Leave the table that is there without a rule. Raises RuleError if there is none."""
+        await self._inside(lambda: apply_rules(render_flush()))
+
+    async def remove(self, generation: str = "") -> None:
+        """Delete the table, if there is one; with a generation, only that. Raises RuleError."""
+        await self._inside(lambda: _remove(generation))
+
+    @property
+    def busy(self) -> bool:
+        """Whether any connection goes through a table of ours."""
+        return any(self.foothold.diagnosis.on_port(port) for port in self.ports)
+
+    def break_carried(self) -> None:
+        """Reset all that go through the proxy."""
+        for port in self.ports:
+            self._break(self.foothold.diagnosis.on_port(port))
+
+    def direct(self, destinations: Collection[Address]) -> list[Sock]:
+        """List API connections that go past the proxy, being older than the rule, or opened while it did not act."""
+        diagnosis = self.foothold.diagnosis
+        carried = {sock.remote for port in self.ports for sock in diagnosis.on_port(port)}
+        return [sock for sock in diagnosis.towards(destinations) if sock.mark != MARK and sock.local not in carried]
+
+    def break_direct(self, destinations: Collection[Address]) -> None:
+        """Reset those, so that their clients connect anew."""
+        self._break(self.direct(destinations))
+
+    def _heed(self, table: Table | None) -> None:
+        self.ports |= set(table.ports) if table else set()
+
+    def _break(self, socks: Collection[Sock]) -> None:
+        for sock in socks:
+            self.foothold.diagnosis.destroy(sock)
+
+    async def _inside[Result](self, work: Callable[[], Result]) -> Result:
+        return await asyncio.to_thread(in_namespace, self.foothold.namespace, work)
+
+
+def _put(redirect: Redirect, destinations: Collection[Address]) -> tuple[Table | None, Table]:
+    """Apply a table; return what was there before, and ours as the kernel shows it."""
+    before = find_table()
+    if before is not None and before.live and is_newer(before.generation, redirect.generation):
+        raise SupersededError
+    apply_rules(render_table(redirect, destinations))
+    found = find_table()
+    if found is None:
+        raise RuleError("the kernel took the rule, but it is not there")
+    return before, found
+
+
+def _remove(generation: str) -> None:
+    if generation:
+        found = find_table()
+        if found is None or found.generation != generation:
+            return
+    remove_table()
