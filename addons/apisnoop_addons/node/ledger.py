@@ -54,6 +54,8 @@ class Ledger:
         self._batch = TallyBatch()
         self._unsaved = TallyBatch()
         self._recordings: dict[str, Recording] = {}
+        self._confirmed = 0.0
+        """A process that is stopped and goes on has recorded nothing meanwhile, and does not know it at once."""
         self._seen: dict[str, Seen] = {}
         self._losses = 0
         self._ended: list[Recording] = []
@@ -115,15 +117,20 @@ class Ledger:
         )
         self._seen[caller.pod_uid] = Seen()
 
-    def end(self, caller: Caller, reason: str) -> None:
-        """Note that they no longer are, and why."""
-        self._end(caller.pod_uid, reason)
+    def confirm(self) -> None:
+        """Note that this process runs: what is being recorded is recorded up to now."""
+        self._confirmed = self._clock()
 
-    def _end(self, uid: str, reason: str) -> None:
+    def end(self, caller: Caller, reason: str, at: float | None = None) -> None:
+        """Note that they no longer are, and why; `at` is since when, if that is not now."""
+        self._end(caller.pod_uid, reason, at)
+
+    def _end(self, uid: str, reason: str, at: float | None = None) -> None:
         self._seen.pop(uid, None)
         recording = self._recordings.pop(uid, None)
         if recording is not None:
-            self._ended.append(msgspec.structs.replace(recording, until=self._clock(), ended=reason))
+            until = max(recording.since, self._clock() if at is None else at)
+            self._ended.append(msgspec.structs.replace(recording, until=until, ended=reason))
 
     def status(self, node: str, version: str, connections: Mapping[str, int]) -> ProxyStatus:
         """Say what is being recorded; `connections` are those open now, by the pod's UID."""
@@ -152,10 +159,11 @@ class Ledger:
     # -- in the thread --------------------------------------------------------------------------------------------
 
     def _work(self) -> Callable[[], None]:
-        now = self._clock()
         batch, self._batch = self._batch, TallyBatch()
         ended, self._ended = self._ended, []
-        going_on = [msgspec.structs.replace(one, until=now) for one in self._recordings.values()]
+        going_on = [
+            msgspec.structs.replace(one, until=max(one.since, self._confirmed)) for one in self._recordings.values()
+        ]
         return lambda: self._write(batch, [*ended, *going_on])
 
     def _open(self) -> None:

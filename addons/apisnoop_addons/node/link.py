@@ -31,8 +31,10 @@ from apisnoop.node.messages import (
 
 RETRY_SECONDS = 0.2
 """How long to wait before the agent is looked for again."""
-ANSWER_SECONDS = 5.0
-"""How long the agent may take to answer: client-go gives up a handshake after 10 s, and can then try again."""
+IDENTIFY_SECONDS = 1.5
+ANSWER_SECONDS = 2.5
+"""How long the agent may take to answer; a new connection waits for both answers, one after the other. Together they
+are less than the lease, after which connections need no agent: a client that tries again then gets through."""
 
 
 type Answer = tuple[Identified | Dialled, list[int]]
@@ -97,7 +99,8 @@ class AgentLink:
         """Ask which container has opened a connection. An agent that cannot tell in time leaves it unknown."""
         number = next(self._numbers)
         try:
-            answer, descriptors = await self._ask(number, Identify(number, enrolment, source, destination))
+            question = Identify(number, enrolment, source, destination)
+            answer, descriptors = await self._ask(number, question, IDENTIFY_SECONDS)
         except OSError:
             return Identified(number)
         close_all(descriptors)
@@ -106,7 +109,7 @@ class AgentLink:
     async def dial(self, enrolment: int, destination: Address) -> socket.socket:
         """Get a socket in the pod's network namespace, not connected yet. Raises OSError with the agent's reason."""
         number = next(self._numbers)
-        answer, descriptors = await self._ask(number, Dial(number, enrolment, destination))
+        answer, descriptors = await self._ask(number, Dial(number, enrolment, destination), ANSWER_SECONDS)
         if isinstance(answer, Dialled) and len(descriptors) == 1:
             sock = socket.socket(fileno=descriptors[0])
             sock.setblocking(False)
@@ -115,14 +118,14 @@ class AgentLink:
         why = answer.error if isinstance(answer, Dialled) and answer.error else "its answer had no socket"
         raise OSError(f"the node agent gave no connection: {why}")
 
-    async def _ask(self, number: int, question: Message) -> Answer:
+    async def _ask(self, number: int, question: Message, seconds: float) -> Answer:
         if self._channel is None:
             raise ConnectionAbortedError("the node agent is not there")
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._questions[number] = answer
         self.say(question)
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
+            async with asyncio.timeout(seconds):
                 return await answer
         except asyncio.CancelledError:
             if answer.done() and not answer.cancelled() and answer.exception() is None:

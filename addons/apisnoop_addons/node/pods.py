@@ -31,6 +31,10 @@ BEAT_SECONDS = 0.25
 PASSED_THROUGH = "passed-through"
 """A connection of a container whose connections cannot be read."""
 LEASES_RAN_OUT = "the node agent stopped renewing leases"
+STOOD_STILL = "the proxy stood still"
+"""It was frozen, or its machine was; the agent has led connections past it meanwhile."""
+SILENCE = 0.6
+"""Seconds between two beats that may have been too many for the agent, which waits a little longer."""
 
 
 class Records(Protocol):
@@ -39,8 +43,11 @@ class Records(Protocol):
     def begin(self, caller: Caller) -> None:
         """Note that all new connections of a pod are recorded from now on."""
 
-    def end(self, caller: Caller, reason: str) -> None:
-        """Note that they no longer are."""
+    def confirm(self) -> None:
+        """Note that what is being recorded is recorded up to now."""
+
+    def end(self, caller: Caller, reason: str, at: float | None = None) -> None:
+        """Note that they no longer are, or since when they have not been."""
 
     def unseen(self, caller: Caller, reason: str) -> None:
         """Count a connection that could not be read."""
@@ -100,11 +107,12 @@ class Pods:
         """Take until when the agent leads connections here; recordings that had lapsed for want of it resume."""
         if self._lease is not None:
             self._lease.cancel()
-        self._lease = asyncio.get_running_loop().call_later(
-            max(0.0, until - time.time()), lambda: self._lapse(LEASES_RAN_OUT)
-        )
+        left = until - time.time()
+        self._lease = asyncio.get_running_loop().call_later(max(0.0, left), lambda: self._lapse(LEASES_RAN_OUT, until))
+        if left <= 0:
+            return
         for pod in self._pods.values():
-            if pod.lapsed == LEASES_RAN_OUT and not pod.retired:
+            if pod.lapsed in {LEASES_RAN_OUT, STOOD_STILL} and not pod.retired:
                 pod.lapsed = ""
                 self._records.begin(pod.caller)
 
@@ -126,7 +134,14 @@ class Pods:
                 await order()
 
     async def _beat(self) -> None:
+        loop = asyncio.get_running_loop()
+        last = loop.time()
         while True:
+            silence = loop.time() - last
+            if silence > SILENCE:
+                self._lapse(STOOD_STILL, time.time() - silence)
+            last += silence
+            self._records.confirm()
             connections = {number: self._connections(pod) for number, pod in self._pods.items()}
             self._link.say(Beat(self._proxy.lag, {number: count for number, count in connections.items() if count}))
             await asyncio.sleep(BEAT_SECONDS)
@@ -198,11 +213,11 @@ class Pods:
             if not pod.retired:
                 await self._close(pod)
 
-    def _lapse(self, reason: str) -> None:
+    def _lapse(self, reason: str, since: float | None = None) -> None:
         for pod in self._pods.values():
             if not pod.retired and not pod.lapsed:
                 pod.lapsed = reason
-                self._records.end(pod.caller, reason)
+                self._records.end(pod.caller, reason, since)
 
     # -- what the proxy tells -------------------------------------------------------------------------------------
 

@@ -87,6 +87,7 @@ async def test_a_snapshot_has_all_that_is_known(tmp_path):
         ledger.begin(POD)
         ledger.record(call())
         clock.now = 105.0
+        ledger.confirm()
         await ledger.snapshot(tmp_path / "copy.db")
     assert counted(tmp_path / "copy.db") == 1
     with Store.open(tmp_path / "copy.db", read_only=True) as copy:
@@ -176,3 +177,36 @@ async def test_a_store_of_another_kind_is_refused(tmp_path):
     with pytest.raises(module.ApisnoopError):
         async with opened(tmp_path / "s.db"):
             pass
+
+
+@in_loop
+async def test_a_recording_ends_when_it_is_said_to_have(tmp_path):
+    """Who learns late that nothing was recorded any more says since when; it is never before the beginning."""
+    clock = Clock()
+    async with opened(tmp_path / "s.db", clock) as ledger:
+        ledger.begin(POD)
+        clock.now = 150.0
+        ledger.confirm()
+        clock.now = 200.0
+        ledger.end(POD, "late", at=150.0)
+        clock.now = 300.0
+        ledger.begin(POD)
+        ledger.end(POD, "early", at=1.0)
+        await ledger.snapshot(tmp_path / "copy.db")
+    with Store.open(tmp_path / "copy.db", read_only=True) as store:
+        found = [(one.since, one.until, one.ended) for one in recordings_in(store.connection)]
+    assert found == [(100.0, 150.0, "late"), (300.0, 300.0, "early")]
+
+
+@in_loop
+async def test_a_recording_goes_on_as_far_as_is_confirmed(tmp_path):
+    """A process that stood still has recorded nothing meanwhile, however late it writes."""
+    clock = Clock()
+    async with opened(tmp_path / "s.db", clock) as ledger:
+        ledger.begin(POD)
+        clock.now = 150.0
+        ledger.confirm()
+        clock.now = 200.0
+        await ledger.snapshot(tmp_path / "copy.db")
+    with Store.open(tmp_path / "copy.db", read_only=True) as store:
+        assert [one.until for one in recordings_in(store.connection)] == [150.0]

@@ -156,7 +156,8 @@ async def test_a_refused_dial_says_why(tmp_path):
 @in_loop
 async def test_a_silent_agent_fails_only_the_question(tmp_path, monkeypatch):
     """A question without an answer ends after its time; a socket that comes too late is closed."""
-    monkeypatch.setattr(link_module, "ANSWER_SECONDS", 0.05)
+    for seconds in ("IDENTIFY_SECONDS", "ANSWER_SECONDS"):
+        monkeypatch.setattr(link_module, seconds, 0.05)
     async with linked(tmp_path) as (agent, link, orders):
         assert (await link.identify(1, POD, API)).container == ""
         with pytest.raises(TimeoutError):

@@ -29,7 +29,7 @@ from apisnoop_addons.engine.proxy import Proxy
 from apisnoop_addons.engine.upstream import KeyPair, Upstream
 from apisnoop_addons.identify import Identify as IdentifyAddon
 from apisnoop_addons.node.link import AgentLink
-from apisnoop_addons.node.pods import LEASES_RAN_OUT, PASSED_THROUGH, Pods
+from apisnoop_addons.node.pods import LEASES_RAN_OUT, PASSED_THROUGH, SILENCE, STOOD_STILL, Pods
 from apisnoop_addons.record import Record
 from apisnoop_addons.stream import Stream
 from tests.addons.engine.rig import CATALOGUE
@@ -47,12 +47,18 @@ class Noted:
 
     def __init__(self):
         self.began, self.ended, self.not_seen = [], [], []
+        self.confirmed = 0.0
+        self.ended_at = []
 
     def begin(self, caller):
         self.began.append(caller.pod)
 
-    def end(self, caller, reason):
+    def confirm(self):
+        self.confirmed = time.time()
+
+    def end(self, caller, reason, at=None):
         self.ended.append((caller.pod, reason))
+        self.ended_at.append(at)
 
     def unseen(self, caller, reason):
         self.not_seen.append((caller.container, reason))
@@ -233,6 +239,25 @@ async def test_leases_that_run_out_are_a_gap(tmp_path):
         one.agent.send(Renewed(time.time() + 0.05))
         await eventually(lambda: one.records.ended)
         assert one.records.ended == [("web-0", LEASES_RAN_OUT)]
+        one.agent.send(Renewed(time.time() + 60))
+        await eventually(lambda: len(one.records.began) == 2)
+
+
+@in_loop
+async def test_a_proxy_that_stood_still_says_since_when(tmp_path):
+    """Nothing was recorded from its last beat on; it is again when the agent renews, not by what it said before."""
+    async with node(tmp_path) as one:
+        one.enrol()
+        assert await one.heard.get() == Enrolled(1)
+        one.agent.send(Renewed(time.time() + 60))
+        await eventually(lambda: one.records.confirmed)
+        confirmed = one.records.confirmed
+        time.sleep(SILENCE + 0.3)  # noqa: ASYNC251 - all of the process stands still, as when it is stopped
+        one.agent.send(Renewed(time.time() - 0.1))
+        await eventually(lambda: one.records.ended)
+        assert one.records.ended == [("web-0", STOOD_STILL)]
+        assert abs(one.records.ended_at[0] - confirmed) < 0.1
+        assert one.records.began == ["web-0"]
         one.agent.send(Renewed(time.time() + 60))
         await eventually(lambda: len(one.records.began) == 2)
 
