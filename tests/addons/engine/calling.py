@@ -22,6 +22,16 @@ async def serve_one(rig: Rig, *, close: bool = False) -> H2Peer:
     return server
 
 
+async def begin_watch(rig: Rig, client: H2Peer) -> tuple[int, H2Peer, int]:
+    """Begin a watch and let it have one event, b"event"; return its stream, the server's end, and its stream there."""
+    watch = client.request("GET", "/api/v1/pods?watch=1")
+    server = await rig.next_h2()
+    inner, _ = await server.next_request()
+    server.respond(inner, b"event", end=False)
+    await client.expect_data(watch, 5)
+    return watch, server, inner
+
+
 async def read_to_end(reader: asyncio.StreamReader) -> bytes:
     """Read until the connection is closed, however it is closed."""
     try:

@@ -6,6 +6,7 @@ import pytest
 from h2.errors import ErrorCodes
 from h2.events import ResponseReceived, StreamReset
 
+from tests.addons.engine.calling import begin_watch, read_to_end
 from tests.addons.engine.rig import rigged
 from tests.looped import in_loop
 
@@ -14,15 +15,12 @@ from tests.looped import in_loop
 async def test_a_call_in_progress_ends_on_the_old_connection(tmp_path):
     """GOAWAY with the stream's own number lets it go on, and its answer arrives whole."""
     async with rigged(tmp_path) as rig, await rig.h2_client() as client:
-        stream = client.request("GET", "/api/v1/pods?watch=1")
-        async with await rig.next_h2() as server:
-            inner, _ = await server.next_request()
-            server.respond(inner, b"first", end=False)
-            assert await client.status(stream) == 200
-            server.go_away(inner)
-            server.send(inner, b" second", end=True)
-            assert await client.body(stream) == b"first second"
-            await server.closed.wait()
+        watch, server, inner = await begin_watch(rig, client)
+        assert await client.status(watch) == 200
+        server.go_away(inner)
+        server.send(inner, b" second", end=True)
+        assert await client.body(watch) == b"event second"
+        await server.closed.wait()
         [call] = await rig.recorded()
         assert (call.status, call.error) == (200, "")
 
@@ -31,22 +29,18 @@ async def test_a_call_in_progress_ends_on_the_old_connection(tmp_path):
 async def test_calls_after_goaway_take_a_new_connection(tmp_path):
     """While an old call goes on, the next one is served by another connection."""
     async with rigged(tmp_path) as rig, await rig.h2_client() as client:
-        watch = client.request("GET", "/api/v1/pods?watch=1")
-        async with await rig.next_h2() as old:
-            inner, _ = await old.next_request()
-            old.respond(inner, b"event", end=False)
-            await client.status(watch)
-            old.go_away(inner)
-            old.send(inner, b" event")
-            await client.expect_data(watch, len(b"event event"))
-            stream = client.request("GET", "/api/v1/nodes")
-            async with await rig.next_h2() as new:
-                inner_new, headers = await new.next_request()
-                assert headers[":path"] == "/api/v1/nodes"
-                new.respond(inner_new, b"nodes")
-                assert await client.answer(stream) == (200, b"nodes")
-                old.send(inner, b" end", end=True)
-                assert (await client.body(watch)).endswith(b" end")
+        watch, old, inner = await begin_watch(rig, client)
+        old.go_away(inner)
+        old.send(inner, b" event")
+        await client.expect_data(watch, len(b"event event"))
+        stream = client.request("GET", "/api/v1/nodes")
+        async with await rig.next_h2() as new:
+            inner_new, headers = await new.next_request()
+            assert headers[":path"] == "/api/v1/nodes"
+            new.respond(inner_new, b"nodes")
+            assert await client.answer(stream) == (200, b"nodes")
+            old.send(inner, b" end", end=True)
+            assert (await client.body(watch)).endswith(b" end")
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
@@ -154,11 +148,7 @@ async def test_a_shell_is_not_opened_twice(tmp_path):
 async def test_a_lost_server_closes_the_clients_http2_connection_too(tmp_path):
     """A watch then ends as it would have without a proxy, not with an error of its stream."""
     async with rigged(tmp_path) as rig, await rig.h2_client() as client:
-        watch = client.request("GET", "/api/v1/pods?watch=1")
-        server = await rig.next_h2()
-        inner, _ = await server.next_request()
-        server.respond(inner, b"event", end=False)
-        await client.status(watch)
+        _, server, _ = await begin_watch(rig, client)
         await server.close()
         await client.closed.wait()
         assert client.take(StreamReset) == []
@@ -170,22 +160,18 @@ async def test_a_lost_server_closes_the_clients_http2_connection_too(tmp_path):
 async def test_losing_one_connection_leaves_calls_on_another_alone(tmp_path):
     """Only the lost call is reset while a draining connection still serves a watch."""
     async with rigged(tmp_path) as rig, await rig.h2_client() as client:
-        watch = client.request("GET", "/api/v1/pods?watch=1")
-        async with await rig.next_h2() as old:
-            inner, _ = await old.next_request()
-            old.respond(inner, b"event", end=False)
-            await client.status(watch)
-            old.go_away(inner)
-            stream = client.request("POST", "/api/v1/namespaces")
-            other = client.request("POST", "/api/v1/namespaces")
-            new = await rig.next_h2()
-            await new.next_request()
-            await new.next_request()
-            await new.close()
-            resets = [await client.expect(StreamReset, lost) for lost in (stream, other)]
-            assert {reset.error_code for reset in resets} == {ErrorCodes.INTERNAL_ERROR}
-            old.send(inner, b" end", end=True)
-            assert await client.body(watch) == b"event end"
+        watch, old, inner = await begin_watch(rig, client)
+        old.go_away(inner)
+        stream = client.request("POST", "/api/v1/namespaces")
+        other = client.request("POST", "/api/v1/namespaces")
+        new = await rig.next_h2()
+        await new.next_request()
+        await new.next_request()
+        await new.close()
+        resets = [await client.expect(StreamReset, lost) for lost in (stream, other)]
+        assert {reset.error_code for reset in resets} == {ErrorCodes.INTERNAL_ERROR}
+        old.send(inner, b" end", end=True)
+        assert await client.body(watch) == b"event end"
 
 
 @in_loop
@@ -223,11 +209,3 @@ async def serve_one(rig, reader, writer) -> tuple[asyncio.StreamReader, asyncio.
     server_writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
     await reader.readuntil(b"ok")
     return server_reader, server_writer
-
-
-async def read_to_end(reader: asyncio.StreamReader) -> bytes:
-    """Read until the connection is closed, however it is closed."""
-    try:
-        return await reader.read(-1)
-    except (ConnectionError, OSError):
-        return b""

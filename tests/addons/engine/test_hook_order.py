@@ -34,6 +34,14 @@ async def h1_asked(rig, head=b"GET /a HTTP/1.1\r\nHost: x\r\n", body=b""):
     return reader, writer, server_writer
 
 
+async def h1_begun(rig):
+    """Make a request and get the first piece of an answer that goes on."""
+    reader, writer, server = await h1_asked(rig)
+    server.write(HEAD + EVENT)
+    await reader.readuntil(EVENT)
+    return reader, writer, server
+
+
 async def h1_get(rig, watcher):
     reader, writer, server = await h1_asked(rig)
     server.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
@@ -51,9 +59,7 @@ async def h1_post(rig, watcher):
 
 
 async def h1_watch(rig, watcher):
-    reader, writer, server = await h1_asked(rig)
-    server.write(HEAD + EVENT)
-    await reader.readuntil(EVENT)
+    reader, writer, server = await h1_begun(rig)
     server.write(EVENT + OVER)
     await reader.readuntil(OVER)
     await watcher.hears("response")
@@ -88,9 +94,7 @@ async def h1_upgrade(rig, watcher):
 
 
 async def h1_client_abort(rig, watcher):
-    reader, writer, server = await h1_asked(rig)
-    server.write(HEAD + EVENT)
-    await reader.readuntil(EVENT)
+    _, writer, _ = await h1_begun(rig)
     writer.transport.abort()
     await watcher.hears("error")
     return writer
@@ -104,9 +108,7 @@ async def h1_client_abort_before_answer(rig, watcher):
 
 
 async def h1_server_abort(rig, watcher):
-    reader, writer, server = await h1_asked(rig)
-    server.write(HEAD + EVENT)
-    await reader.readuntil(EVENT)
+    _, writer, server = await h1_begun(rig)
     server.transport.abort()
     await watcher.hears("error")
     return writer
@@ -130,6 +132,13 @@ async def h2_asked(rig, method="GET", **more):
     return client, stream, server, inner
 
 
+async def h2_begun(rig):
+    client, stream, server, inner = await h2_asked(rig)
+    server.respond(inner, b"event", end=False)
+    await client.expect_data(stream, 5)
+    return client, stream, server, inner
+
+
 async def h2_get(rig, watcher):
     client, stream, server, inner = await h2_asked(rig)
     server.respond(inner, b"ok")
@@ -148,9 +157,7 @@ async def h2_post(rig, watcher):
 
 
 async def h2_watch(rig, watcher):
-    client, stream, server, inner = await h2_asked(rig)
-    server.respond(inner, b"event", end=False)
-    await client.expect_data(stream, 5)
+    client, stream, server, inner = await h2_begun(rig)
     server.send(inner, b"event", end=True)
     await client.answer(stream)
     await watcher.hears("response")
@@ -169,36 +176,28 @@ async def h2_early_answer(rig, watcher):
 
 
 async def h2_client_abort(rig, watcher):
-    client, stream, server, inner = await h2_asked(rig)
-    server.respond(inner, b"event", end=False)
-    await client.expect_data(stream, 5)
+    client, stream, _, _ = await h2_begun(rig)
     client.reset(stream)
     await watcher.hears("error")
     return client
 
 
 async def h2_client_gone(rig, watcher):
-    client, stream, server, inner = await h2_asked(rig)
-    server.respond(inner, b"event", end=False)
-    await client.expect_data(stream, 5)
+    client, _, _, _ = await h2_begun(rig)
     await client.close()
     await watcher.hears("error")
     return client
 
 
 async def h2_server_reset(rig, watcher):
-    client, stream, server, inner = await h2_asked(rig)
-    server.respond(inner, b"event", end=False)
-    await client.expect_data(stream, 5)
+    client, _, server, inner = await h2_begun(rig)
     server.reset(inner, ErrorCodes.INTERNAL_ERROR)
     await watcher.hears("error")
     return client
 
 
 async def h2_server_abort(rig, watcher):
-    client, stream, server, inner = await h2_asked(rig)
-    server.respond(inner, b"event", end=False)
-    await client.expect_data(stream, 5)
+    client, _, server, _ = await h2_begun(rig)
     await server.close()
     await watcher.hears("error")
     return client

@@ -5,9 +5,10 @@ import dataclasses
 import socket
 from contextlib import suppress
 
+import pytest
 from cryptography import x509
 
-from tests.addons.engine.calling import call, serve_one
+from tests.addons.engine.calling import begin_watch, call, serve_one
 from tests.addons.engine.h2_peer import H2Peer
 from tests.addons.engine.rig import HOST, free_socket, key_pair, rigged
 from tests.looped import in_loop
@@ -19,21 +20,14 @@ async def test_connections_outlive_their_listener(tmp_path):
     drained = asyncio.Queue()
     async with rigged(tmp_path, listener={"drained": drained.put_nowait}) as rig:
         async with await rig.h2_client() as client:
-            watch = client.request("GET", "/api/v1/pods?watch=1")
-            async with await rig.next_h2() as server:
-                inner, _ = await server.next_request()
-                server.respond(inner, b"event", end=False)
-                await client.expect_data(watch, 5)
-                await rig.proxy.unlisten(rig.listener)
-                assert rig.proxy.connections(rig.listener) == 1
-                assert drained.empty()
-                try:
-                    await asyncio.open_connection(HOST, rig.port)
-                except ConnectionError:
-                    refused = True
-                assert refused
-                server.send(inner, b" more", end=True)
-                assert await client.body(watch) == b"event more"
+            watch, server, inner = await begin_watch(rig, client)
+            await rig.proxy.unlisten(rig.listener)
+            assert rig.proxy.connections(rig.listener) == 1
+            assert drained.empty()
+            with pytest.raises(ConnectionError):
+                await asyncio.open_connection(HOST, rig.port)
+            server.send(inner, b" more", end=True)
+            assert await client.body(watch) == b"event more"
         assert await drained.get() is rig.listener
         assert rig.proxy.connections(rig.listener) == 0
     assert drained.empty()
@@ -71,20 +65,16 @@ async def test_a_listener_that_is_added_later_serves_beside_the_first(tmp_path):
 async def test_what_is_switched_off_is_forwarded_and_not_recorded(tmp_path):
     """Calls in progress count as little as later ones, until it is on again."""
     async with rigged(tmp_path) as rig, await rig.h2_client() as client:
-        watch = client.request("GET", "/api/v1/pods?watch=1")
-        async with await rig.next_h2() as server:
-            inner, _ = await server.next_request()
-            server.respond(inner, b"event", end=False)
-            await client.expect_data(watch, 5)
-            rig.listener.recording.on = False
-            server.send(inner, b" end", end=True)
-            assert await client.body(watch) == b"event end"
-            await answered(client, server, "/api/v1/nodes")
-            assert rig.calls == []
-            rig.listener.recording.on = True
-            await answered(client, server, "/api/v1/services")
-            [kept] = await rig.recorded()
-            assert kept.path == "/api/v1/services"
+        watch, server, inner = await begin_watch(rig, client)
+        rig.listener.recording.on = False
+        server.send(inner, b" end", end=True)
+        assert await client.body(watch) == b"event end"
+        await answered(client, server, "/api/v1/nodes")
+        assert rig.calls == []
+        rig.listener.recording.on = True
+        await answered(client, server, "/api/v1/services")
+        [kept] = await rig.recorded()
+        assert kept.path == "/api/v1/services"
 
 
 async def answered(client, server, path):
