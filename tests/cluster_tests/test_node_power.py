@@ -7,34 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cluster import Cluster
+from cluster_tests.daemon import daemon_set
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 pytestmark = pytest.mark.cluster
-
-DAEMON = {
-    "apiVersion": "apps/v1",
-    "kind": "DaemonSet",
-    "metadata": {"name": "daemon"},
-    "spec": {
-        "selector": {"matchLabels": {"app": "daemon"}},
-        "template": {
-            "metadata": {"labels": {"app": "daemon"}},
-            "spec": {
-                "terminationGracePeriodSeconds": 0,
-                "containers": [
-                    {
-                        "name": "daemon",
-                        "image": "local/busybox:1",
-                        "imagePullPolicy": "Never",
-                        "command": ["sleep", "1000"],
-                    }
-                ],
-            },
-        },
-    },
-}
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +24,7 @@ def own_cluster() -> Iterator[Cluster]:
         controller_arguments=noticed,
         kubelet={"maxPods": 250, "nodeStatusUpdateFrequency": "1s", "nodeLeaseDurationSeconds": 4},
     ) as cluster:
-        cluster.apply(DAEMON)
+        cluster.apply(daemon_set(terminationGracePeriodSeconds=0))
         cluster.kubectl("rollout", "status", "daemonset/daemon", "--timeout=60s")
         yield cluster
 

@@ -6,34 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cluster_tests.daemon import daemon_set
+
 if TYPE_CHECKING:
     from cluster import Cluster
     from cluster_tests.conftest import RunPod
 
 pytestmark = pytest.mark.cluster
-
-DAEMON = {
-    "apiVersion": "apps/v1",
-    "kind": "DaemonSet",
-    "metadata": {"name": "daemon"},
-    "spec": {
-        "selector": {"matchLabels": {"app": "daemon"}},
-        "template": {
-            "metadata": {"labels": {"app": "daemon"}},
-            "spec": {
-                "hostPID": True,
-                "containers": [
-                    {
-                        "name": "daemon",
-                        "image": "local/busybox:1",
-                        "imagePullPolicy": "Never",
-                        "command": ["sleep", "1000"],
-                    }
-                ],
-            },
-        },
-    },
-}
 
 # A CGI script of busybox's httpd, which is told the sender's address.
 WHO_ASKS = r"mkdir -p /www/cgi-bin; cd /www/cgi-bin; printf '#!/bin/sh\necho; echo $REMOTE_ADDR\n' > who; chmod 755 who"
@@ -42,7 +21,7 @@ WHO_ASKS = r"mkdir -p /www/cgi-bin; cd /www/cgi-bin; printf '#!/bin/sh\necho; ec
 def test_a_daemonset_runs_on_every_node_and_sees_only_that_node(two_nodes: Cluster, namespace: str) -> None:
     """Nodes are machines of their own: a pod with hostPID sees one kubelet, its own node's."""
     where = f"--namespace={namespace}"
-    two_nodes.apply(DAEMON, namespace)
+    two_nodes.apply(daemon_set(hostPID=True), namespace)
     two_nodes.kubectl("rollout", "status", "daemonset/daemon", "--timeout=60s", where)
     pods = two_nodes.get("pods", where)["items"]
     assert {pod["spec"]["nodeName"] for pod in pods} == {"node1", "node2"}
