@@ -20,6 +20,7 @@ from apisnoop.errors import ApisnoopError, ExitCode
 from apisnoop_certs.issue import Run
 from apisnoop_certs.objects import ObjectNames, Objects
 from apisnoop_certs.options import (
+    Decorated,
     RequestOptions,
     RunOptions,
     domain_of,
@@ -58,6 +59,11 @@ class _Policy(_Cluster, RequestOptions):
     any_names: bool
 
 
+def _options_of_a_run(command: Decorated) -> Decorated:
+    """Add all that a run is told: the same for a first certificate and for each later one."""
+    return run_options(request_options(object_options(namespace_option(kubeconfig_options(command)))))
+
+
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120})
 @click.version_option(__version__, message="%(prog)s %(version)s")
 def cli() -> None:
@@ -65,22 +71,14 @@ def cli() -> None:
 
 
 @cli.command()
-@run_options
-@request_options
-@object_options
-@namespace_option
-@kubeconfig_options
+@_options_of_a_run
 def issue(**options: Unpack[_Run]) -> None:
     """Get a new certificate, signed by the cluster where it does that and pods accept it."""
     _print(_run(options).issue())
 
 
 @cli.command()
-@run_options
-@request_options
-@object_options
-@namespace_option
-@kubeconfig_options
+@_options_of_a_run
 def renew(**options: Unpack[_Run]) -> None:
     """Get a new certificate when two thirds of the lifetime are over or the API server's names have changed."""
     _print(_run(options).renew())
