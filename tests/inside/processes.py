@@ -37,7 +37,7 @@ class NodeProcess:
             raise RuntimeError(self.log.read_text())
         (self._pid,) = self._children()
 
-    def signal(self, number: signal.Signals) -> None:
+    def send(self, number: signal.Signals) -> None:
         """Send a signal to the program."""
         os.kill(self._pid, number)
         if number is signal.SIGCONT:  # nsenter stops when the program that it has started does
