@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NoReturn
 
@@ -20,6 +20,7 @@ from apisnoop.cli import candidates
 from apisnoop.cli.options import db_option, kubeconfig_options, open_catalogue, spec_option
 from apisnoop.cli.progress import Progress
 from apisnoop.errors import ExitCode
+from apisnoop.reports.wording import counted
 from apisnoop.store import queries
 from apisnoop.store.importing.follow import Follower
 from apisnoop.store.importing.importer import Importer, Settings, UnknownFormatError
@@ -193,9 +194,21 @@ def show_text(outcome: Outcome) -> None:
     elif outcome.known and not outcome.lines:
         click.echo(f"{outcome.name}: nothing new, imported before")
     else:
-        click.echo(
-            f"{outcome.name}: {outcome.lines:,} {'more ' * outcome.known}records, {outcome.calls:,} calls counted"
-        )
+        click.echo(f"{outcome.name}: {', '.join(account_of(outcome))}")
+
+
+def account_of(outcome: Outcome) -> Iterator[str]:
+    """Tell what became of every record of an input: the first number is the sum of the others."""
+    records = outcome.lines - outcome.blank
+    several = f" with {outcome.events:,} events" if outcome.events != records else ""
+    yield f"{counted(records, 'more record' if outcome.known else 'record')}{several}"
+    yield f"{counted(outcome.calls, 'call')} counted"
+    if outcome.stages:
+        yield f"{counted(outcome.stages, 'earlier stage')} of requests, which count at their end"
+    if outcome.duplicates:
+        yield counted(outcome.duplicates, "duplicate")
+    if outcome.bad:
+        yield f"{sum(outcome.bad.values()):,} not counted"
 
 
 def show_json(outcome: Outcome) -> None:

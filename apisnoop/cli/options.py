@@ -37,10 +37,11 @@ class FilePath(click.Path):
     def __init__(self) -> None:
         super().__init__(path_type=Path)
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:  # noqa: ANN401
         """Give the path. Raises ApisnoopError for a folder, naming the option."""
-        path = super().convert(value, param, ctx)
-        if Path(path).is_dir():
+        given: Any = super().convert(value, param, ctx)
+        path = Path(given)
+        if path.is_dir():
             option = param.opts[-1] if isinstance(param, click.Option) else "file"
             raise ApisnoopError(f"{option} {path} is a folder; name a file")
         return path

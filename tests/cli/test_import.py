@@ -54,10 +54,47 @@ def test_what_was_not_counted_is_told(db, tmp_path):
     (tmp_path / "audit.log").write_bytes(text)
     answer = run("import", tmp_path / "audit.log", "--db", db)
     assert answer.exit_code == ExitCode.OK
+    assert answer.stdout == (
+        f"{tmp_path}/audit.log: 4 records, 2 calls counted, "
+        "1 earlier stage of requests, which count at their end, 1 not counted\n"
+    )
     bad, cut, open_ = answer.stderr.splitlines()
     assert bad.endswith("audit.log: 1 not counted: no JSON; the first is line 2, 7 bytes: xxxxxxx")
     assert "it ends in the middle of line 5 (90 bytes not counted); what came before is counted" in cut
     assert open_ == "apisnoop: unfinished requests, which count once their end is imported: 1 get"
+
+
+def test_the_account_of_an_import_adds_up(db, tmp_path):
+    """Every record is a call, an earlier stage, a duplicate or not counted; empty lines are no records."""
+    stages = line(10, stage="RequestReceived") + line(11, stage="ResponseStarted")
+    (tmp_path / "a.log").write_bytes(log(range(6)) + b"\n \n" + stages + b"garbage\n" + line(11) + log(range(3)))
+    (tmp_path / "b.log").write_bytes(log([20]) + log(range(4)))
+    first, second = run(
+        "import", tmp_path / "a.log", tmp_path / "b.log", "--db", db, "--dedupe-ids"
+    ).stdout.splitlines()
+    assert first == (
+        f"{tmp_path}/a.log: 13 records, 7 calls counted, 2 earlier stages of requests, which count at their end, "
+        "3 duplicates, 1 not counted"
+    )
+    assert second == f"{tmp_path}/b.log: 5 records, 1 call counted, 4 duplicates"
+
+
+def test_a_record_that_holds_several_events_is_told(db, tmp_path):
+    """What adds up is the events then."""
+    events = [json.loads(text) for text in (log(range(5)) + line(7, stage="RequestReceived")).splitlines()]
+    (tmp_path / "lists.log").write_bytes(json.dumps({"kind": "EventList", "items": events}).encode() + b"\n" + line(9))
+    assert run("import", tmp_path / "lists.log", "--db", db).stdout == (
+        f"{tmp_path}/lists.log: 2 records with 7 events, 6 calls counted, "
+        "1 earlier stage of requests, which count at their end\n"
+    )
+
+
+def test_a_stage_that_nobody_knows_is_no_audit_event(db, tmp_path):
+    """It does not vanish from the account."""
+    (tmp_path / "a.log").write_bytes(log(range(2)) + line(3, stage="Dreaming"))
+    answer = run("import", tmp_path / "a.log", "--db", db)
+    assert answer.stdout == f"{tmp_path}/a.log: 3 records, 2 calls counted, 1 not counted\n"
+    assert "1 not counted: no audit event; the first is line 3" in answer.stderr
 
 
 def test_json_output_is_one_object_an_input(db, tmp_path):
@@ -72,6 +109,9 @@ def test_json_output_is_one_object_an_input(db, tmp_path):
         "known": False,
         "lines": 4,
         "calls": 3,
+        "stages": 0,
+        "duplicates": 0,
+        "blank": 0,
         "bad": {"not-json": 1},
         "examples": {"not-json": "line 4, 7 bytes: xxxxxxx"},
         "problem": "",

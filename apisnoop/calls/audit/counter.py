@@ -10,7 +10,7 @@ from typing import NamedTuple
 import msgspec
 
 from apisnoop.calls.agent import Agent, parse_agent
-from apisnoop.calls.audit.envelopes import NOT_JSON, events_in, events_in_line, events_in_value
+from apisnoop.calls.audit.envelopes import NOT_AUDIT, NOT_JSON, events_in, events_in_line, events_in_value
 from apisnoop.calls.audit.event import (
     COMPLETE,
     PANIC,
@@ -87,6 +87,12 @@ class Counted(NamedTuple):
     """How many records were not counted, by reason."""
     examples: dict[str, BadRecord]
     """The first of each reason."""
+    stages: int
+    """Events of requests that had not ended; the last of a request counts, these are for the watches still open."""
+    duplicates: int
+    """Events whose audit id had been counted before."""
+    blank: int
+    """Lines with nothing in them."""
 
 
 class AuditCounter:
@@ -106,10 +112,20 @@ class AuditCounter:
         self._lines: dict[int, int] = {}
         self._bad: dict[str, int] = {}
         self._examples: dict[str, BadRecord] = {}
+        self._stages = self._duplicates = self._blank = 0
 
     def take(self) -> Counted:
         """Give what was counted and begin anew."""
-        counted = Counted(self.batch, self._stretch, self._lines, self._bad, self._examples)
+        counted = Counted(
+            self.batch,
+            self._stretch,
+            self._lines,
+            self._bad,
+            self._examples,
+            self._stages,
+            self._duplicates,
+            self._blank,
+        )
         self._reset()
         return counted
 
@@ -132,9 +148,11 @@ class AuditCounter:
         self._lines[number] = before + size
 
     def _count_lines(self, block: bytes, number: int, before: int) -> None:
-        for index, line in enumerate(block.split(b"\n")):
+        for index, line in enumerate(block.removesuffix(b"\n").split(b"\n")):
             if line.strip():
                 self._count_found(events_in_line(line), Place(number, before + index), line)
+            else:
+                self._blank += 1
 
     def _count_records(self, records: list[Record], block: bytes, number: int, before: int) -> None:
         odd = self._count_events(records)
@@ -166,6 +184,8 @@ class AuditCounter:
         self._next_place()
         if self._is_new is None or self._is_new(call.audit_id):
             self.batch.add(call)
+        else:
+            self._duplicates += 1
 
     def note_record(self, reason: str, record: bytes) -> None:
         """Note that the next record of the input is no call."""
@@ -183,7 +203,8 @@ class AuditCounter:
                 self._note(event, place, record)
             else:
                 events.append(event)
-        self._count_events(events)
+        for _ in self._count_events(events):  # of a stage that no Kubernetes knows
+            self._note(NOT_AUDIT, place, record)
 
     def _note(self, reason: str, place: Place, record: bytes, size: int = 0) -> None:
         self._bad[reason] = self._bad.get(reason, 0) + 1
@@ -208,6 +229,7 @@ class AuditCounter:
                 del begun[key]
             end(key)  # in any case: another stage of the request may have been met by another worker
             if is_new is not None and not is_new(event.auditID):
+                self._duplicates += 1
                 continue
             user = bytes(event.impersonatedUser or event.user)
             cells = known.get((user, event.userAgent))
@@ -225,6 +247,7 @@ class AuditCounter:
 
     def _begin(self, event: Record) -> None:
         """Note that a request began; of one whose answer began too, also what it does."""
+        self._stages += 1
         key = hash(event.auditID)
         if event.stage == STARTED:
             self._stretch.begun[key] = _beginning_of(event, self._access_of(event))

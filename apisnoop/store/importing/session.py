@@ -33,6 +33,12 @@ class Outcome:
     lines: int = 0
     """Lines or records read this time."""
     calls: int = 0
+    stages: int = 0
+    """Events of requests that had not ended by then: a request counts once, at its end."""
+    duplicates: int = 0
+    """Events whose audit id had been counted before; with `--dedupe-ids` only."""
+    blank: int = 0
+    """Lines with nothing in them."""
     bad: dict[str, int] = field(default_factory=dict)
     """Records not counted, by reason."""
     examples: dict[str, str] = field(default_factory=dict)
@@ -45,6 +51,11 @@ class Outcome:
     """When the last one began."""
     gap: str = ""
     """What may be missing between this input and what was read before under its name, in words."""
+
+    @property
+    def events(self) -> int:
+        """All that was found in these records, which is as many unless a record holds several events."""
+        return self.calls + self.stages + self.duplicates + sum(self.bad.values())
 
 
 class Session:
@@ -83,6 +94,9 @@ class Session:
         self._write(counted, before)
         self.outcome.lines += lines
         self.outcome.calls += calls
+        self.outcome.stages += sum(part.stages for part in counted)
+        self.outcome.duplicates += sum(part.duplicates for part in counted)
+        self.outcome.blank += sum(part.blank for part in counted)
 
     def _note_span(self, counted: list[Counted]) -> None:
         outcome, spans = self.outcome, [part.batch.span for part in counted]
