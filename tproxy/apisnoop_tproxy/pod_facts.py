@@ -15,8 +15,12 @@ class _Address(msgspec.Struct, frozen=True):
     ip: str = ""
 
 
+class _Terminated(msgspec.Struct, frozen=True):
+    pass
+
+
 class _ContainerState(msgspec.Struct, frozen=True):
-    terminated: msgspec.Raw | None = None
+    terminated: _Terminated | None = None
 
 
 class _Container(msgspec.Struct, frozen=True, rename="camel"):

@@ -73,10 +73,10 @@ async def follow[Object](api: Api, collection: Collection[Object], follower: Fol
 
 
 async def _list[Object](api: Api, collection: Collection[Object], follower: Follower[Object]) -> str:
-    listed = msgspec.defstruct("Listed", [("metadata", _ListMetadata), ("items", list[collection.kind])])  # type: ignore[name-defined]
+    listed = msgspec.defstruct("Listed", [("metadata", _ListMetadata), ("items", list[collection.kind] | None)])  # type: ignore[name-defined]
     body = await api.get(collection.path, collection.query, metadata="List" if collection.metadata else None)
     found = msgspec.json.decode(body, type=listed)
-    follower.listed(found.items)  # type: ignore[attr-defined]
+    follower.listed(found.items or [])  # type: ignore[attr-defined] # metadata of none is null, not an empty list
     return str(found.metadata.resource_version)  # type: ignore[attr-defined]
 
 
