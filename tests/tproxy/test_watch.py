@@ -16,7 +16,7 @@ class Answering:
     def __init__(self, body):
         self._body = body
 
-    async def get(self, _path, _query=None, *, metadata=None):
+    async def get(self, *_, **__):
         return self._body
 
 
