@@ -17,6 +17,9 @@ POD_ENDED = "pod ended"
 UNSAID = "stopped without a word"
 """Whoever recorded was killed, or its machine was."""
 
+NOT_SEEN = "connection not seen: "
+"""How the reason of a loss begins that is a connection nobody could read: a client certificate, a foreign CA."""
+
 
 class Recording(msgspec.Struct, frozen=True):
     """One stretch of recording. Times are seconds since the epoch."""

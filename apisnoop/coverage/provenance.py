@@ -6,6 +6,7 @@ It exists so that "no data" is never read as "nothing happened". Gathering it fr
 from dataclasses import dataclass, field
 
 from apisnoop import __version__
+from apisnoop.calls.recording import Gap
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +23,15 @@ class Source:
     """One recording that went into the store: an imported file, or a run."""
 
     kind: str
-    """`import` or `run`."""
+    """`import`, `run` or `node`."""
     name: str
-    """The file, or the command that was run."""
+    """The file, the command that was run, or the node that was asked."""
     calls: int | None = None
     """Calls it gave, where the store knows."""
     started: float | None = None
     """Epoch seconds, UTC."""
     ended: float | None = None
+    """For a node, when its snapshot was taken."""
     state: str = ""
     """Anything that makes it less than whole, e.g. that it has no end; empty when all went well."""
 
@@ -43,6 +45,54 @@ class Lost:
     detail: str
     count: int
     example: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedPod:
+    """A pod of which all new connections were recorded, for some of the window. Times are epoch seconds."""
+
+    node: str
+    namespace: str
+    name: str
+    uid: str
+    since: float
+    until: float
+    seconds: float
+    """How long it was recorded from `since` to `until`, gaps taken out."""
+    ended: str
+    """Why recording ended; empty: it went on when last heard of."""
+
+
+@dataclass(frozen=True, slots=True)
+class NotSeen:
+    """Connections of one container that could not be read."""
+
+    who: str
+    reason: str
+    connections: int
+
+
+@dataclass(frozen=True, slots=True)
+class Recordings:
+    """When pods were recorded and when they should have been and were not. The counts are of all, listed or not."""
+
+    pods: tuple[RecordedPod, ...]
+    pod_count: int
+    node_count: int
+    seconds: float
+    """Recorded time of all pods added up."""
+    since: float | None
+    until: float | None
+    gaps: tuple[Gap, ...]
+    """By time."""
+    gap_count: int
+    gap_seconds: float
+    """Length of all gaps that are over."""
+    open_gap_count: int
+    """Gaps that were not over when last heard of the pod."""
+    not_seen: tuple[NotSeen, ...]
+    not_seen_count: int
+    """Connections."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +113,8 @@ class Provenance:
     recorded_with: tuple[CatalogueUsed, ...] = ()
     sources: tuple[Source, ...] = ()
     lost: tuple[Lost, ...] = ()
+    recordings: Recordings | None = None
+    """What is known of pods in a cluster; None where none was recorded."""
     notes: tuple[str, ...] = ()
     """Sentences on what limits the figures, e.g. that another catalogue was used while recording."""
     tool: str = field(default=f"apisnoop {__version__}")

@@ -2,8 +2,10 @@
 
 import os
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 from apisnoop.coverage.provenance import CatalogueUsed, Lost, Provenance, Source
+from apisnoop.coverage.recorded import recordings_of
 from apisnoop.coverage.seen import Seen
 from apisnoop.store import queries
 from apisnoop.store.store import Store
@@ -30,20 +32,24 @@ def origin_of(
     recorded = tuple(
         CatalogueUsed(row.release, row.source, row.digest) for row in queries.catalogues_used(store.connection)
     )
+    since = None if window.since is None else float(window.since * HOUR)
+    until = None if window.until is None else float(window.until * HOUR)
+    lost = lost_from(store)
     own = own or (recorded[0] if recorded else CatalogueUsed("", "none is named in the store", ""))
     return Provenance(
         catalogue=own,
         store=_name_of(store),
         generated=generated,
-        since=None if window.since is None else float(window.since * HOUR),
-        until=None if window.until is None else float(window.until * HOUR),
+        since=since,
+        until=until,
         first_seen=min((use.first for use in uses if use.first), default=None),
         last_seen=max((use.last for use in uses if use.last), default=None),
         calls=sum(use.ok + use.errors for use in uses),
         recorded_with=recorded,
         sources=sources_of(store),
-        lost=lost_from(store),
-        notes=tuple(notes_on(own, recorded, window)),
+        lost=lost,
+        recordings=recordings_of(store.connection, lost, since, until),
+        notes=(*notes_on(own, recorded, window), *notes_on_pods(store, window)),
     )
 
 
@@ -53,17 +59,42 @@ def _name_of(store: Store) -> str:
 
 
 def sources_of(store: Store) -> tuple[Source, ...]:
-    """Give every recording that went into the store: imported files, then runs."""
+    """Give every recording that went into the store: imported files, then runs, then nodes."""
     imports = (
         Source("import", row.path, row.calls, row.started, row.updated, row.problem)
         for row in queries.imports(store.connection)
     )
-    return (*imports, *(_run(row) for row in queries.runs(store.connection)))
+    return (*imports, *(_run(row) for row in queries.runs(store.connection)), *_nodes(store))
 
 
 def _run(row: queries.RunRow) -> Source:
     state = WITHOUT_END if row.ended is None else f"exit code {row.exit_code}" if row.exit_code else ""
     return Source("run", row.command, row.calls, row.started, row.ended, state)
+
+
+def _nodes(store: Store) -> list[Source]:
+    """Give the snapshots of nodes, and what is missing where a node gave none when it was last asked."""
+    problems = {row.node: row for row in queries.nodes(store.connection) if row.problem}
+    sources = []
+    for row in queries.origins(store.connection):
+        silent = problems.pop(row.node, None)
+        state = f"{_silence(silent)}: later calls are missing" if silent else ""
+        sources.append(Source("node", row.node, row.calls, None, row.taken, state))
+    missing = (Source("node", row.node, state=f"{_silence(row)}: its calls are missing") for row in problems.values())
+    return [*sources, *missing]
+
+
+def _silence(row: queries.NodeRow) -> str:
+    return f"no answer at {datetime.fromtimestamp(row.asked, UTC):%Y-%m-%d %H:%M:%S UTC} ({row.problem})"
+
+
+def notes_on_pods(store: Store, window: Window) -> list[str]:
+    """Say up to when calls are no longer told apart by pod, where the window reaches back so far."""
+    hour = queries.rolled_up_before(store.connection)
+    if hour is None or (window.since is not None and window.since >= hour):
+        return []
+    when = datetime.fromtimestamp(hour * HOUR, UTC)
+    return [f"Calls before {when:%Y-%m-%d %H:%M UTC} count for the workload of their pod: pods are not told apart."]
 
 
 def lost_from(store: Store) -> tuple[Lost, ...]:

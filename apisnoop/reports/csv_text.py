@@ -13,15 +13,16 @@ from apisnoop.coverage.gaps import GapsReport
 from apisnoop.coverage.provenance import Provenance
 from apisnoop.coverage.report import Breakdown, CoverageReport, FindingClass, FindingUse, OperationUse
 from apisnoop.coverage.share import Count
+from apisnoop.reports.origin import origin
 from apisnoop.reports.remarks import standing_of, summarize_diff, summarize_gaps
-from apisnoop.reports.wording import clean, headline, iso, origin
+from apisnoop.reports.wording import clean, headline, iso
 
 type Cell = str | int | None
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 OPERATION_HEADER = (
     "operation", "method", "path", "group", "version", "resource", "subresource", "level", "deprecated", "ineligible",
-    "hit", "calls_ok", "calls_error", "first", "last", "finding", "callers",
+    "hit", "calls_ok", "calls_error", "first", "last", "class", "callers",
 )  # fmt: skip
 
 

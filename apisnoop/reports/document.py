@@ -6,11 +6,12 @@ Keys are never renamed or taken away within a version of a schema; new ones may 
 from collections.abc import Iterable
 from typing import Any
 
+from apisnoop.calls.recording import Gap
 from apisnoop.coverage.calls_seen import CallsSeen
 from apisnoop.coverage.comparison import Change, ComparisonReport, Standing
 from apisnoop.coverage.gaps import GapsReport
 from apisnoop.coverage.gate import Verdict
-from apisnoop.coverage.provenance import CatalogueUsed, Provenance
+from apisnoop.coverage.provenance import CatalogueUsed, Provenance, Recordings
 from apisnoop.coverage.report import Breakdown, CallerUse, CoverageReport, FindingClass, FindingUse, Group, OperationUse
 from apisnoop.coverage.share import Share
 from apisnoop.coverage.who import Who
@@ -242,6 +243,50 @@ def origin_document(provenance: Provenance) -> Document:
             for lost in provenance.lost
         ],
         "notes": list(provenance.notes),
+        **({"recordings": recordings_document(provenance.recordings)} if provenance.recordings else {}),
+    }
+
+
+def recordings_document(found: Recordings) -> Document:
+    """Give which pods of a cluster were recorded and what was missed; lists are bounded, counts are of all."""
+    return {
+        "pod_count": found.pod_count,
+        "node_count": found.node_count,
+        "seconds": round(found.seconds, 3),
+        "since": iso(found.since),
+        "until": iso(found.until),
+        "pods": [
+            {
+                "node": pod.node,
+                "namespace": pod.namespace,
+                "name": pod.name,
+                "uid": pod.uid,
+                "since": iso(pod.since),
+                "until": iso(pod.until),
+                "seconds": round(pod.seconds, 3),
+                "ended": pod.ended,
+            }
+            for pod in found.pods
+        ],
+        "gap_count": found.gap_count,
+        "gap_seconds": round(found.gap_seconds, 3),
+        "open_gap_count": found.open_gap_count,
+        "gaps": [_gap(gap) for gap in found.gaps],
+        "not_seen_count": found.not_seen_count,
+        "not_seen": [{"who": one.who, "reason": one.reason, "connections": one.connections} for one in found.not_seen],
+    }
+
+
+def _gap(gap: Gap) -> Document:
+    return {
+        "node": gap.node,
+        "namespace": gap.namespace,
+        "name": gap.pod,
+        "uid": gap.pod_uid,
+        "since": iso(gap.start),
+        "until": iso(gap.end),
+        "seconds": None if gap.end is None else round(gap.end - gap.start, 3),
+        "reason": gap.reason,
     }
 
 

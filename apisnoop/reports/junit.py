@@ -12,7 +12,8 @@ from apisnoop.coverage.gate import Verdict
 from apisnoop.coverage.report import GATED, CoverageReport, FindingUse, OperationUse
 from apisnoop.coverage.share import Count
 from apisnoop.coverage.shares import group_version
-from apisnoop.reports.wording import clean, counted, empty_explained, headline, iso, origin
+from apisnoop.reports.origin import empty_explained, origin
+from apisnoop.reports.wording import clean, counted, headline, iso
 
 
 def render_coverage(report: CoverageReport, verdicts: Sequence[Verdict] = ()) -> str:

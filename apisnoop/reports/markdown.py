@@ -13,15 +13,15 @@ from apisnoop.coverage.gate import Verdict
 from apisnoop.coverage.provenance import Provenance
 from apisnoop.coverage.report import Breakdown, CoverageReport, FindingUse, Group
 from apisnoop.coverage.share import Count, Share
+from apisnoop.reports.origin import empty_explained, origin
+from apisnoop.reports.recorded import cautions
 from apisnoop.reports.remarks import remark_on, some_callers, standing_of, summarize_diff, summarize_gaps, tests_of
 from apisnoop.reports.wording import (
     MEANING,
     clean,
     counted,
-    empty_explained,
     headline,
     number,
-    origin,
     percent,
     total_explained,
 )
@@ -36,12 +36,21 @@ def render_coverage(report: CoverageReport, verdicts: Iterable[Verdict] = ()) ->
     judged = _verdicts(tuple(verdicts))
     if report.provenance.is_empty:
         said = empty_explained(report.provenance)
-        return joined(["## API coverage: no data", said, *judged, *render_origin(report.provenance)])
+        return joined(
+            [
+                "## API coverage: no data",
+                said,
+                *render_cautions(report.provenance),
+                *judged,
+                *render_origin(report.provenance),
+            ]
+        )
     title = report.provenance.catalogue.release
     return joined(
         [
             f"## API coverage: {headline(report)}",
             f"Kubernetes {code(title)}. {total_explained(report)}" if title else total_explained(report),
+            *render_cautions(report.provenance),
             *judged,
             _shares("Level", _levels(report), report.count),
             *_findings(report.findings),
@@ -56,8 +65,10 @@ def render_coverage(report: CoverageReport, verdicts: Iterable[Verdict] = ()) ->
 
 def render_gaps(report: GapsReport) -> str:
     """Render a ranking of gaps."""
+    mind = render_cautions(report.provenance)
     if report.provenance.is_empty:
-        return joined(["## API gaps: no data", empty_explained(report.provenance), *render_origin(report.provenance)])
+        said = empty_explained(report.provenance)
+        return joined(["## API gaps: no data", said, *mind, *render_origin(report.provenance)])
     rows = [
         (
             number(rank),
@@ -72,7 +83,8 @@ def render_gaps(report: GapsReport) -> str:
     ]
     first, *others = summarize_gaps(report)
     header = ("Rank", "Operation", "Tests", "Used by", "Remark", "Callers", "Calls")
-    return joined([f"## API gaps: {first}", *others, table(header, rows, right=2), *render_origin(report.provenance)])
+    ranking = table(header, rows, right=2)
+    return joined([f"## API gaps: {first}", *others, *mind, ranking, *render_origin(report.provenance)])
 
 
 def render_diff(report: ComparisonReport) -> str:
@@ -195,9 +207,15 @@ def _breakdown(by: Breakdown, count: Count) -> list[str]:
     return [f"### By {by.dimension.value}", table(header, rows, right=4)]
 
 
+def render_cautions(provenance: Provenance) -> list[str]:
+    """Say what a reader must know before the figures: what was not recorded although it should have been."""
+    return [f"⚠ {code(line)}" for line in cautions(provenance)]
+
+
 def render_origin(provenance: Provenance, side: str = "") -> list[str]:
     """Say where a report comes from, one line of a table each."""
     rows = [
         ("" if at else heading, code(line)) for heading, lines in origin(provenance) for at, line in enumerate(lines)
     ]
-    return [f"### Where this comes from{f' ({side})' if side else ''}", table(("", ""), rows)]
+    mind = render_cautions(provenance) if side else []
+    return [f"### Where this comes from{f' ({side})' if side else ''}", *mind, table(("", ""), rows)]

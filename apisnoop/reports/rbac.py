@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from apisnoop.coverage.access import AccessReport, Subject, SubjectAccess
 from apisnoop.coverage.roles import Role, Rule
-from apisnoop.reports.wording import clean, empty_explained, origin
+from apisnoop.reports.origin import empty_explained, origin
+from apisnoop.reports.wording import clean
 
 if TYPE_CHECKING:
     from yaml import SafeDumper

@@ -1,16 +1,14 @@
-"""Words that several formats share: numbers, times, and what a report says of its own origin. No layout.
+"""Words that several formats share: numbers, times, what a figure means. No layout.
 
 Everything that comes from a recording may be hostile; each format escapes for itself, and `clean` is for those that
 print as they are.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from math import floor
 from unicodedata import category
 
-from apisnoop.coverage.provenance import Lost, Provenance, Source
 from apisnoop.coverage.report import CoverageReport, FindingClass
 from apisnoop.coverage.share import Count
 
@@ -55,6 +53,18 @@ def moment(seconds: float | None) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
+def length(seconds: float) -> str:
+    """Write how long something took in its two largest units: 2 h 10 min, 3 min, 0.8 s."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    left, parts = round(seconds), []
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60), ("s", 1)):
+        if left >= size:
+            parts.append(f"{left // size:,} {unit}")
+        left %= size
+    return " ".join(parts[:2])
+
+
 def iso(seconds: float | None) -> str | None:
     """Write a time for machines (RFC 3339, UTC), None where it is unknown."""
     if not seconds:
@@ -86,87 +96,6 @@ def total_explained(report: CoverageReport) -> str:
     parts.append(f"{number(deprecated)} are deprecated and not in the total")
     hit = "a call answered without an error" if report.count is Count.OK else "any call, however answered"
     return f"{', '.join(parts)}. An operation is hit by {hit}."
-
-
-def catalogue_line(provenance: Provenance) -> str:
-    """Say which catalogue the report counts against."""
-    used = provenance.catalogue
-    return f"{used.source} ({used.digest[:12]})" if used.digest else used.source
-
-
-def window_line(provenance: Provenance) -> str:
-    """Say which time the report covers, asked for and seen."""
-    since, until = provenance.since, provenance.until
-    if since is None and until is None:
-        asked = "everything recorded"
-    else:
-        asked = " ".join(
-            part
-            for part in (
-                f"since {moment(since)}" if since is not None else "",
-                f"until {moment(until)}" if until is not None else "",
-            )
-            if part
-        )
-    if provenance.is_empty:
-        return f"{asked}; no call seen"
-    return f"{asked}; calls seen from {moment(provenance.first_seen)} to {moment(provenance.last_seen)}"
-
-
-def source_line(source: Source) -> str:
-    """Name one recording."""
-    facts = [counted(source.calls, "call")] if source.calls is not None else []
-    if source.started:
-        facts.append(f"{'read' if source.kind == 'import' else 'started'} {moment(source.started)}")
-    if source.state:
-        facts.append(source.state)
-    return f"{source.kind} {source.name}" + (f" ({', '.join(facts)})" if facts else "")
-
-
-def source_lines(sources: Iterable[Source]) -> list[str]:
-    """Name every recording; several runs of one command share a line, where the first of them stands."""
-    groups: dict[object, list[Source]] = {}
-    for place, source in enumerate(sources):
-        groups.setdefault(source.name if source.kind == "run" else place, []).append(source)
-    return [source_line(found[0]) if len(found) == 1 else _runs_line(found) for found in groups.values()]
-
-
-def _runs_line(runs: Sequence[Source]) -> str:
-    """Say of several runs of a command what they gave, when they were and how many did not end well."""
-    facts = [counted(sum(run.calls or 0 for run in runs), "call")]
-    if started := sorted(run.started for run in runs if run.started):
-        facts.append(f"started from {moment(started[0])} to {moment(started[-1])}")
-    states = Counter(run.state for run in runs if run.state)
-    facts += [f"{number(times)} of them: {state}" for state, times in sorted(states.items())]
-    return f"{number(len(runs))} runs of {runs[0].name} ({', '.join(facts)})"
-
-
-def loss_line(lost: Lost) -> str:
-    """Say what was not counted, how often and with which example."""
-    what = ", ".join(part for part in (lost.reason, lost.detail) if part)
-    example = f", e.g. {lost.example}" if lost.example else ""
-    return f"{lost.source}: {what}: {number(lost.count)}{example}"
-
-
-def origin(provenance: Provenance) -> list[tuple[str, list[str]]]:
-    """Give everything a report must say of its own origin, as headings with one or more lines."""
-    return [
-        ("catalogue", [catalogue_line(provenance)]),
-        ("window", [window_line(provenance)]),
-        ("store", [provenance.store]),
-        ("sources", source_lines(provenance.sources) or ["none is named in the store"]),
-        ("not counted", [loss_line(lost) for lost in provenance.lost] or ["no loss is recorded in the store"]),
-        *([("notes", list(provenance.notes))] if provenance.notes else []),
-        ("made", [f"{moment(provenance.generated)} by {provenance.tool}"]),
-    ]
-
-
-def empty_explained(provenance: Provenance) -> str:
-    """Say that there is nothing to report on, which is not the same as nothing having been called."""
-    where = f"store {provenance.store}"
-    if provenance.since is None and provenance.until is None:
-        return f"No calls are recorded in {where}. This says nothing about what was called."
-    return f"No calls are recorded in {where} for this window. This says nothing about what was called in it."
 
 
 def longest(texts: Iterable[str]) -> int:

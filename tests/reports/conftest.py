@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from apisnoop.calls.tally import Loss
+from apisnoop.calls.recording import NOT_SEEN, Recording
+from apisnoop.calls.tally import Loss, TallyBatch
 from apisnoop.coverage.access import AccessReport
 from apisnoop.coverage.comparison import ComparisonReport, compare
 from apisnoop.coverage.gaps import GapsReport, gaps_of
@@ -14,6 +15,8 @@ from apisnoop.coverage.report import CoverageReport
 from apisnoop.coverage.tested import EndpointTests
 from apisnoop.coverage.who import Dimension
 from apisnoop.operations.source import load_catalogue
+from apisnoop.store.pull import note_unanswered
+from apisnoop.store.recordings import save_recordings
 from tests.coverage.recording import ALICE, NINE, SHOP, Called, recorded
 
 HOSTILE = "</script><img src=x onerror=alert(1)>\u2028\x1b[31m|`=cmd()\x00\"'&]]>"
@@ -33,6 +36,29 @@ def report(catalogue) -> CoverageReport:
 
 
 @pytest.fixture(scope="session")
+def cluster_recording(catalogue) -> CoverageReport:
+    """Two pods of a node: one was lost for half a minute and in the end, and has connections nobody could read."""
+    losses = [Loss("audit log", "bad line"), Loss("shop/web-1 container app", f"{NOT_SEEN}client-certificate")]
+    stretches = (
+        Recording("node-1", "shop", "web-1", "u1", NINE, NINE + 60, "the node agent was lost"),
+        Recording("node-1", "shop", "web-1", "u1", NINE + 90, NINE + 180, "the proxy was stopped"),
+        Recording("node-1", "shop", "web-2", "u2", NINE, NINE + 3600),
+    )
+    with recorded(catalogue=catalogue, losses=losses) as store:
+        store.add(one_more(losses[1]))
+        with store.transaction():
+            save_recordings(store.connection, stretches)
+        return settled(coverage_of(store, catalogue, callers=True, now=NINE + 7200))
+
+
+def one_more(loss: Loss) -> TallyBatch:
+    """One more of a loss, which makes four."""
+    batch = TallyBatch()
+    batch.lose(loss, at=NINE)
+    return batch
+
+
+@pytest.fixture(scope="session")
 def empty_report(catalogue) -> CoverageReport:
     """A store into which nothing was ever recorded."""
     with recorded([], catalogue=catalogue) as store:
@@ -46,7 +72,12 @@ def hostile_report(catalogue) -> CoverageReport:
         namespace=HOSTILE, workload=HOSTILE, container=HOSTILE, user=HOSTILE, client=HOSTILE, test=HOSTILE
     )
     calls = [Called(agent, "GET", "/api/v1/pods"), Called(agent, "GET", "/api/v1/" + HOSTILE, 404)]
-    with recorded(calls, catalogue=catalogue, losses=[Loss(HOSTILE, HOSTILE, HOSTILE)]) as store:
+    losses = [Loss(HOSTILE, HOSTILE, HOSTILE), Loss(HOSTILE, f"{NOT_SEEN}{HOSTILE}")]
+    stretch = Recording(HOSTILE, HOSTILE, HOSTILE, HOSTILE, NINE, NINE + 1, HOSTILE)
+    with recorded(calls, catalogue=catalogue, losses=losses) as store:
+        with store.transaction():
+            save_recordings(store.connection, [stretch])
+        note_unanswered(store, node=HOSTILE, reason=HOSTILE, at=NINE)
         made = coverage_of(store, catalogue, by=Dimension.WORKLOAD, callers=True, now=NINE)
     return settled(made, sources=(Source("run", HOSTILE, 1, NINE, NINE, HOSTILE),))
 

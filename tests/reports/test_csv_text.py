@@ -17,7 +17,7 @@ def test_there_is_a_row_for_each_operation_and_for_each_finding_that_is_none(rep
     rows = rows_of(render_coverage(replace(report, by=None)))
     assert tuple(rows[0]) == OPERATION_HEADER
     assert len([row for row in rows if row["operation"]]) == 1123
-    assert [row["finding"] for row in rows if not row["operation"]] == ["removed", "invalid", "unlisted"]
+    assert [row["class"] for row in rows if not row["operation"]] == ["removed", "invalid", "unlisted"]
     (pods,) = [row for row in rows if row["operation"] == "readCoreV1NamespacedPod"]
     assert (pods["hit"], pods["calls_ok"], pods["first"]) == ("1", "2", "2026-06-01T10:01:40Z")
 

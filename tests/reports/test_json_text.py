@@ -34,7 +34,7 @@ def validator() -> Draft202012Validator:
     return Draft202012Validator(closed(SCHEMA))
 
 
-@pytest.mark.parametrize("name", ["report", "empty_report", "hostile_report"])
+@pytest.mark.parametrize("name", ["report", "empty_report", "hostile_report", "cluster_recording"])
 def test_coverage_keeps_to_the_published_schema(request, validator, name):
     """Every report, also an empty or a hostile one, has the published shape, and no key more."""
     made = request.getfixturevalue(name)

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from apisnoop.coverage.provenance import Source
-from apisnoop.reports.wording import clean, counted, iso, moment, percent, source_lines
+from apisnoop.reports.origin import source_lines
+from apisnoop.reports.wording import clean, counted, iso, moment, percent
 from tests.coverage.recording import NINE
 
 

@@ -18,7 +18,7 @@ import msgspec
 from apisnoop.calls.call import Call
 from apisnoop.calls.call_line import encode_call
 from apisnoop.calls.caller import Caller
-from apisnoop.calls.recording import Recording
+from apisnoop.calls.recording import NOT_SEEN, Recording
 from apisnoop.calls.tally import Loss, TallyBatch
 from apisnoop.errors import ApisnoopError
 from apisnoop.node.status import ProxyPod, ProxyStatus
@@ -102,7 +102,7 @@ class Ledger:
     def unseen(self, caller: Caller, reason: str) -> None:
         """Count a connection that could not be read."""
         who = f"{caller.namespace}/{caller.pod}" + (f" container {caller.container}" if caller.container else "")
-        self._batch.lose(Loss(who, f"connection not seen: {reason}"), at=self._clock())
+        self._batch.lose(Loss(who, f"{NOT_SEEN}{reason}"), at=self._clock())
         self._losses += 1
         seen = self._seen.get(caller.pod_uid)
         if seen is not None:

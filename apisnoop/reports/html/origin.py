@@ -7,7 +7,8 @@ from apisnoop.coverage.report import CoverageReport
 from apisnoop.coverage.share import Count
 from apisnoop.reports.html.markup import element
 from apisnoop.reports.html.shares_table import shares_table
-from apisnoop.reports.wording import counted, number, origin
+from apisnoop.reports.origin import origin
+from apisnoop.reports.wording import counted, number
 
 LINES = 8
 """Lines of a heading that are shown at once; a store can hold hundreds of imported files."""
@@ -29,7 +30,7 @@ def verbs(report: CoverageReport) -> list[Element]:
 def origin_list(provenance: Provenance) -> Element:
     """Say where the figures come from, in the words of every other format."""
     rows = []
-    for heading, lines in origin(provenance):
+    for heading, lines in origin(provenance, most=None):
         rows += [element("dt", heading.capitalize()), element("dd", *_lines(lines))]
     return element("dl", *rows)
 

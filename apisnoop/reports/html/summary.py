@@ -8,10 +8,11 @@ from apisnoop.coverage.report import CoverageReport, FindingClass, FindingUse, G
 from apisnoop.coverage.share import Count, Share
 from apisnoop.reports.html.markup import bar, element
 from apisnoop.reports.html.shares_table import shares_table
+from apisnoop.reports.origin import empty_explained
+from apisnoop.reports.recorded import cautions
 from apisnoop.reports.wording import (
     MEANING,
     counted,
-    empty_explained,
     headline,
     moment,
     number,
@@ -48,7 +49,7 @@ def title_of(report: CoverageReport) -> str:
 def summary(report: CoverageReport, verdicts: Sequence[Verdict]) -> list[Element]:
     """Give the parts of the summary; for a report without any call only that there is none."""
     if report.provenance.is_empty:
-        return [_nothing(report), *_gate(verdicts)]
+        return [_nothing(report), *_gate(verdicts), *_missing(report)]
     return [
         element("div", _hero(report), _levels(report), class_="columns"),
         *_gate(verdicts),
@@ -130,9 +131,10 @@ def _verdict(verdict: Verdict) -> Element:
 
 def _missing(report: CoverageReport) -> list[Element]:
     """Say at the top, not only at the end, that something was not counted or limits the figures."""
-    lost = sum(lost.count for lost in report.provenance.lost)
-    partial = sum(bool(source.state) for source in report.provenance.sources)
-    said = [note.rstrip(".") for note in report.provenance.notes]
+    seen = report.provenance
+    lost = sum(lost.count for lost in seen.lost) - (seen.recordings.not_seen_count if seen.recordings else 0)
+    partial = sum(bool(source.state) and source.kind != "node" for source in seen.sources)
+    said = [note.rstrip(".") for note in (*cautions(seen), *seen.notes)]
     if partial:
         said.insert(0, f"{counted(partial, 'recording')} {'is' if partial == 1 else 'are'} incomplete")
     if lost:
@@ -140,7 +142,11 @@ def _missing(report: CoverageReport) -> list[Element]:
     if not said:
         return []
     more = element("a", "What is missing", href="#origin")
-    return [element("p", element("strong", "Mind: "), "; ".join(said), ". ", more, class_="mind", role="note")]
+    return [
+        element(
+            "p", element("strong", "Mind: "), element("bdi", "; ".join(said)), ". ", more, class_="mind", role="note"
+        )
+    ]
 
 
 def _tiles(report: CoverageReport) -> Element:

@@ -6,16 +6,16 @@ from textwrap import wrap
 from apisnoop.coverage.report import Breakdown, CoverageReport, Group
 from apisnoop.coverage.share import Count, Share
 from apisnoop.reports.columns import Column, render_columns
+from apisnoop.reports.origin import empty_explained
 from apisnoop.reports.paint import Paint, bar
 from apisnoop.reports.table.blocks import join_blocks
 from apisnoop.reports.table.called import render_called
 from apisnoop.reports.table.findings import render_findings
 from apisnoop.reports.table.next_steps import render_next
-from apisnoop.reports.table.origin import render_origin
+from apisnoop.reports.table.origin import render_cautions, render_origin
 from apisnoop.reports.wording import (
     clean,
     counted,
-    empty_explained,
     headline,
     moment,
     number,
@@ -37,7 +37,8 @@ def render_coverage(
     """
     paint = Paint(color)
     if report.provenance.is_empty:
-        parts = [[paint(empty_explained(report.provenance), "bold")], render_origin(report.provenance, paint)]
+        said = [paint(empty_explained(report.provenance), "bold"), *render_cautions(report.provenance, paint)]
+        parts = [said, render_origin(report.provenance, paint, wide=wide)]
         return join_blocks([*parts, render_next(report, db)])
     rows = None if wide else ROWS
     return join_blocks(
@@ -51,7 +52,7 @@ def render_coverage(
             _groups("group/version", report.groups, report.count, rows, width, paint),
             _groups("resource", report.resources, report.count, rows, width, paint),
             _details(report),
-            render_origin(report.provenance, paint),
+            render_origin(report.provenance, paint, wide=wide),
             render_next(report, db),
         ]
     )
@@ -66,6 +67,7 @@ def _summary(report: CoverageReport, width: int | None, paint: Paint) -> list[st
         paint(f"{clean(catalogue)}: {headline(report)}", "bold"),
         calls,
         *(paint(line, "dim") for line in explained),
+        *render_cautions(seen, paint),
     ]
 
 

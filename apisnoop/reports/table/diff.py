@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 
 from apisnoop.coverage.comparison import Change, ComparisonReport
+from apisnoop.coverage.provenance import Provenance
 from apisnoop.reports.columns import Column, fitted, render_columns
 from apisnoop.reports.paint import Paint
 from apisnoop.reports.remarks import some_callers, standing_of, summarize_diff
 from apisnoop.reports.table.blocks import join_blocks
-from apisnoop.reports.table.origin import render_origin
+from apisnoop.reports.table.origin import render_cautions, render_origin
 from apisnoop.reports.wording import clean, counted, number
 
 ROWS = 20
@@ -41,10 +42,15 @@ def render_diff(report: ComparisonReport, width: int | None = None, color: bool 
                 )
                 if changes
             ),
-            [paint("BEFORE", "dim"), *render_origin(report.before, paint)],
-            [paint("AFTER", "dim"), *render_origin(report.after, paint)],
+            _origin("BEFORE", report.before, paint, wide=wide),
+            _origin("AFTER", report.after, paint, wide=wide),
         ]
     )
+
+
+def _origin(side: str, provenance: Provenance, paint: Paint, *, wide: bool) -> list[str]:
+    mind = render_cautions(provenance, paint)
+    return [paint(side, "dim"), *mind, *render_origin(provenance, paint, wide=wide)]
 
 
 def _no_longer_served(changes: Sequence[Change], width: int | None, paint: Paint) -> list[str]:

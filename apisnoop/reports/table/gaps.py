@@ -2,11 +2,12 @@
 
 from apisnoop.coverage.gaps import GapsReport
 from apisnoop.reports.columns import Column, render_columns
+from apisnoop.reports.origin import empty_explained
 from apisnoop.reports.paint import Paint
 from apisnoop.reports.remarks import remark_on, some_callers, summarize_gaps, tests_of
 from apisnoop.reports.table.blocks import join_blocks
-from apisnoop.reports.table.origin import render_origin
-from apisnoop.reports.wording import clean, empty_explained, number
+from apisnoop.reports.table.origin import render_cautions, render_origin
+from apisnoop.reports.wording import clean, number
 
 ROWS = 20
 COLUMNS = (
@@ -23,9 +24,9 @@ COLUMNS = (
 def render_gaps(report: GapsReport, width: int | None = None, color: bool = False, wide: bool = False) -> str:
     """Render a ranking as text, at most `width` columns wide where it can be; `wide` leaves no row out."""
     paint = Paint(color)
-    origin = render_origin(report.provenance, paint)
+    origin, mind = render_origin(report.provenance, paint, wide=wide), render_cautions(report.provenance, paint)
     if report.provenance.is_empty:
-        return join_blocks([[paint(empty_explained(report.provenance), "bold")], origin])
+        return join_blocks([[paint(empty_explained(report.provenance), "bold"), *mind], origin])
     shown = report.gaps if wide else report.gaps[:ROWS]
     rows = [
         [
@@ -43,4 +44,4 @@ def render_gaps(report: GapsReport, width: int | None = None, color: bool = Fals
     table = render_columns(COLUMNS, rows, None if wide else width, paint) if rows else []
     more = [paint(f"… {number(left)} more (-o wide)", "dim")] if left else []
     first, *others = summarize_gaps(report)
-    return join_blocks([[paint(first, "bold"), *others], [*table, *more], origin])
+    return join_blocks([[paint(first, "bold"), *others, *mind], [*table, *more], origin])

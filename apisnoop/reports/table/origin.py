@@ -1,13 +1,20 @@
 """Where a report comes from, for a terminal."""
 
 from apisnoop.coverage.provenance import Provenance
+from apisnoop.reports.origin import origin
 from apisnoop.reports.paint import Paint
-from apisnoop.reports.wording import clean, longest, origin
+from apisnoop.reports.recorded import SHOWN, cautions
+from apisnoop.reports.wording import clean, longest
 
 
-def render_origin(provenance: Provenance, paint: Paint) -> list[str]:
-    """Render catalogue, window, sources, losses and tool, one a line, headings to the left."""
-    said = origin(provenance)
+def render_cautions(provenance: Provenance, paint: Paint) -> list[str]:
+    """Render what a reader must know before the figures: what was not recorded although it should have been."""
+    return [paint(clean(line), "yellow") for line in cautions(provenance)]
+
+
+def render_origin(provenance: Provenance, paint: Paint, *, wide: bool = False) -> list[str]:
+    """Render catalogue, window, sources, losses and tool, one a line, headings to the left; `wide` lists every pod."""
+    said = origin(provenance, None if wide else SHOWN)
     size = longest(heading for heading, _ in said)
     return [
         f"{paint((heading if first else '').ljust(size), 'dim')}  {clean(line)}"

@@ -14,7 +14,8 @@ from apisnoop.coverage.report import FindingClass
 from apisnoop.coverage.share import Count
 from apisnoop.reports.html import render_coverage_html
 from apisnoop.reports.html.page import SCRIPTS, STYLES
-from apisnoop.reports.wording import headline, origin
+from apisnoop.reports.origin import origin
+from apisnoop.reports.wording import headline
 from tests.reports.conftest import HOSTILE
 
 ADDRESSES = {"src", "href", "action", "data", "poster", "srcset", "xlink:href", "formaction"}

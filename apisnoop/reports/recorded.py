@@ -1,0 +1,93 @@
+"""What a report says of pods recorded in a cluster: which, how long, the gaps, and connections that were not seen."""
+
+from collections.abc import Sequence
+
+from apisnoop.calls.recording import Gap
+from apisnoop.coverage.provenance import NotSeen, Provenance, RecordedPod, Recordings
+from apisnoop.reports.wording import counted, length, moment, number
+
+SHOWN = 8
+"""Pods, gaps and unseen connections that are listed, unless all are asked for; the JSON report has more."""
+
+
+def recorded_lines(recordings: Recordings, most: int | None = SHOWN) -> list[tuple[str, list[str]]]:
+    """Say which pods were recorded and what was missed meanwhile, as headings with lines; None lists all."""
+    gaps = [gap_line(gap) for gap in reversed(recordings.gaps)]
+    pods = [pod_line(pod) for pod in recordings.pods]
+    unseen = [not_seen_line(one) for one in recordings.not_seen]
+    return [
+        ("recorded", [_recorded(recordings), *_some(pods, recordings.pod_count, most)]),
+        ("gaps", [gaps_summary(recordings), *_some(gaps, recordings.gap_count, most)]),
+        ("not seen", [not_seen_summary(recordings), *_some(unseen, len(unseen), most)]),
+    ]
+
+
+def _recorded(found: Recordings) -> str:
+    if not found.pod_count:
+        return "no pod in this time"
+    where = f"{counted(found.pod_count, 'pod')} on {counted(found.node_count, 'node')}"
+    return f"{where}, {length(found.seconds)} in all, from {moment(found.since)} to {moment(found.until)}"
+
+
+def _some(lines: Sequence[str], in_all: int, most: int | None) -> list[str]:
+    shown = list(lines if most is None else lines[:most])
+    left = in_all - len(shown)
+    return [*shown, *([f"… {number(left)} more"] if left > 0 else [])]
+
+
+def pod_line(pod: RecordedPod) -> str:
+    """Say how long a pod was recorded, and why it no longer is."""
+    where, ended = _place(pod.namespace, pod.name, pod.node), pod.ended or "still recorded when last heard of"
+    return f"{where}: {length(pod.seconds)}, {_times(pod.since, pod.until)} ({ended})"
+
+
+def gap_line(gap: Gap) -> str:
+    """Say when a pod should have been recorded and was not, and why."""
+    where = _place(gap.namespace, gap.pod, gap.node)
+    if gap.end is None:
+        return f"{where}: from {moment(gap.start)} on, not over when last heard of ({gap.reason})"
+    return f"{where}: {length(gap.end - gap.start)}, {_times(gap.start, gap.end)} ({gap.reason})"
+
+
+def not_seen_line(one: NotSeen) -> str:
+    """Say whose connections could not be read, and why."""
+    return f"{one.who}: {counted(one.connections, 'connection')} ({one.reason})"
+
+
+def gaps_summary(found: Recordings) -> str:
+    """Say how many gaps there are and how long they are together."""
+    if not found.gap_count:
+        return "none is known"
+    lengths = [f"{length(found.gap_seconds)} in all"] if found.gap_count > found.open_gap_count else []
+    lengths += [f"{number(found.open_gap_count)} not over"] if found.open_gap_count else []
+    return f"{counted(found.gap_count, 'gap')}, {', '.join(lengths)}: calls made meanwhile are not known"
+
+
+def not_seen_summary(found: Recordings) -> str:
+    """Say how many connections could not be read."""
+    if not found.not_seen_count:
+        return "no connection is known that could not be read"
+    return f"{counted(found.not_seen_count, 'connection')} could not be read: the calls made over them are not known"
+
+
+def cautions(provenance: Provenance) -> list[str]:
+    """Give what a reader must know before taking something for not called: gaps, unseen connections, silent nodes."""
+    said = []
+    if (found := provenance.recordings) is not None:
+        if found.gap_count:
+            said.append(f"Recorded with {gaps_summary(found)}.")
+        if found.not_seen_count:
+            said.append(f"{not_seen_summary(found)}.")
+    silent = sorted({source.name for source in provenance.sources if source.kind == "node" and source.state})
+    if silent:
+        nodes = f"{counted(len(silent), 'node')} gave no answer"
+        said.append(f"{nodes}, and calls are missing: {', '.join(_some(silent, len(silent), SHOWN))}.")
+    return said
+
+
+def _place(namespace: str, pod: str, node: str) -> str:
+    return f"{namespace}/{pod} on {node}" if node else f"{namespace}/{pod}"
+
+
+def _times(start: float, end: float) -> str:
+    return f"from {moment(start)} to {moment(end)}"
