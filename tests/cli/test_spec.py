@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from apisnoop.cli.spec import check_document, spec
+from apisnoop.cli.document_check import check_document, render_total, render_verdict
+from apisnoop.cli.spec import spec
 from apisnoop.operations.document import Problem
 from apisnoop.operations.source import load_catalogue
 from cluster import ApiServer
@@ -71,7 +72,7 @@ def test_a_good_document_is_fine(tmp_path: Path) -> None:
     path = tmp_path / "good.json.gz"
     path.write_bytes(gzip.compress(json.dumps(GOOD).encode()))
     result = call("check", str(path))
-    assert result.output == f"{path}: OpenAPI 3.0.0, 1 operations, 1 not deprecated: fine\n"
+    assert result.output == f"{path}: OpenAPI 3.0.0, 1 operation, 1 not deprecated: fine\n"
     assert result.return_value == 0
 
 
@@ -82,7 +83,7 @@ def test_a_bad_document_is_taken_apart(tmp_path: Path) -> None:
     result = call("check", str(path))
     assert result.return_value == 1
     assert result.output.splitlines() == [
-        f"{path}: OpenAPI 2.0, 1 operations, 1 not deprecated: 6 found",
+        f"{path}: OpenAPI 2.0, 1 operation, 1 not deprecated: 6 found",
         "  invalid  document  'info' is a required property",
         "  invalid  paths > /a > get  'responses' is a required property",
         "  invalid  paths > /b  4 is not of type 'object'",
@@ -99,7 +100,7 @@ def test_every_document_of_a_folder_is_checked(tmp_path: Path) -> None:
     result = call("check", "-o", "json", str(tmp_path))
     first, second = map(json.loads, result.output.splitlines())
     what = f"{tmp_path / 'a.json'} is not an OpenAPI document: it holds no object"
-    assert first["findings"] == [{"kind": "invalid", "where": "document", "what": what}]
+    assert first["findings"] == [{"kind": "invalid", "where": "document", "what": what, "count": 1}]
     assert second["findings"] == []
     assert result.return_value == 1
 
@@ -110,9 +111,29 @@ def test_default_values_do_not_spoil_a_document() -> None:
     schemas = {"Spec": required, "Pod": {"properties": {"spec": {"default": {}, "allOf": [required]}}}}
     document = {**GOOD, "components": {"schemas": schemas}}
     verdict = check_document("x", json.dumps(document).encode())
-    assert [(one.kind, one.what) for one in verdict.findings] == [
-        ("default", "default values that do not fit their schemas: 1")
+    assert [(one.kind, one.what, one.count) for one in verdict.findings] == [
+        ("default", "default values that do not fit their schemas", 1)
     ]
+    assert render_verdict(verdict) == "x: OpenAPI 3.0.0, 1 operation, 1 not deprecated: fine"
+    assert list(render_total([verdict, verdict])) == [
+        "2 documents, 2 operations, 2 not deprecated: fine",
+        "not counted: 2 default values in 2 documents do not fit their own schemas, as in every Kubernetes",
+    ]
+
+
+def test_equal_findings_are_told_once(tmp_path: Path) -> None:
+    """With the first place and how many others there are; the last line says what all documents come to."""
+    paths = {f"/{name}": {"get": {"operationId": name}} for name in "abc"}
+    (tmp_path / "bad.json").write_text(json.dumps({**GOOD, "paths": paths}))
+    (tmp_path / "good.json").write_text(json.dumps(GOOD))
+    result = call("check", str(tmp_path))
+    assert result.output.splitlines() == [
+        f"{tmp_path}/bad.json: OpenAPI 3.0.0, 3 operations, 3 not deprecated: 3 found",
+        "  invalid  paths > /a > get and 2 other places  'responses' is a required property",
+        f"{tmp_path}/good.json: OpenAPI 3.0.0, 1 operation, 1 not deprecated: fine",
+        "2 documents, 4 operations, 4 not deprecated: 3 found in 1 document",
+    ]
+    assert result.return_value == 1
 
 
 def test_what_could_not_be_fetched_is_unused() -> None:
