@@ -81,14 +81,21 @@ class Wanted(msgspec.Struct, frozen=True):
 
 
 def read_marks(kind: str, metadata: Metadata) -> Marks:
-    """Read what an object says of recording. `kind` is its own, in lower case."""
+    """Read what an object says of recording. `kind` is its own, in lower case.
+
+    A Deployment's ReplicaSet says nothing: it has copies of the Deployment's annotations, and keeps them when the
+    Deployment has them no more.
+    """
+    source = f"{kind} {metadata.name or metadata.generate_name}"
+    if kind == "replicaset" and any(owner.controller for owner in metadata.owner_references or ()):
+        return Marks(source)
     annotations, labels = metadata.annotations or {}, metadata.labels or {}
     places: Sequence[Mapping[str, str]] = (labels,) if kind == "namespace" else (annotations, labels)
     mark = next((place[MARK] for place in places if MARK in place), "")
     if not mark and annotations.get(LEGACY_MARK) == "true":
         mark = "true"
     return Marks(
-        source=f"{kind} {metadata.name or metadata.generate_name}",
+        source=source,
         mark=mark,
         until=annotations.get(UNTIL, ""),
         reset=annotations.get(RESET, ""),

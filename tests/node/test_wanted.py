@@ -115,3 +115,12 @@ def test_the_moment_of_the_mark_is_what_the_server_noted():
     assert read_marks("pod", found).since == NOW - 1800
     assert read_marks("pod", msgspec.structs.replace(found, managed_fields=None)).since == NOW - 3600
     assert marks("pod", labels={"apisnoop": "true"}).since is None
+
+
+def test_a_deployments_replica_set_says_nothing_of_its_own():
+    """Its annotations are copies, which stay when the Deployment has them no more; one made by hand speaks for itself."""
+    owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "uid": "1", "controller": True}
+    said = {"annotations": {"apisnoop": "true"}}
+    assert marks("replicaset", **said, ownerReferences=[owner]) == Marks("replicaset web")
+    assert marks("replicaset", **said).mark == "true"
+    assert marks("job", **said, ownerReferences=[{**owner, "kind": "CronJob"}]).mark == "true"
