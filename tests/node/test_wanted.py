@@ -118,7 +118,7 @@ def test_the_moment_of_the_mark_is_what_the_server_noted():
 
 
 def test_a_deployments_replica_set_says_nothing_of_its_own():
-    """Its annotations are copies, which stay when the Deployment has them no more; one made by hand speaks for itself."""
+    """Its annotations are copies, which stay when the Deployment loses them; one made by hand speaks for itself."""
     owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "uid": "1", "controller": True}
     said = {"annotations": {"apisnoop": "true"}}
     assert marks("replicaset", **said, ownerReferences=[owner]) == Marks("replicaset web")
