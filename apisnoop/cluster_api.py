@@ -36,12 +36,17 @@ class Api:
     ) -> None:
         self._program = program
         self._timeout = urllib3.Timeout(connect=min(10.0, patience), read=patience)
-        self._configuration = configure(kubeconfig, context)
-        self._pool: urllib3.PoolManager = client.ApiClient(self._configuration).rest_client.pool_manager
+        self.configuration = configure(kubeconfig, context)
+        """Address and credentials, as the kubernetes client has them."""
+        self._pool: urllib3.PoolManager = client.ApiClient(self.configuration).rest_client.pool_manager
 
     def get(self, path: str, **query: str) -> Json:
         """Read an object or a list."""
         return self._json("GET", path, query=query)
+
+    def read(self, path: str, accept: str = JSON, **query: str) -> bytes:
+        """Read an object or a list, as the server sends it; `accept` may ask for another form of it."""
+        return self._send("GET", path, query=query, forms={"Accept": accept}).data
 
     def create(self, path: str, thing: Mapping[str, Any]) -> Json:
         """Create an object."""
@@ -53,7 +58,7 @@ class Api:
 
     def patch(self, path: str, change: Mapping[str, Any]) -> Json:
         """Change an object by a merge patch."""
-        return self._json("PATCH", path, body=change, content_type=MERGE_PATCH)
+        return self._json("PATCH", path, body=change, forms={"Content-Type": MERGE_PATCH})
 
     def delete(self, path: str, uid: str | None = None) -> None:
         """Delete an object, with `uid` only that very one; nothing happens if it is gone."""
@@ -89,7 +94,7 @@ class Api:
         *,
         query: Mapping[str, str] | None = None,
         body: Mapping[str, Any] | None = None,
-        content_type: str = JSON,
+        forms: Mapping[str, str] | None = None,
         timeout: urllib3.Timeout | None = None,
         stream: bool = False,
     ) -> urllib3.BaseHTTPResponse:
@@ -97,9 +102,9 @@ class Api:
 
         Raises RefusedError for an error of the server, ApisnoopError if there is no answer.
         """
-        url = f"{self._configuration.host.rstrip('/')}{path}{f'?{urlencode(query)}' if query else ''}"
+        url = f"{self.configuration.host.rstrip('/')}{path}{f'?{urlencode(query)}' if query else ''}"
         encoded = None if body is None else json.dumps(body).encode()
-        headers = {**self._headers(), "Content-Type": content_type}
+        headers = {**self._headers(), **(forms or {})}
         try:
             answer = self._pool.request(
                 method,
@@ -112,18 +117,18 @@ class Api:
             )
             if answer.status < 400:
                 return answer
-            message = _message(answer.data)
+            message = message_of(answer.data)
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise self._unreachable(error) from None
         raise RefusedError(f"{_DOING[method]} {path}", answer.status, message)
 
     def _unreachable(self, error: Exception) -> ApisnoopError:
-        return ApisnoopError(f"cannot reach the API server {self._configuration.host}: {cause_of(error)}")
+        return ApisnoopError(f"cannot reach the API server {self.configuration.host}: {cause_of(error)}")
 
     def _headers(self) -> dict[str, str]:
-        headers = {"Accept": "application/json", "User-Agent": f"{self._program}/{__version__}"}
+        headers = {"Accept": JSON, "Content-Type": JSON, "User-Agent": f"{self._program}/{__version__}"}
         # Asked each time: a token of the pod or of an exec plugin is renewed behind it.
-        token = self._configuration.auth_settings().get("BearerToken")
+        token = self.configuration.auth_settings().get("BearerToken")
         if token is not None and token["value"]:
             headers["Authorization"] = token["value"]
         return headers
@@ -140,7 +145,7 @@ def _lines(answer: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
         yield from filter(None, lines)
 
 
-def _message(body: bytes) -> str:
+def message_of(body: bytes) -> str:
     """Take the message out of a Status; what a server says to a refused Secret does not quote it."""
     try:
         return " ".join(str(json.loads(body).get("message", "")).split())

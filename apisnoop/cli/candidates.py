@@ -51,6 +51,31 @@ def contexts(context: click.Context, _parameter: click.Parameter, incomplete: st
     return words(sorted({name for path in _kubeconfigs(context) for name in context_names(path)}), incomplete)
 
 
+def markable(context: click.Context, _parameter: click.Parameter, incomplete: str) -> Items:
+    """Offer pods and kinds, and behind a kind its objects, as the cluster has them."""
+    from apisnoop.fleet.kinds import KINDS, kind_of  # noqa: PLC0415 - only shells need it
+
+    left, slash, _ = incomplete.partition("/")
+    if slash:
+        kind = kind_of(left)
+        return words((f"{left}/{name}" for name in _names(context, kind.name)), incomplete) if kind else []
+    kinds = [f"{one.aliases[-1] if one.name == 'namespace' else one.name}/" for one in KINDS if one.name != "pod"]
+    return words([*kinds, *_names(context, "pod")], incomplete)
+
+
+def _names(context: click.Context, kind: str) -> list[str]:
+    """List the names of objects; nothing where the cluster does not answer soon."""
+    from apisnoop.errors import ApisnoopError  # noqa: PLC0415
+
+    try:
+        from apisnoop.cli.cluster_objects import names_of  # noqa: PLC0415 - takes 0.3 s
+
+        given = context.params
+        return names_of(kind, given.get("kubeconfig"), given.get("context"), given.get("namespace"))
+    except ApisnoopError:
+        return []
+
+
 def commands(context: click.Context, parameter: click.Parameter, incomplete: str) -> Items:
     """Offer the programs on the PATH for the first word of a command line, files for the others and for paths."""
     if context.params.get(parameter.name or "") or "/" in incomplete:

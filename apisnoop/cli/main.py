@@ -34,8 +34,12 @@ VERBS: dict[str, tuple[str, str]] = {
     "gaps": ("gaps", "Rank what is used but untested, or rests on one test."),
     "import": ("import_", "Import audit logs, HAR and flow files into the store."),
     "merge": ("merge", "Merge stores into a new one, adding up their counts."),
+    "off": ("off", "Record pods no more."),
+    "on": ("on", "Record the API calls of pods, from now on."),
+    "pull": ("pull", "Bring what the nodes have recorded into a store."),
     "rbac": ("rbac", "Write the least roles that allow what was recorded."),
     "spec": ("spec", "List, show and check catalogues of what the API can do."),
+    "status": ("status", "Show every node, and every pod that is recorded or should be."),
 }
 
 

@@ -1,0 +1,70 @@
+"""Asking the node agents of a cluster, all at the same time, through a port-forward to each of their pods."""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from http.client import HTTPException
+
+import msgspec
+
+from apisnoop.causes import cause_of
+from apisnoop.cli.cluster_objects import list_objects
+from apisnoop.cli.port_forward import ForwardError, PodAddress, http_get
+from apisnoop.cluster_api import Api
+from apisnoop.errors import ApisnoopError
+from apisnoop.fleet.facts import AGENTS, Answer
+from apisnoop.fleet.objects import Pod
+from apisnoop.node.status import AGENT_PORT, PROXY_PORT, AgentStatus, ProxyStatus
+
+AT_ONCE = 16
+"""Nodes asked at the same time."""
+PATIENCE = 10.0
+"""Seconds a node may take for a step of its answer."""
+MOST_STATUS = 1 << 24
+"""Bytes of an answer; a node has some hundred pods."""
+
+
+def find_agents(api: Api, namespace: str | None = None) -> list[Pod]:
+    """Give the pods of the DaemonSets, wherever they are installed. Raises ApisnoopError."""
+    place = f"/api/v1/namespaces/{namespace}/pods" if namespace else "/api/v1/pods"
+    return list(list_objects(api, place, Pod, labelSelector=AGENTS))
+
+
+def each_agent[T](agents: Iterable[Pod], ask: Callable[[Pod], T]) -> Iterator[tuple[Pod, T]]:
+    """Ask every agent and give answers as they come; what `ask` raises is raised."""
+    with ThreadPoolExecutor(AT_ONCE, "node") as threads:
+        asked = {threads.submit(ask, pod): pod for pod in agents}
+        try:
+            for future in as_completed(asked):
+                yield asked[future], future.result()
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)
+
+
+def answer_of(api: Api, pod: Pod, *, patience: float = PATIENCE) -> Answer:
+    """Ask a node how it is; what does not come is told in the answer."""
+    if pod.status.phase != "Running":
+        return Answer(trouble=f"its pod is {pod.status.phase or 'not there'}")
+    agent = proxy = None
+    troubles = []
+    try:
+        agent = _ask(api, pod, AGENT_PORT, AgentStatus, patience)
+    except ApisnoopError as error:
+        troubles.append(f"agent: {error}")
+    try:
+        proxy = _ask(api, pod, PROXY_PORT, ProxyStatus, patience)
+    except ApisnoopError as error:
+        troubles.append(f"proxy: {error}")
+    return Answer(agent, proxy, "; ".join(troubles))
+
+
+def address_of(api: Api, pod: Pod, port: int) -> PodAddress:
+    """Give the way to a port of a pod's loopback."""
+    return PodAddress(api.configuration, pod.metadata.namespace, pod.metadata.name, port)
+
+
+def _ask[T](api: Api, pod: Pod, port: int, kind: type[T], patience: float) -> T:
+    with http_get(address_of(api, pod, port), "/status", patience=patience) as answer:
+        try:
+            return msgspec.json.decode(answer.read(MOST_STATUS), type=kind)
+        except (OSError, HTTPException, msgspec.DecodeError) as error:
+            raise ForwardError(cause_of(error)) from None

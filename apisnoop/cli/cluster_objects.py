@@ -1,0 +1,77 @@
+"""Reading objects of a cluster for the verbs that look into it: in pages, typed, and no more of each than is needed."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+
+from apisnoop.cli.namespaces import current_namespace
+from apisnoop.cluster_api import JSON, Api
+from apisnoop.errors import ApisnoopError, RefusedError
+from apisnoop.fleet.kinds import KINDS, NAMESPACE, OWNERS, REPLICA_SETS
+from apisnoop.fleet.objects import Page, Thing
+from apisnoop.fleet.wishes import REPLICA_SET, Above, Wishes, above_from
+from apisnoop.node.wanted import read_marks
+
+PAGE = "500"
+COMPLETION_PATIENCE = 2.0
+"""Seconds for which a shell may be kept waiting."""
+METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+
+
+def open_api(kubeconfig: Path | None, context: str | None) -> Api:
+    """Give the API server of a kubeconfig. Raises ApisnoopError."""
+    return Api(kubeconfig, context, program="kubectl-apisnoop", patience=30)
+
+
+def list_objects[T](api: Api, path: str, kind: type[T], **query: str) -> Iterator[T]:
+    """Read a collection page by page. Raises ApisnoopError."""
+    accept = METADATA if kind is Thing else JSON
+    decoder = msgspec.json.Decoder(Page[kind])  # type: ignore[valid-type]
+    following = ""
+    while True:
+        more = {"continue": following} if following else {}
+        page = decode(decoder, api.read(path, accept, limit=PAGE, **query, **more), path)
+        yield from page.items or ()
+        following = page.metadata.continue_
+        if not following:
+            return
+
+
+def read_object[T](api: Api, path: str, kind: type[T]) -> T | None:
+    """Read an object; None if there is none. Raises ApisnoopError."""
+    try:
+        return decode(msgspec.json.Decoder(kind), api.read(path), path)
+    except RefusedError as error:
+        if error.status == 404:
+            return None
+        raise
+
+
+def decode[T](decoder: msgspec.json.Decoder[T], body: bytes, path: str) -> T:
+    """Decode what the server has sent. Raises ApisnoopError naming the path."""
+    try:
+        return decoder.decode(body)
+    except msgspec.DecodeError as error:
+        raise ApisnoopError(f"the API server's answer to {path} cannot be read: {error}") from None
+
+
+def read_wishes(api: Api, namespace: str | None) -> Wishes:
+    """Read everything above pods that can ask for recording, of one namespace or of all. Raises ApisnoopError."""
+    owners: dict[str, Above] = {}
+    for kind in OWNERS:
+        owners |= above_from(kind.name, list_objects(api, kind.collection(namespace), Thing))
+    place = REPLICA_SETS.format(f"/namespaces/{namespace}" if namespace else "")
+    owners |= above_from(REPLICA_SET, list_objects(api, place, Thing))
+    query = {"fieldSelector": f"metadata.name={namespace}"} if namespace else {}
+    found = list_objects(api, NAMESPACE.collection(None), Thing, **query)
+    return Wishes(owners, {one.metadata.name: read_marks("namespace", one.metadata) for one in found})
+
+
+def names_of(kind: str, kubeconfig: Path | None, context: str | None, namespace: str | None) -> list[str]:
+    """Give the names of some objects of a kind, for completion: quickly or not at all. Raises ApisnoopError."""
+    found = next(one for one in KINDS if one.name == kind)
+    api = Api(kubeconfig, context, program="kubectl-apisnoop", patience=COMPLETION_PATIENCE)
+    path = found.collection(namespace or current_namespace(kubeconfig, context))
+    page = decode(msgspec.json.Decoder(Page[Thing]), api.read(path, METADATA, limit=PAGE), path)
+    return sorted(one.metadata.name for one in page.items or ())

@@ -1,0 +1,119 @@
+"""Finding out everything about an installation that `status` and `doctor` conclude from.
+
+What may not be read is noted and left out: whoever may look at pods only still learns something.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from apisnoop import __version__
+from apisnoop.cli.agents import answer_of, each_agent
+from apisnoop.cli.cluster_objects import list_objects, read_object, read_wishes
+from apisnoop.cluster_api import Api
+from apisnoop.errors import RefusedError
+from apisnoop.fleet.facts import AGENTS, SELECTOR, Facts
+from apisnoop.fleet.objects import (
+    COMPONENT,
+    ConfigMap,
+    DaemonSet,
+    Deployment,
+    Job,
+    Node,
+    Pod,
+    Request,
+    WebhookConfiguration,
+)
+from apisnoop.fleet.wishes import NO_WISHES
+
+WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
+REQUESTS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
+
+
+class Reading:
+    """Reads one thing after another, and notes what is refused."""
+
+    def __init__(self, api: Api) -> None:
+        self.api = api
+        self.unreadable: list[str] = []
+
+    def may[T](self, read: Callable[[], T]) -> T | None:
+        """Read something that not everybody may read; None where it is refused. Raises ApisnoopError for the rest."""
+        try:
+            return read()
+        except RefusedError as error:
+            if error.status not in {401, 403}:
+                raise
+            self.unreadable.append(str(error))
+            return None
+
+
+def daemon_sets(api: Api, namespace: str | None = None) -> list[DaemonSet]:
+    """Give the DaemonSets of all installations. Raises ApisnoopError."""
+    place = f"/apis/apps/v1/namespaces/{namespace}/daemonsets" if namespace else "/apis/apps/v1/daemonsets"
+    return list(list_objects(api, place, DaemonSet, labelSelector=AGENTS))
+
+
+def look_at(api: Api, namespace: str | None, place: str | None = None) -> Facts:
+    """Find out how an installation is; of pods those of one namespace or (None) of all.
+
+    `place` is the namespace where it is installed, if only that one is to be looked into. Raises ApisnoopError.
+    """
+    reading = Reading(api)
+    found = daemon_sets(api, place)
+    here = found[0].metadata.namespace if found else place
+    agents = list(list_objects(api, _in(here, "pods"), Pod, labelSelector=AGENTS)) if here else []
+    answers = {
+        pod.metadata.uid: answer for pod, answer in each_agent(_answering(agents), lambda one: answer_of(api, one))
+    }
+    pods = reading.may(lambda: tuple(list_objects(api, _in(namespace, "pods"), Pod)))
+    wishes = reading.may(lambda: read_wishes(api, namespace))
+    return Facts(
+        now=time.time(),
+        version=__version__,
+        daemon_sets=tuple(found),
+        agents=tuple(agents),
+        answers=answers,
+        nodes=reading.may(lambda: tuple(list_objects(api, "/api/v1/nodes", Node))),
+        pods=pods if wishes is not None else None,
+        wishes=wishes or NO_WISHES,
+        verdict=_verdict(reading, found[0]) if found else None,
+        unreadable=tuple(reading.unreadable),
+    )
+
+
+def _answering(agents: list[Pod]) -> list[Pod]:
+    return [pod for pod in agents if pod.spec.node_name and not pod.is_over]
+
+
+def _in(namespace: str | None, plural: str) -> str:
+    return f"/api/v1/namespaces/{namespace}/{plural}" if namespace else f"/api/v1/{plural}"
+
+
+def name_of(daemon_set: DaemonSet) -> str:
+    """Give what the names of an installation's objects begin with."""
+    return daemon_set.metadata.name.removesuffix("-agent")
+
+
+def _verdict(reading: Reading, daemon_set: DaemonSet) -> ConfigMap | None:
+    path = f"{_in(daemon_set.metadata.namespace, 'configmaps')}/{name_of(daemon_set)}-certificate"
+    return reading.may(lambda: read_object(reading.api, path, ConfigMap))
+
+
+def look_deeper(api: Api, facts: Facts) -> Facts:
+    """Find out about the webhook, the certificate's Jobs and what was requested for it. Raises ApisnoopError."""
+    daemon_set = facts.daemon_set
+    if daemon_set is None:
+        return facts
+    reading, name, here = Reading(api), name_of(daemon_set), daemon_set.metadata.namespace
+    jobs, deployments = f"/apis/batch/v1/namespaces/{here}/jobs", f"/apis/apps/v1/namespaces/{here}/deployments"
+    certs = f"{SELECTOR},{COMPONENT}=certs"
+    request = reading.may(lambda: read_object(api, f"{REQUESTS}/{name}", Request))
+    return replace(
+        facts,
+        webhook=reading.may(lambda: read_object(api, f"{deployments}/{name}-webhook", Deployment)),
+        webhook_configuration=reading.may(lambda: read_object(api, f"{WEBHOOKS}/{name}", WebhookConfiguration)),
+        certificate_jobs=reading.may(lambda: tuple(list_objects(api, jobs, Job, labelSelector=certs))) or (),
+        requests=(request,) if request else (),
+        unreadable=(*facts.unreadable, *reading.unreadable),
+    )

@@ -1,0 +1,138 @@
+"""What `on` and `off` share: which objects are meant, writing to them, and saying what follows."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from apisnoop.cli.agents import find_agents
+from apisnoop.cli.cluster_objects import list_objects, open_api, read_object, read_wishes
+from apisnoop.cli.namespaces import current_namespace
+from apisnoop.errors import ApisnoopError, RefusedError, UsageError
+from apisnoop.fleet.consequences import Consequences, consequences
+from apisnoop.fleet.kinds import NAMESPACE, POD, Kind, kind_of, parse_references
+from apisnoop.fleet.objects import Pod, Thing
+from apisnoop.fleet.wishes import Wishes
+from apisnoop.node.wanted import Metadata
+from apisnoop.reports.wording import clean, counted
+
+if TYPE_CHECKING:
+    from apisnoop.cluster_api import Api
+
+SHOWN = 5
+"""Pods that are named; of more only the number is said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """An object to be marked."""
+
+    kind: Kind
+    metadata: Metadata
+
+    @property
+    def path(self) -> str:
+        """Where it is in the API."""
+        return f"{self.kind.collection(self.metadata.namespace)}/{self.metadata.name}"
+
+    def __str__(self) -> str:
+        return f"{self.kind.name}/{self.metadata.name}"
+
+
+class Marking:
+    """The objects that the command line names, in one cluster; raises ApisnoopError if one of them is not there."""
+
+    def __init__(self, kubeconfig: Path | None, context: str | None, namespace: str | None) -> None:
+        """`namespace` as `namespace_options` give it."""
+        self.api: Api = open_api(kubeconfig, context)
+        self.namespace = current_namespace(kubeconfig, context) if namespace == "" else namespace
+        self._wishes: dict[str, Wishes] = {}
+
+    def choose(self, words: Sequence[str], selector: str | None) -> list[Chosen]:
+        """Find the objects; none is changed before all are found."""
+        if selector is not None:
+            return self._select(words, selector)
+        if not words:
+            raise UsageError("name what to record: a pod, KIND/NAME such as deploy/web or ns/shop, or -l SELECTOR")
+        if self.namespace is None:
+            raise UsageError("-A takes a selector: add -l, or name the namespace with -n")
+        return [self._find(one.kind, one.name) for one in parse_references(words)]
+
+    def _select(self, words: Sequence[str], selector: str) -> list[Chosen]:
+        if len(words) > 1 or (words and kind_of(words[0]) is None):
+            raise UsageError("-l takes at most a kind beside it: pods, deployments, …")
+        kind = (kind_of(words[0]) if words else None) or POD
+        found = [
+            Chosen(kind, one.metadata)
+            for one in list_objects(self.api, kind.collection(self.namespace), Thing, labelSelector=selector)
+        ]
+        if not found:
+            where = (
+                ""
+                if kind is NAMESPACE
+                else f" in {f'namespace {self.namespace}' if self.namespace else 'any namespace'}"
+            )
+            raise ApisnoopError(
+                f"no {kind.name} with -l {selector}{where}; see kubectl get {kind.aliases[0]} --show-labels"
+            )
+        return found
+
+    def _find(self, kind: Kind, name: str) -> Chosen:
+        found = read_object(self.api, f"{kind.collection(self.namespace)}/{name}", Thing)
+        if found is None:
+            where = "" if kind is NAMESPACE else f" in namespace {self.namespace}"
+            flag = "" if kind is NAMESPACE else f" -n {self.namespace}"
+            raise ApisnoopError(f"no {kind.name} {name}{where}; see kubectl get {kind.aliases[0]}{flag}")
+        return Chosen(kind, found.metadata)
+
+    def wishes(self, chosen: Chosen, *, again: bool = False) -> Wishes:
+        """Give what can ask for the pods of an object's namespace; `again`: as it is now."""
+        namespace = namespace_of(chosen)
+        if again or namespace not in self._wishes:
+            self._wishes[namespace] = read_wishes(self.api, namespace)
+        return self._wishes[namespace]
+
+    def follows(self, chosen: Chosen) -> Consequences | None:
+        """Find out what follows for pods from how things stand; None where that may not be read."""
+        namespace = namespace_of(chosen)
+        try:
+            pods = list(list_objects(self.api, POD.collection(namespace), Pod))
+            wishes = self.wishes(chosen, again=True)
+        except RefusedError:
+            return None
+        return consequences(chosen.kind, chosen.metadata, pods, wishes, time.time())
+
+    def warn_without_agents(self) -> None:
+        """Say on stderr if nobody is there to record."""
+        try:
+            agents = find_agents(self.api)
+        except RefusedError:
+            return
+        if not agents:
+            click.echo(
+                "apisnoop: no node agent is installed, so nothing is recorded yet: kubectl apisnoop install", err=True
+            )
+
+
+def namespace_of(chosen: Chosen) -> str:
+    """Give the namespace whose pods an object is about."""
+    return chosen.metadata.name if chosen.kind is NAMESPACE else chosen.metadata.namespace
+
+
+def each_object(chosen: Sequence[Chosen], act: Callable[[Chosen], None]) -> None:
+    """Act on one object after another; a failure names those that were dealt with before."""
+    for number, one in enumerate(chosen):
+        try:
+            act(one)
+        except ApisnoopError as error:
+            done = f" ({counted(number, 'object')} before it: done)" if number else ""
+            raise ApisnoopError(f"{one}: {error}{done}") from None
+
+
+def some_pods(pods: Sequence[tuple[str, str]]) -> str:
+    """Name the first few pods, and say how many more there are."""
+    names = ", ".join(clean(name.rpartition("/")[2]) for name, _ in pods[:SHOWN])
+    return names + (f" and {len(pods) - SHOWN:,} more" if len(pods) > SHOWN else "")

@@ -1,0 +1,91 @@
+"""`apisnoop on`: have pods recorded."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from apisnoop.cli import candidates
+from apisnoop.cli.namespaces import namespace_options
+
+if TYPE_CHECKING:
+    from apisnoop.cli.marks import Chosen, Marking
+
+
+def seconds_of(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:
+    """Turn the value of an option that is a duration into seconds."""
+    from apisnoop.fleet.marking import parse_duration  # noqa: PLC0415 - see below
+
+    try:
+        return None if value is None else parse_duration(value)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+
+
+@click.command()
+@click.argument("objects", nargs=-1, metavar="[POD | KIND/NAME]...", shell_complete=candidates.markable)
+@click.option(
+    "-l", "--selector", metavar="LABELS", help="All pods with these labels, or all objects of the KIND named."
+)
+@click.option(
+    "--for", "duration", metavar="DURATION", callback=seconds_of, help="End by itself after 10m, 1h30m, 2d, …"
+)
+@click.option(
+    "--reset",
+    is_flag=True,
+    help="Break open connections to the API once, so that clients with long-lived ones are seen at once, too.",
+)
+@namespace_options("With -l: in all namespaces.", "The namespace.  [default: the context's]")
+def on(
+    objects: tuple[str, ...],
+    selector: str | None,
+    duration: int | None,
+    reset: bool,
+    namespace: str | None,
+    kubeconfig: Path | None,
+    context: str | None,
+) -> None:
+    """Record the API calls of pods, from now on.
+
+    Annotates the object itself, not its template: nothing restarts. KIND is a pod, deployment, statefulset, daemonset,
+    job, cronjob or namespace; what is nearer to a pod decides. Connections that are open already are not seen until
+    their clients make new ones.
+
+    \b
+    kubectl apisnoop on web-0 --for 10m
+    kubectl apisnoop on deploy/web sts/db --reset -n shop
+    kubectl apisnoop on ns/shop
+    """
+    # The kubernetes client takes 0.3 s to import, which --help does without.
+    from apisnoop.cli.marks import Marking, each_object  # noqa: PLC0415
+
+    marking = Marking(kubeconfig, context, namespace)
+    chosen = marking.choose(objects, selector)
+    until = None if duration is None else time.time() + duration
+    each_object(chosen, lambda one: switch(marking, one, until, reset=reset))
+    marking.warn_without_agents()
+    place = "" if len({one.metadata.namespace for one in chosen}) > 1 else f" -n {_shown_namespace(chosen[0])}"
+    click.echo(f"See how it goes: kubectl apisnoop status{place}; the calls: kubectl apisnoop watch{place}", err=True)
+
+
+def switch(marking: "Marking", chosen: "Chosen", until: float | None, *, reset: bool) -> None:
+    """Ask for one object's pods, and say what follows."""
+    from apisnoop.cli.marks import some_pods  # noqa: PLC0415 - see `on`
+    from apisnoop.fleet.marking import moment_text, switch_on  # noqa: PLC0415
+    from apisnoop.reports.wording import clean, counted  # noqa: PLC0415
+
+    marking.api.patch(chosen.path, switch_on(chosen.kind, until, reset=reset))
+    ends = f" until {moment_text(until)}" if until is not None else ""
+    follows = marking.follows(chosen)
+    if follows is None:
+        click.echo(f"{chosen}: on{ends}")
+        return
+    which = f": {some_pods(follows.recorded)}" if follows.recorded else ""
+    click.echo(f"{chosen}: on{ends}, {counted(len(follows.recorded), 'pod')}{which}")
+    for pod, why in follows.others:
+        click.echo(f"apisnoop: pod {clean(pod)} will not be recorded: {clean(why)}", err=True)
+
+
+def _shown_namespace(chosen: "Chosen") -> str:
+    return chosen.metadata.namespace or chosen.metadata.name

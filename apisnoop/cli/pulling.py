@@ -1,0 +1,204 @@
+"""Bringing what the nodes have recorded into one store, through a port-forward to each of them.
+
+Nodes are asked at the same time, and each snapshot is added as soon as it is there. A node that gives none is noted in
+the store as missing: a report must not take it for one on which nothing happened.
+"""
+
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.client import HTTPException
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, TextIO
+
+import click
+
+from apisnoop.causes import cause_of
+from apisnoop.cli.agents import PATIENCE, address_of, each_agent, find_agents
+from apisnoop.cli.cluster_objects import open_api
+from apisnoop.cli.port_forward import ForwardError, http_get
+from apisnoop.cli.progress import bytes_text
+from apisnoop.errors import ApisnoopError
+from apisnoop.node.status import PROXY_PORT
+from apisnoop.reports.wording import clean, counted
+from apisnoop.store.errors import StoreError
+from apisnoop.store.pull import Pulled, note_unanswered, pull_into
+from apisnoop.store.store import Store
+
+if TYPE_CHECKING:
+    from apisnoop.cluster_api import Api
+    from apisnoop.fleet.objects import Pod
+
+CHUNK = 1 << 20
+MOST_BYTES = 8 << 30
+"""Of a snapshot; the chart gives a node's store 1 GiB."""
+CLUSTER = "cluster "
+"""What the name of a store that exists for one report only begins with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """A node that gave no snapshot."""
+
+    node: str
+    why: str
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What pulling has come to."""
+
+    pulled: list[Pulled] = field(default_factory=list)
+    unanswered: list[Unanswered] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A node's store, brought here."""
+
+    path: Path | None
+    taken: float
+    """When it was asked for."""
+    why: str = ""
+    """Why there is none."""
+
+
+class PullProgress:
+    """A line on a terminal: how many nodes and bytes have come. Nothing is written where nobody watches."""
+
+    def __init__(self, nodes: int, stream: TextIO | None = None) -> None:
+        self._stream = stream or sys.stderr
+        self._is_on = self._stream.isatty()
+        self._nodes, self._done, self._bytes = nodes, 0, 0
+
+    def came(self, size: int) -> None:
+        """Count bytes; called by several threads, and at worst a number is late."""
+        self._bytes += size
+        self._show()
+
+    def finished(self) -> None:
+        """Count a node."""
+        self._done += 1
+        self._show()
+
+    def clear(self) -> None:
+        """Take the line away."""
+        if self._is_on:
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
+
+    def _show(self) -> None:
+        if self._is_on:
+            self._stream.write(f"\r\x1b[K{self._done} of {counted(self._nodes, 'node')}  {bytes_text(self._bytes)}")
+            self._stream.flush()
+
+
+def pull(api: "Api", agents: "Sequence[Pod]", target: Store, *, patience: float = PATIENCE) -> Outcome:
+    """Add what every node has recorded to `target`, in place of what was pulled from it before.
+
+    Raises ApisnoopError if `target` cannot be written; what a node does wrong is in the outcome.
+    """
+    outcome, progress = Outcome(), PullProgress(len(agents))
+    with TemporaryDirectory(prefix="apisnoop-pull-") as folder:
+
+        def fetch(pod: "Pod") -> Snapshot:
+            return fetch_snapshot(api, pod, Path(folder), progress.came, patience)
+
+        try:
+            for pod, snapshot in each_agent(agents, fetch):
+                _take(target, pod, snapshot, outcome)
+                progress.finished()
+        finally:
+            progress.clear()
+    for missing in outcome.unanswered:
+        note_unanswered(target, node=missing.node, reason=missing.why, at=time.time())
+    return outcome
+
+
+def fetch_snapshot(api: "Api", pod: "Pod", folder: Path, came: Callable[[int], None], patience: float) -> Snapshot:
+    """Bring the store of one node into a file of a folder."""
+    taken = time.time()
+    if pod.status.phase != "Running":
+        return Snapshot(None, taken, f"its pod {pod.key} is {pod.status.phase or 'not there'}")
+    path = folder / f"{pod.metadata.uid}.db"
+    try:
+        with (
+            http_get(address_of(api, pod, PROXY_PORT), "/snapshot", patience=patience) as answer,
+            path.open("wb") as file,
+        ):
+            size = int(answer.headers.get("Content-Length") or 0)
+            _demand_room(size, folder)
+            while chunk := answer.read(CHUNK):
+                file.write(chunk)
+                came(len(chunk))
+            if size != file.tell():
+                raise ForwardError(f"it broke off after {bytes_text(file.tell())} of {bytes_text(size)}")
+    except (ApisnoopError, HTTPException, OSError, ValueError) as error:
+        return Snapshot(None, taken, cause_of(error))
+    return Snapshot(path, taken)
+
+
+def _demand_room(size: int, folder: Path) -> None:
+    if size > MOST_BYTES:
+        raise ForwardError(
+            f"its snapshot has {bytes_text(size)}, more than the {bytes_text(MOST_BYTES)} that are taken"
+        )
+    free = shutil.disk_usage(folder).free
+    if size > free:
+        raise ForwardError(f"its snapshot has {bytes_text(size)}, and {folder.parent} {bytes_text(free)} left (TMPDIR)")
+
+
+def _take(target: Store, pod: "Pod", snapshot: Snapshot, outcome: Outcome) -> None:
+    node, why = pod.spec.node_name, snapshot.why
+    if snapshot.path is not None:
+        try:
+            source = Store.open(snapshot.path, read_only=True)
+        except StoreError as error:
+            why = str(error)
+        else:
+            with source:
+                outcome.pulled.append(pull_into(target, source, node=node, taken=snapshot.taken))
+                return
+        finally:
+            snapshot.path.unlink(missing_ok=True)
+    outcome.unanswered.append(Unanswered(node, why))
+
+
+def agents_to_pull(api: "Api", place: str | None) -> "list[Pod]":
+    """Give the agents that may have recorded something, also those that are on their way out.
+
+    Raises ApisnoopError where there are none.
+    """
+    agents = [pod for pod in find_agents(api, place) if pod.spec.node_name and not pod.is_over]
+    if not agents:
+        where = f"namespace {place}" if place else "this cluster"
+        raise ApisnoopError(f"no node agent in {where}: kubectl apisnoop install, or name another --context")
+    return agents
+
+
+def tell_unanswered(outcome: Outcome) -> None:
+    """Say on stderr which nodes are missing."""
+    for missing in outcome.unanswered:
+        why = f"{clean(missing.why)}; what it has recorded is missing"
+        click.echo(f"apisnoop: node {clean(missing.node)} does not answer: {why}", err=True)
+
+
+@contextmanager
+def pulled_for_a_report(kubeconfig: Path | None, context: str | None) -> Iterator[Store]:
+    """Give a store with what the nodes have recorded up to now, for as long as a report needs it.
+
+    Raises ApisnoopError, also where no node at all answers.
+    """
+    api = open_api(kubeconfig, context)
+    agents = agents_to_pull(api, None)
+    with TemporaryDirectory(prefix="apisnoop-cluster-") as folder, Store.open(Path(folder, "cluster.db")) as store:
+        outcome = pull(api, agents, store)
+        tell_unanswered(outcome)
+        if not outcome.pulled:
+            raise ApisnoopError("no node answers; see what is wrong: kubectl apisnoop doctor")
+        store.path = f"{CLUSTER}{api.configuration.host}"
+        yield store
