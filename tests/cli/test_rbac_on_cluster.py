@@ -4,8 +4,10 @@ import json
 import ssl
 import time
 from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from http.client import HTTPSConnection
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
@@ -13,6 +15,8 @@ from urllib.request import Request, urlopen
 import pytest
 import yaml
 
+from e2e.conftest import client_environment
+from e2e.ways import direct, through
 from tests.cli.reporting import run
 
 pytestmark = pytest.mark.cluster
@@ -70,7 +74,7 @@ class Workload:
 
     url: str
     context: ssl.SSLContext
-    token: str
+    token: str = field(repr=False)
     calls: list[tuple[str, str, object, str]]
 
     def statuses(self) -> list[int]:
@@ -90,6 +94,15 @@ class Workload:
             with error:
                 error.read()
             return error.code
+
+    def upgrade(self, path: str) -> int:
+        """Ask for a WebSocket and give the status answered; what would come by it is not waited for."""
+        host, _, port = self.url.removeprefix("https://").rpartition(":")
+        asked_for = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Protocol": "v5.channel.k8s.io"}
+        key = {"Sec-WebSocket-Version": "13", "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ=="}  # of RFC 6455
+        with closing(HTTPSConnection(host.strip("[]"), int(port), timeout=SECONDS, context=self.context)) as connection:
+            connection.request("GET", path, headers={"Authorization": f"Bearer {self.token}", **asked_for, **key})
+            return connection.getresponse().status
 
     def may(self, attributes: dict[str, str], group: str = "resourceAttributes") -> bool:
         """Ask the server whether the service account may do something."""
@@ -112,28 +125,38 @@ def other(api_server, namespace) -> Iterator[str]:
     api_server.kubectl("delete", "namespace", name, "--wait=false")
 
 
-@pytest.fixture
-def workload(api_server, namespace, other) -> Workload:
-    """The workload of a new service account that may do nothing yet."""
-    api_server.kubectl("create", "serviceaccount", "worker", "-n", namespace)
-    context = ssl.create_default_context(cafile=str(api_server.ca_file))
-    token = api_server.service_account_token(namespace, "worker")
-    return Workload(api_server.apiserver_url, context, token, calls(namespace, other))
+def make_worker(server, namespace, made_calls=()) -> Workload:
+    """Make the service account `worker`, which may do nothing yet."""
+    server.kubectl("create", "serviceaccount", "worker", "-n", namespace)
+    context = ssl.create_default_context(cafile=str(server.ca_file))
+    return Workload(server.apiserver_url, context, server.service_account_token(namespace, "worker"), list(made_calls))
 
 
-@pytest.fixture
-def statuses(api_server, namespace, workload) -> Iterator[list[int]]:
-    """What the workload is answered while it may do everything, which it may no more when the test starts."""
+@contextmanager
+def everything_allowed(server, namespace, workload):
+    """Let the worker do everything in the block, and nothing any more after it."""
     binding = f"{namespace}-everything"
-    api_server.kubectl(
+    server.kubectl(
         "create", "clusterrolebinding", binding, "--clusterrole=cluster-admin", f"--serviceaccount={namespace}:worker"
     )
     anything = {"verb": "*", "group": "*", "resource": "*"}
     wait_until(lambda: workload.may(anything))
-    answered = workload.statuses()
-    api_server.kubectl("delete", "clusterrolebinding", binding)
+    yield
+    server.kubectl("delete", "clusterrolebinding", binding)
     wait_until(lambda: not workload.may(anything))
-    return answered
+
+
+@pytest.fixture
+def workload(api_server, namespace, other) -> Workload:
+    """The workload of a new service account that may do nothing yet."""
+    return make_worker(api_server, namespace, calls(namespace, other))
+
+
+@pytest.fixture
+def statuses(api_server, namespace, workload) -> list[int]:
+    """What the workload is answered while it may do everything, which it may no more when the test starts."""
+    with everything_allowed(api_server, namespace, workload):
+        return workload.statuses()
 
 
 @pytest.fixture
@@ -148,12 +171,41 @@ def recorded(api_server, namespace, statuses, tmp_path) -> Path:
     return db
 
 
-@pytest.fixture
-def manifests(api_server, namespace):
-    """Apply manifests and wait until the server's authorizer has heard of them; all are deleted afterwards."""
-    kinds = "clusterroles,clusterrolebindings,roles,rolebindings"
-    yield lambda documents: api_server.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(documents))
-    api_server.kubectl("delete", kinds, "-A", "-l", "app.kubernetes.io/managed-by=apisnoop", "--wait=true")
+@contextmanager
+def roles_of(server, documents, workload):
+    """Apply the roles among manifests, their bindings too, and wait until the server's authorizer has heard of them.
+
+    Gives the roles, and what applies a changed one; all are deleted afterwards.
+    """
+
+    def apply(*changed):
+        server.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(changed))
+
+    apply(*documents)
+    roles = [found for found in documents if "rules" in found]
+    for role in roles:
+        for rule in role["rules"]:
+            question = asked(rule, rule["verbs"][-1], role["metadata"].get("namespace", ""))
+            wait_until(lambda question=question: workload.may(*question))
+    try:
+        yield roles, apply
+    finally:
+        kinds = "clusterroles,clusterrolebindings,roles,rolebindings"
+        server.kubectl("delete", kinds, "-A", "-l", "app.kubernetes.io/managed-by=apisnoop", "--wait=true")
+
+
+def take_each_verb_away(roles, apply, workload, refused) -> int:
+    """Take away one verb at a time, which must make something fail each time; return how many there were."""
+    tried = 0
+    for role in roles:
+        for less, question in with_one_verb_less(role):
+            apply(less)
+            wait_until(lambda question=question: not workload.may(*question))
+            assert refused(), f"{question} was not needed"
+            apply(role)
+            wait_until(lambda question=question: workload.may(*question))
+            tried += 1
+    return tried
 
 
 def wait_until(condition):
@@ -185,29 +237,85 @@ def with_one_verb_less(role):
             yield less, asked(rule, verb, role["metadata"].get("namespace", ""))
 
 
+def written_for(namespace, db, *options):
+    """Run `apisnoop rbac` for the worker and give the manifests that it writes."""
+    text = run("rbac", "--db", db, "--service-account", f"{namespace}/worker", *options).stdout
+    return [found for found in yaml.safe_load_all(text) if found]
+
+
 @pytest.mark.parametrize("options", [[], ["--resource-names"]])
 def test_the_workload_runs_under_its_least_roles_and_breaks_with_one_verb_less(
-    recorded, workload, statuses, manifests, namespace, options
+    api_server, recorded, workload, statuses, namespace, options
 ):
     """Under the roles written every answer is the same as with all rights; without any one verb a call is refused."""
     assert REFUSED not in statuses
-    text = run("rbac", "--db", recorded, "--service-account", f"{namespace}/worker", *options).stdout
-    documents = [found for found in yaml.safe_load_all(text) if found]
-    roles = [found for found in documents if "rules" in found]
-    manifests(documents)
-    for role in roles:
-        for rule in role["rules"]:
-            question = asked(rule, rule["verbs"][-1], role["metadata"].get("namespace", ""))
-            wait_until(lambda question=question: workload.may(*question))
-    assert workload.statuses() == statuses
-    tried = 0
-    for role in roles:
-        for less, question in with_one_verb_less(role):
-            manifests([less])
-            wait_until(lambda question=question: not workload.may(*question))
-            assert REFUSED in workload.statuses(), f"{question} was not needed"
-            manifests([role])
-            wait_until(lambda question=question: workload.may(*question))
-            tried += 1
-    assert tried >= 15
-    assert workload.statuses() == statuses
+    with roles_of(api_server, written_for(namespace, recorded, *options), workload) as (roles, apply):
+        assert workload.statuses() == statuses
+        tried = take_each_verb_away(roles, apply, workload, lambda: REFUSED in workload.statuses())
+        assert tried >= 15
+        assert workload.statuses() == statuses
+
+
+SHELL = """
+"$1" exec web -- echo from the pod && "$1" --user=boss --as="$2" get configmaps -o name
+"""
+SHELL_SAYS = b"from the pod\nconfigmap/kube-root-ca.crt\n"
+SWITCHED = 101
+
+
+@pytest.fixture
+def pod(cluster, namespace) -> str:
+    """A pod to open shells in."""
+    image = ("--image=local/busybox:1", "--image-pull-policy=Never", "--restart=Never")
+    cluster.kubectl("run", "web", *image, "-n", namespace, "--", "sleep", "1000")
+    cluster.kubectl("wait", "pod/web", "--for=condition=Ready", "--timeout=60s", "-n", namespace)
+    return "web"
+
+
+@pytest.fixture
+def environment(cluster, namespace, tmp_path, shell_worker):
+    """The environment of clients that are the worker, or boss, who may do everything, in anybody's name, too."""
+    boss = cluster.client_certificate("boss", ["system:masters"])
+    users = {
+        "worker": {"token": shell_worker.token},
+        "boss": {"client-certificate": str(boss.certificate), "client-key": str(boss.key)},
+    }
+    entry = {"server": cluster.apiserver_url, "certificate-authority": str(cluster.ca_file)}
+    context = {"cluster": "c", "user": "worker", "namespace": namespace}
+    config = {
+        "clusters": [{"name": "c", "cluster": entry}],
+        "users": [{"name": name, "user": user} for name, user in users.items()],
+        "contexts": [{"name": "c", "context": context}],
+        "current-context": "c",
+    }
+    path = tmp_path / "kubeconfig"
+    path.write_text(yaml.safe_dump(config))
+    return client_environment(path, tmp_path)
+
+
+@pytest.fixture
+def shell_worker(cluster, namespace) -> Workload:
+    """The service account that opens shells."""
+    return make_worker(cluster, namespace)
+
+
+def test_shells_and_calls_in_its_name_run_under_the_role_of_a_service_account(
+    cluster, namespace, pod, shell_worker, environment, tmp_path
+):
+    """What kubectl did as the worker (exec by WebSocket) and boss in its name (--as) is the worker's, and no more."""
+    command = ("sh", "-c", SHELL, "sh", str(cluster.kubectl_path), f"system:serviceaccount:{namespace}:worker")
+    kubectl = direct(environment)
+    exec_path = f"/api/v1/namespaces/{namespace}/pods/{pod}/exec?command=true&stdout=true"
+
+    def fails() -> bool:
+        # kubectl hides a refused WebSocket: it opens the shell by SPDY, a POST, which needs the verb create only.
+        return kubectl.run(*command).stdout != SHELL_SAYS or shell_worker.upgrade(exec_path) != SWITCHED
+
+    with everything_allowed(cluster, namespace, shell_worker):
+        through(environment, tmp_path).run(*command)
+    with roles_of(cluster, written_for(namespace, tmp_path / "apisnoop.db"), shell_worker) as (roles, apply):
+        rules = [rule for role in roles for rule in role["rules"]]
+        rights = {(resource, verb) for rule in rules for resource in rule["resources"] for verb in rule["verbs"]}
+        assert rights == {("pods", "get"), ("pods/exec", "get"), ("pods/exec", "create"), ("configmaps", "list")}
+        assert not fails()
+        assert take_each_verb_away(roles, apply, shell_worker, fails) == len(rights)
