@@ -4,6 +4,7 @@ The flow that passes the proxy is never changed. A copy holds no body (see `bodi
 meaning is not known, and of the headers only those that say how a call was made, not what was in it.
 """
 
+import re
 import time
 from collections.abc import Callable, Iterable
 
@@ -33,16 +34,30 @@ KEPT_RESPONSE_HEADERS = frozenset(
     }
 )  # fmt: skip
 LONGEST_VALUE = 1000
+UPGRADED = 101
 
 type Feed = Callable[[http.HTTPFlow], None]
 """Takes a copy. A later one of the same call has the same id and takes its place."""
 
 
+type Wanted = Callable[[http.HTTPFlow], bool]
+"""Asked before a copy is made, which takes longer than recording the call."""
+
+MARKS = {"watch": ":eyes:", "upgrade": ":electric_plug:"}
+"""Markers of calls that go on: what mitmweb shows before the path, and finds with `~marker eyes`."""
+_WATCHING = re.compile(r"[?&]watch=(?:1|t|T|true|True|TRUE)(?:&|$)|^/(?:api|apis/[^/]+)/[^/]+/watch/")
+
+
+def _always(_flow: http.HTTPFlow) -> bool:
+    return True
+
+
 class Redact:
     """The addon. Behind `record`. Feeds a copy of each call when its answer begins and when it is over."""
 
-    def __init__(self, feed: Feed) -> None:
+    def __init__(self, feed: Feed, wanted: Wanted = _always) -> None:
         self._feed = feed
+        self._wanted = wanted
 
     def responseheaders(self, flow: http.HTTPFlow) -> None:
         """Show a call that may go on for long."""
@@ -61,7 +76,7 @@ class Redact:
         self._show(flow)
 
     def _show(self, flow: http.HTTPFlow) -> None:
-        if is_recorded(flow):
+        if is_recorded(flow) and self._wanted(flow):
             self._feed(redacted_copy(flow))
 
 
@@ -74,6 +89,9 @@ def redacted_copy(original: http.HTTPFlow) -> http.HTTPFlow:
     copy.request = _request(original, request_body)
     if original.response is not None:
         copy.response = _response(original.response, response_body)
+        copy.marked = mark_of(copy.request.path, copy.response.status_code)
+        if copy.response.status_code == UPGRADED:  # which is over when its connection is
+            copy.response.timestamp_end = None if original.live else time.time()
     if original.error is not None:
         copy.error = flow.Error(outcome_of(original) or REFUSED_BY_PROXY, original.error.timestamp)
     caller = original.metadata.get(CALLER)
@@ -87,6 +105,13 @@ def describe(caller: Caller) -> str:
     pod = "/".join(filter(None, (caller.namespace, caller.pod)))
     parts = (f"pod {pod}" if caller.pod else "", caller.container, caller.service_account or caller.user, caller.client)
     return ", ".join(filter(None, parts))
+
+
+def mark_of(path: str, status: int) -> str:
+    """Give the marker of a call that goes on after its answer has begun, else an empty string."""
+    if status == UPGRADED:
+        return MARKS["upgrade"]
+    return MARKS["watch"] if status == 200 and _WATCHING.search(path) else ""
 
 
 def _request(original: http.HTTPFlow, body: bytes | None) -> http.Request:

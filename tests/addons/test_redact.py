@@ -133,3 +133,47 @@ def test_an_upgraded_call_is_shown_again_when_its_connection_ends():
     redact.upgrade_end(flow)
     assert shown_at_first >= 1
     assert len(copies) == shown_at_first + 1
+
+
+def test_an_upgraded_call_goes_on_until_its_connection_ends():
+    """Its 101 has no end, so that the list shows it as under way; the shell's end is its."""
+    copies = []
+    redact, flow = Redact(copies.append), make_flow(f"{PODS}/web/exec")
+    flow.live = True
+    send([redact], flow, status=101)
+    flow.live = False
+    redact.upgrade_end(flow)
+    ends = [copy.response.timestamp_end for copy in copies]
+    assert ends[:-1] == [None, None]
+    assert ends[-1] > flow.response.timestamp_end
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "marked"),
+    [
+        (f"{PODS}?watch=1", 200, ":eyes:"),
+        (f"{PODS}?labelSelector=a&watch=true&limit=1", 200, ":eyes:"),
+        ("/api/v1/watch/namespaces/shop/pods", 200, ":eyes:"),
+        ("/apis/apps/v1/watch/deployments", 200, ":eyes:"),
+        (f"{PODS}?watch=0", 200, ""),
+        (f"{PODS}?watch=1", 403, ""),
+        (f"{PODS}/watch", 200, ""),
+        (f"{PODS}/web/exec", 101, ":electric_plug:"),
+        (f"{PODS}/web/exec", 400, ""),
+        (PODS, 200, ""),
+    ],
+)
+def test_calls_that_go_on_are_marked(path, status, marked):
+    """Watches and upgraded connections, once they have begun."""
+    assert shown(make_flow(path), status=status)[-1]["marked"] == marked
+
+
+def test_nothing_is_copied_that_is_not_wanted():
+    """Making a copy is work; who feeds is asked first."""
+    copies, wanted = [], []
+    redact = Redact(copies.append, lambda flow: flow.id in wanted)
+    flows = [make_flow(), make_flow()]
+    wanted.append(flows[1].id)
+    for flow in flows:
+        send([redact], flow)
+    assert {copy.id for copy in copies} == {flows[1].id}

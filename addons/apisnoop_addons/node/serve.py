@@ -9,18 +9,21 @@ from pathlib import Path
 from apisnoop import __version__
 from apisnoop.errors import ApisnoopError
 from apisnoop.operations.catalogue import Catalogue
+from apisnoop_addons.bodies import Bodies
 from apisnoop_addons.engine.proxy import Proxy
 from apisnoop_addons.engine.upstream import Upstream
 from apisnoop_addons.identify import Identify
 from apisnoop_addons.late_catalogue import LateCatalogue
 from apisnoop_addons.node.catalogue import follow_catalogue
 from apisnoop_addons.node.certificate import Certificate
+from apisnoop_addons.node.feed import Feed
 from apisnoop_addons.node.ledger import Ledger
 from apisnoop_addons.node.link import AgentLink
 from apisnoop_addons.node.loopback import serve
 from apisnoop_addons.node.pods import Pods
 from apisnoop_addons.node.settings import Settings
 from apisnoop_addons.record import Record
+from apisnoop_addons.redact import Redact
 from apisnoop_addons.stream import Stream
 
 GRACE = 5.0
@@ -32,7 +35,8 @@ async def run(settings: Settings) -> None:
     certificate, authority = Certificate(settings.certificate), _authority(settings.authority)
     matched, ledger, link = LateCatalogue(), Ledger(settings.store), AgentLink(settings.agent_socket)
     upstream = Upstream(host="", port=0, server_name=settings.server_name, ca_pem=authority)
-    proxy = Proxy(Stream(), Identify(), Record(matched, ledger.record))
+    feed = Feed(settings.feed, settings.feed_rate) if settings.feed else None
+    proxy = Proxy(Stream(), Identify(), Record(matched, ledger.record), *_watchers(feed, matched, settings))
     pods = Pods(proxy, link, ledger, upstream, certificate, settings.limits)
     known = asyncio.Event()
 
@@ -61,13 +65,24 @@ async def run(settings: Settings) -> None:
             f"cannot listen on {host}:{port}: {error.strerror or error}; give another by APISNOOP_LISTEN"
         ) from None
     await proxy.start()
+    if feed is not None:
+        await feed.open()
     try:
         await until_told_to_end(follow_catalogue(become), take_orders(), pods.run(), ledger.run(), certificate.run())
     finally:
         questions.stop()
         await proxy.stop(GRACE)
+        if feed is not None:
+            feed.close()
         await ledger.close()
         await questions.close_all_connections()
+
+
+def _watchers(feed: Feed | None, matched: LateCatalogue, settings: Settings) -> tuple[object, ...]:
+    """Give the addons that make copies for the viewer, if there is one."""
+    if feed is None:
+        return ()
+    return (*((Bodies(matched),) if settings.feed_bodies else ()), Redact(feed.show, feed.wants))
 
 
 async def until_told_to_end(*works: Coroutine[None, None, None]) -> None:

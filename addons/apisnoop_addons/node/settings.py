@@ -14,6 +14,8 @@ HANDSHAKES_PER_SECOND = 50
 STREAMS = 250
 """Of one connection at a time, as Go's servers allow."""
 BUFFERED_BYTES = 64 * 2**20
+FEED_RATE = 100
+"""Calls a second; a person can follow fewer."""
 LIMITS = Limits(
     connections=CONNECTIONS,
     handshakes_per_second=HANDSHAKES_PER_SECOND,
@@ -39,6 +41,12 @@ class Settings:
     """Where `kubectl apisnoop` asks, by port-forward."""
     limits: Limits = LIMITS
     """What one pod may have at a time."""
+    feed: Path | None = None
+    """Where the viewer is handed redacted copies of calls; None: there is no viewer, and no copies are made."""
+    feed_bodies: bool = False
+    """Whether the copies have the beginnings of bodies, where these are not secret by nature."""
+    feed_rate: int = FEED_RATE
+    """Calls a second that the viewer is shown at most."""
 
 
 _ADDRESS = re.compile(r"(?P<host>127\.\d+\.\d+\.\d+|\[::1\]):(?P<port>\d{1,5})")
@@ -55,7 +63,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         text = environment.get(variable)
         return _positive(variable, text) if text else default
 
-    address = environment.get("APISNOOP_LISTEN")
+    address, feed = environment.get("APISNOOP_LISTEN"), environment.get("APISNOOP_UI_FEED")
     return Settings(
         agent_socket=path("APISNOOP_AGENT_SOCKET", usual.agent_socket),
         certificate=path("APISNOOP_TLS", usual.certificate),
@@ -69,6 +77,9 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
             streams=number("APISNOOP_LIMIT_STREAMS", STREAMS),
             buffered_bytes=number("APISNOOP_LIMIT_BUFFERED", BUFFERED_BYTES),
         ),
+        feed=Path(feed) if feed else None,
+        feed_bodies=_yes("APISNOOP_UI_BODIES", environment.get("APISNOOP_UI_BODIES") or "false"),
+        feed_rate=number("APISNOOP_UI_RATE", FEED_RATE),
     )
 
 
@@ -77,6 +88,12 @@ def _address(text: str) -> tuple[str, int]:
     if found is None or not 0 < int(found["port"]) < 65536:
         raise UsageError(f"APISNOOP_LISTEN={text} is no loopback address with a port: write it like 127.0.0.1:15021")
     return found["host"].strip("[]"), int(found["port"])
+
+
+def _yes(variable: str, text: str) -> bool:
+    if text not in ("true", "false"):
+        raise UsageError(f"{variable}={text} is neither true nor false")
+    return text == "true"
 
 
 def _positive(variable: str, text: str) -> int:

@@ -8,13 +8,13 @@ import asyncio
 import sys
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Mapping
-from typing import Any, cast
+from contextlib import suppress
 
 from mitmproxy.http import HTTPFlow
-from mitmproxy.io import tnetstring
 
 from apisnoop.errors import ApisnoopError
 from apisnoop_addons.run.notices import Notices
+from apisnoop_addons.web.wire import encode_copy
 
 _MOST_WAITING = 8 * 2**20
 """Bytes on their way to the viewer; what comes while there are more is not shown."""
@@ -56,7 +56,8 @@ class Ui:
         if feed.transport.get_write_buffer_size() > _MOST_WAITING:
             self._notices.tell("the browser's view is too slow and does not show every call; the report has them all")
             return
-        feed.write(tnetstring.dumps(cast("Any", copy.get_state())))
+        with suppress(ValueError):  # nobody looks at a call of a megabyte
+            feed.write(encode_copy(copy))
 
     async def linger(self) -> None:
         """Stay until the viewer ends or the user has seen enough (KeyboardInterrupt)."""
