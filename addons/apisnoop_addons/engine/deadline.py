@@ -30,4 +30,3 @@ class Deadline(TunnelLayer):
         elif self.tunnel_state is TunnelState.ESTABLISHING:
             yield from self.on_handshake_error(self.late)
             yield from self._handshake_finished(self.late)
-
