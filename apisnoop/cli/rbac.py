@@ -1,5 +1,6 @@
 """`apisnoop rbac`: the least roles that allow what was recorded, as manifests."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from apisnoop.store.window import Window
 
 MOST = 8
 """Names in a message."""
-WITHOUT_ACCOUNTS = "only users that are no service accounts made calls"
+WITHOUT_ACCOUNTS = "only users made calls, no service account"
 
 
 @click.command()
@@ -55,7 +56,8 @@ def rbac(  # noqa: PLR0913, PLR0917 - one argument an option, given by name
             store, window=window, only=accounts, users=users, resource_names=resource_names, defaults=defaults
         )
     demand_calls_of(accounts, report)
-    if not report.seen and report.left_out and not users:
+    # On a terminal the text itself says so, in its first line.
+    if not report.subjects and report.left_out and not is_looked_at(output_file):
         click.echo(f"apisnoop: {WITHOUT_ACCOUNTS}: {some(report.left_out)}; to write their roles add --users", err=True)
     write_report(render_yaml(report), output_file)
 
@@ -75,6 +77,11 @@ def demand_calls_of(accounts: Sequence[str], report: AccessReport) -> None:
     else:
         others = "nobody made any"
     raise ApisnoopError(f"no call of --service-account {', '.join(unseen)} is in {where}; {others}")
+
+
+def is_looked_at(place: Path | None) -> bool:
+    """Tell whether a person reads the text itself, and not only the messages beside it."""
+    return place is None and sys.stdout.isatty()
 
 
 def some(names: Sequence[str]) -> str:

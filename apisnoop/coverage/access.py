@@ -54,6 +54,8 @@ class AccessReport:
     subjects: tuple[SubjectAccess, ...]
     left_out: tuple[str, ...]
     """Users that are no service accounts, made calls and were not asked for."""
+    has_unknown: bool
+    """Whether no source told who made some of the calls."""
     seen: tuple[str, ...]
     """Every service account (namespace/name) that made calls, asked for or not."""
 
@@ -78,7 +80,7 @@ def access_of(
     accesses = with_open(queries.accesses(connection, window), still_open)
     active = {access.caller for access in accesses}
     callers = [caller for caller in queries.callers(connection) if caller.id in active]
-    subjects, left_out = _subjects(callers, only, users=users)
+    subjects, left_out, has_unknown = _subjects(callers, only, users=users)
     named = chain(queries.object_names(connection, window), names_of_open(still_open))
     names = names_from(named, whole=_is_open(window)) if resource_names else None
     targets = {row.id: row for row in queries.targets(connection)}
@@ -88,6 +90,7 @@ def access_of(
         origin_of(store, None, window, queries.uses(connection, window), made),
         tuple(_subject(subject, needs[subject], defaults=defaults) for subject in sorted(needs)),
         left_out,
+        has_unknown,
         tuple(sorted({caller.service_account for caller in callers if caller.service_account})),
     )
 
@@ -98,8 +101,8 @@ def _is_open(window: Window | None) -> bool:
 
 def _subjects(
     callers: Collection[queries.CallerRow], only: Collection[str], *, users: bool
-) -> tuple[dict[int, Subject], tuple[str, ...]]:
-    """Tell which subject each caller is, and who is left out."""
+) -> tuple[dict[int, Subject], tuple[str, ...], bool]:
+    """Tell which subject each caller is, which users are left out, and whether there are callers nobody knows."""
     subjects: dict[int, Subject] = {}
     left_out = set()
     for caller in callers:
@@ -110,8 +113,8 @@ def _subjects(
         elif users and caller.user:
             subjects[caller.id] = Subject("User", "", caller.user)
         else:
-            left_out.add(caller.user or "unknown callers")
-    return subjects, tuple(sorted(left_out))
+            left_out.add(caller.user)
+    return subjects, tuple(sorted(left_out - {""})), "" in left_out
 
 
 def _subject(subject: Subject, needs: Needs, *, defaults: bool) -> SubjectAccess:

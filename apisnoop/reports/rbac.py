@@ -26,15 +26,11 @@ def render_yaml(report: AccessReport) -> str:
     """Render the roles and bindings of every subject as one YAML stream."""
     import yaml  # noqa: PLC0415 - only this format needs it
 
-    head = [f"{heading}: {line}" for heading, lines in origin(report.provenance) for line in lines]
-    if report.left_out:
-        head.append(f"left out, being no service accounts: {', '.join(report.left_out)} (--users takes them in)")
-    if report.provenance.is_empty and not report.subjects:
-        head.insert(0, empty_explained(report.provenance))
-    elif not report.subjects:
-        users = ": --users writes roles for the users that did" if report.left_out else ""
-        head.insert(0, f"No service account made any of the recorded calls{users or ': there is no role to write'}.")
-    parts = [_comments(head)]
+    said_of_origin = [f"{heading}: {line}" for heading, lines in origin(report.provenance) for line in lines]
+    if report.subjects:
+        parts = [_comments([*said_of_origin, *_left_out(report)])]
+    else:
+        parts = [_comments([_why_empty(report), *said_of_origin])]
     for access in report.subjects:
         said = [f"{access.subject.kind} {'/'.join(filter(None, access.subject[1:]))}", *access.notes]
         parts += ["\n", _comments(said)]
@@ -43,6 +39,26 @@ def render_yaml(report: AccessReport) -> str:
             for manifest in manifests_of(access)
         )
     return "".join(parts)
+
+
+def _left_out(report: AccessReport) -> Iterator[str]:
+    """Say whose calls no role is written for."""
+    if report.left_out:
+        yield f"left out, being no service accounts: {', '.join(report.left_out)} (--users takes them in)"
+    if report.has_unknown:
+        yield "left out: callers that no source told of, for whom no role can be written"
+
+
+def _why_empty(report: AccessReport) -> str:
+    """Say why there is not one subject to write a role for, and what to do."""
+    if report.provenance.is_empty:
+        return empty_explained(report.provenance)
+    if report.left_out:
+        users = ", ".join(report.left_out)
+        return f"No service account made any of the recorded calls, only users: {users}. --users writes their roles."
+    if report.has_unknown:
+        return "No source told who made the recorded calls, so there is no role to write."
+    return "No service account made any of the recorded calls: there is no role to write."
 
 
 def manifests_of(access: SubjectAccess) -> Iterator[Manifest]:

@@ -7,7 +7,7 @@ import yaml
 
 from apisnoop.errors import ExitCode
 from tests.cli.reporting import run
-from tests.coverage.recording import ALICE, SHOP, WEB, Called
+from tests.coverage.recording import ALICE, NOBODY, SHOP, WEB, Called
 
 OTHER_ACCOUNT = type(WEB)(namespace="shop", service_account="shop/other", user="system:serviceaccount:shop:other")
 
@@ -61,11 +61,34 @@ def test_users_are_pointed_to_where_only_they_made_calls(stored):
     answer = run("rbac", "--db", db)
     assert answer.exit_code == ExitCode.OK
     assert answer.stderr == (
-        "apisnoop: only users that are no service accounts made calls: alice; to write their roles add --users\n"
+        "apisnoop: only users made calls, no service account: alice; to write their roles add --users\n"
     )
-    assert answer.stdout.startswith("# No service account made any of the recorded calls: --users writes")
+    first, *others = answer.stdout.splitlines()
+    assert first == (
+        "# No service account made any of the recorded calls, only users: alice. --users writes their roles."
+    )
+    assert not any("alice" in line or "--users" in line for line in others)
     assert run("rbac", "--db", db, "--users").stderr == ""
     assert "give --users instead" in run("rbac", "--db", db, "--service-account", "shop/web").stderr
+
+
+def test_a_person_who_looks_at_the_text_is_told_once(stored, monkeypatch):
+    """On a terminal, messages and text stand one under the other."""
+    monkeypatch.setattr("apisnoop.cli.rbac.is_looked_at", lambda _: True)
+    answer = run("rbac", "--db", stored("people.db", [Called(ALICE, "GET", "/api/v1/pods")]))
+    assert (answer.exit_code, answer.stderr) == (ExitCode.OK, "")
+    assert answer.stdout.count("--users") == 1
+
+
+def test_nobody_can_be_given_the_rights_of_callers_that_no_source_told_of(stored):
+    """--users is no help there, so it is not proposed."""
+    unknown = Called(NOBODY, "GET", "/api/v1/pods")
+    alone = run("rbac", "--db", stored("unknown.db", [unknown]), "--users")
+    assert alone.stdout.startswith("# No source told who made the recorded calls, so there is no role to write.\n")
+    assert alone.stderr == ""
+    beside = run("rbac", "--db", stored("both.db", [unknown, Called(WEB, "GET", "/api/v1/pods")]))
+    assert "# left out: callers that no source told of, for whom no role can be written\n" in beside.stdout
+    assert "--users" not in alone.stdout + beside.stdout
 
 
 def test_an_account_whose_calls_were_all_refused_gets_no_role(stored):

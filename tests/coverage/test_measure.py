@@ -123,7 +123,7 @@ def test_a_breakdown_splits_the_same_calls(report):
         (Dimension.NAMESPACE, {"shop", "(unknown)"}),
         (Dimension.POD, {"shop/web-7d4b9-x2x4p", "(unknown)"}),
         (Dimension.CONTAINER, {"shop/deployment/web[app]", "(unknown)"}),
-        (Dimension.SERVICE_ACCOUNT, {"shop/web", "(unknown)"}),
+        (Dimension.SERVICE_ACCOUNT, {"shop/web", "(no service account)"}),
         (Dimension.CLIENT, {"web/2.1", "kubectl/v1.36.0", "e2e.test/v1.36.0"}),
         (Dimension.TEST, {"[sig-apps] Deployment should run", "(unknown)"}),
     ],
