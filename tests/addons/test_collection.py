@@ -5,7 +5,8 @@ import gc
 import pytest
 from click.testing import CliRunner
 
-from apisnoop_addons.node import command as node
+from apisnoop_addons.node import serve
+from apisnoop_addons.node.command import cli
 from apisnoop_addons.run import start
 from apisnoop_addons.run.command import run
 
@@ -28,9 +29,9 @@ def test_a_run_sets_its_imports_aside_before_it_starts(monkeypatch, frozen):
 def test_the_nodes_proxy_sets_its_imports_aside_before_it_serves(monkeypatch, frozen):
     """As a run does."""
 
-    async def serve(_):
+    async def run_proxy(_):
         frozen.append(gc.get_freeze_count())
 
-    monkeypatch.setattr(node, "run", serve)
-    CliRunner().invoke(node.main, env={"NODE_NAME": "node"}, catch_exceptions=False)
+    monkeypatch.setattr(serve, "run", run_proxy)
+    CliRunner().invoke(cli, env={"NODE_NAME": "node"}, catch_exceptions=False)
     assert frozen[0] > 1000
