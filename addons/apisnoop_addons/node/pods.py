@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from math import inf
 from typing import Protocol
 
 import msgspec
@@ -88,6 +89,7 @@ class Pods:
         self._pods: dict[int, Pod] = {}
         self._orders: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
         self._lease: asyncio.TimerHandle | None = None
+        self._beaten = time.monotonic()
 
     # -- what the agent orders ----------------------------------------------------------------------------------
 
@@ -134,13 +136,11 @@ class Pods:
                 await order()
 
     async def _beat(self) -> None:
-        loop = asyncio.get_running_loop()
-        last = loop.time()
+        self._beaten = time.monotonic()
         while True:
-            silence = loop.time() - last
-            if silence > SILENCE:
-                self._lapse(STOOD_STILL, time.time() - silence)
-            last += silence
+            if self._silence() > SILENCE:
+                self._lapse(STOOD_STILL)
+            self._beaten = time.monotonic()
             self._records.confirm()
             connections = {number: self._connections(pod) for number, pod in self._pods.items()}
             self._link.say(Beat(self._proxy.lag, {number: count for number, count in connections.items() if count}))
@@ -152,6 +152,9 @@ class Pods:
         for pod in self._pods.values():
             found[pod.caller.pod_uid] += self._connections(pod)
         return found
+
+    def _silence(self) -> float:
+        return time.monotonic() - self._beaten
 
     def _connections(self, pod: Pod) -> int:
         return sum(self._proxy.connections(listener) for listener in pod.listeners)
@@ -213,7 +216,9 @@ class Pods:
             if not pod.retired:
                 await self._close(pod)
 
-    def _lapse(self, reason: str, since: float | None = None) -> None:
+    def _lapse(self, reason: str, until: float = inf) -> None:
+        """Note that pods are not recorded any more, since `until` or since we stood still, whatever was first."""
+        since = min(until, time.time() - (silence if (silence := self._silence()) > SILENCE else 0.0))
         for pod in self._pods.values():
             if not pod.retired and not pod.lapsed:
                 pod.lapsed = reason
