@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from apisnoop_tproxy.settings import Settings
+from tests.tproxy.certificates import Authority
+from tests.tproxy.fake_pod import FakePod
 from tests.tproxy.podlike import Podlike
 
 
@@ -18,7 +21,7 @@ def podlike(request: pytest.FixtureRequest) -> Iterator[Podlike]:
         pytest.skip("network namespaces need root, and redirects in them nft")
     name = f"apisnoop-test-{os.getpid()}"
     subprocess.run(["ip", "netns", "add", name], check=True)
-    try:
+    with Podlike(Path("/run/netns") / name) as found:
         for words in (
             "link set lo up",
             "addr add 10.96.0.1/32 dev lo",
@@ -26,7 +29,22 @@ def podlike(request: pytest.FixtureRequest) -> Iterator[Podlike]:
             "addr add fd00::1/128 dev lo nodad",
         ):
             subprocess.run(["ip", "-n", name, *words.split()], check=True)
-        with Podlike(Path("/run/netns") / name) as found:
-            yield found
-    finally:
-        subprocess.run(["ip", "netns", "del", name], check=True)
+        yield found
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    """Give settings with a certificate that the pod accepts."""
+    return Settings(node="node1", socket=tmp_path / "agent.sock", certificate=tmp_path / "tls.crt", kubelet=tmp_path)
+
+
+@pytest.fixture
+def pod(podlike: Podlike, settings: Settings) -> Iterator[FakePod]:
+    """Give a pod whose API server answers directly."""
+    authority = Authority()
+    settings.certificate.write_bytes(authority.issue("kubernetes.default.svc"))
+    found = FakePod(podlike, settings.kubelet)
+    found.ca_file.write_bytes(authority.pem)
+    found.api = podlike.server()
+    yield found
+    found.close()

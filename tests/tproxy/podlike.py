@@ -2,6 +2,7 @@
 
 import os
 import socket
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +19,7 @@ class Podlike:
     """The namespace. Sockets made through it are closed with it."""
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         self.namespace = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self._sockets: list[socket.socket] = []
 
@@ -27,9 +29,22 @@ class Podlike:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._path.exists():
+            self.forget()
+
+    def forget(self) -> None:
+        """Let go of it, as a container runtime does when a pod has ended: it goes unless somebody else keeps it."""
         for sock in self._sockets:
             sock.close()
         os.close(self.namespace)
+        subprocess.run(["ip", "netns", "del", self._path.name], check=True)
+
+    def tell_tale(self) -> Callable[[], bool]:
+        """Give a function that tells whether it still is: a cable into it goes with it."""
+        name = f"as{os.getpid()}"
+        words = ["link", "add", name, "type", "veth", "peer", "name", "tale", "netns", self._path.name]
+        subprocess.run(["ip", *words], check=True)
+        return lambda: name in {one for _, one in socket.if_nameindex()}
 
     def run[Result](self, work: Callable[[], Result]) -> Result:
         """Run something inside."""

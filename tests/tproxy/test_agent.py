@@ -1,179 +1,46 @@
 """The agent with pods that are network namespaces, and a proxy on the wire that carries nothing by itself."""
 
 import asyncio
-import os
 import socket
-import subprocess
-import sys
 import time
-import uuid
-from contextlib import asynccontextmanager, suppress
-from pathlib import Path
 
 import msgspec
 import pytest
 
 from apisnoop.calls.recording import POD_ENDED
 from apisnoop.node.messages import Destinations, Dial, Identified, Identify, Over, Renewed, Unseen
-from apisnoop.node.wanted import Marks, Wanted
-from apisnoop_tproxy.agent import Agent
-from apisnoop_tproxy.containers import unified_hierarchy
-from apisnoop_tproxy.nft import apply_rules, find_table, remove_table
-from apisnoop_tproxy.pod_facts import PodFacts
+from apisnoop_tproxy import pod_control, wait
+from apisnoop_tproxy.nft import apply_rules, remove_table
 from apisnoop_tproxy.rules import Redirect, render_table
-from apisnoop_tproxy.settings import Settings
-from tests.looped import in_loop
+from tests.looped import eventually, in_loop
 from tests.tproxy.certificates import Authority
+from tests.tproxy.fake_pod import CONTAINER, NO, YES, enrolled, running, state
 from tests.tproxy.fake_proxy import FakeProxy
 from tests.tproxy.podlike import API, POD_ADDRESS
-
-YES = Wanted(True, "apisnoop=true on pod web")
-NO = Wanted(False, "nothing asks for it")
-CONTAINER = "c0" * 32
-CLIENT = """
-import socket, sys
-with socket.create_connection(("10.96.0.1", 443), timeout=5) as sock:
-    print(*sock.getsockname(), flush=True)
-    sys.stdin.read()
-"""
-
-
-class FakePod:
-    """A process in a network namespace and in a pod's control group, and what the API server would say of it."""
-
-    def __init__(self, podlike, kubelet):
-        self.podlike = podlike
-        self.uid = str(uuid.uuid4())
-        hierarchy = unified_hierarchy(Path("/proc/self"))
-        if hierarchy is None:
-            pytest.skip("no unified hierarchy is mounted")
-        self.folder = hierarchy / f"apisnoop-test-{os.getpid()}" / f"pod{self.uid}"
-        (self.folder / CONTAINER).mkdir(parents=True)
-        self.started = []
-        self.process = self.start("import sys; sys.stdin.read()")
-        volume = kubelet / "pods" / self.uid / "volumes/kubernetes.io~projected/kube-api-access-abcde"
-        volume.mkdir(parents=True)
-        self.ca_file = volume / "ca.crt"
-        self.facts = PodFacts(
-            uid=self.uid,
-            namespace="shop",
-            name="web",
-            marks=Marks("pod web"),
-            service_account="shop/web",
-            addresses=frozenset({POD_ADDRESS}),
-            containers={CONTAINER: "app"},
-        )
-
-    def start(self, code):
-        """Start a Python program in the container."""
-        group = self.folder / CONTAINER / "cgroup.procs"
-
-        def join():
-            os.setns(self.podlike.namespace, os.CLONE_NEWNET)
-            group.write_text("0")
-
-        process = subprocess.Popen(
-            [sys.executable, "-c", code],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            preexec_fn=join,  # noqa: PLW1509 - it only makes system calls
-        )
-        self.started.append(process)
-        return process
-
-    def connect(self):
-        """Open an API connection from inside the container; return its process and the near end."""
-        process = self.start(CLIENT)
-        host, port = process.stdout.readline().split()
-        return process, (host, int(port))
-
-    def end(self):
-        """End all its processes."""
-        for process in self.started:
-            process.kill()
-            process.wait()
-            process.stdin.close()
-            process.stdout.close()
-        self.started = []
-
-    def close(self):
-        """Leave nothing behind."""
-        self.end()
-        for folder in (self.folder / CONTAINER, self.folder, self.folder.parent):
-            with suppress(OSError):
-                folder.rmdir()
-
-    def table(self):
-        """Look for our table."""
-        return self.podlike.run(find_table)
-
-    def redirected(self, listener):
-        """Tell whether a new connection is led to the proxy."""
-        with self.podlike.connect():
-            listener.settimeout(0.2)
-            try:
-                listener.accept()[0].close()
-            except TimeoutError:
-                return False
-            return True
-
-
-@pytest.fixture
-def settings(tmp_path):
-    """Give settings with a certificate that the pod accepts."""
-    return Settings(node="node1", socket=tmp_path / "agent.sock", certificate=tmp_path / "tls.crt", kubelet=tmp_path)
-
-
-@pytest.fixture
-def pod(podlike, settings):
-    """Give a pod whose API server answers directly."""
-    authority = Authority()
-    settings.certificate.write_bytes(authority.issue("kubernetes.default.svc"))
-    found = FakePod(podlike, settings.kubelet)
-    found.ca_file.write_bytes(authority.pem)
-    found.api = podlike.server()
-    yield found
-    found.close()
-
-
-@asynccontextmanager
-async def running(settings):
-    """Run an agent that knows where the API is."""
-    agent = Agent(settings, lambda *_: None, host=Path("/proc/self"))
-    agent.destine([API])
-    task = asyncio.create_task(agent.run())
-    await asyncio.sleep(0)  # it listens from its first step on
-    try:
-        yield agent
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
-
-@asynccontextmanager
-async def enrolled(settings, pod, wanted=YES):
-    """Run an agent and a proxy to which a pod's connections are led."""
-    async with running(settings) as agent:
-        proxy = FakeProxy(settings.socket)
-        try:
-            agent.update(pod.facts, wanted, "deployment/web")
-            await proxy.enrolled()
-            await proxy.until(lambda: state(agent, pod) == "intercepting")
-            yield agent, proxy
-        finally:
-            proxy.close()
-
-
-def state(agent, pod):
-    """Say what is so."""
-    return agent.pods[pod.uid].state.name
 
 
 def unread(agent, pod):
     """Say which connections could not be read."""
     return agent.pods[pod.uid].unreadable.reasons
+
+
+def asks(pod):
+    """Ask as the pod's init container does."""
+    return pod.podlike.run(lambda: wait._ask((wait.HOST, wait.PORT), 10))
+
+
+def refuses(pod):
+    """Tell whether nobody answers the pod's init container."""
+    try:
+        pod.podlike.connect((wait.HOST, wait.PORT)).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
+def count(proxy, kind):
+    """Count what the proxy has heard of a kind."""
+    return len([one for one in proxy.heard if isinstance(one, kind)])
 
 
 @in_loop
@@ -387,7 +254,172 @@ async def test_an_agent_that_ends_leaves_nothing(settings, pod):
 @in_loop
 async def test_recording_ends_at_its_time(settings, pod):
     """A pod whose time is over is let go without anybody saying so."""
-    async with enrolled(settings, pod, wanted=msgspec.structs.replace(YES, until=time.time() + 0.5)) as (agent, proxy):
+    async with enrolled(settings, pod) as (agent, proxy):
+        agent.update(pod.facts, msgspec.structs.replace(YES, until=time.time() + 0.2))
         await proxy.until(proxy.retired)
         assert proxy.retired()[0].reason == ""
         await proxy.until(lambda: state(agent, pod) == "draining")
+        assert agent.pods[pod.uid].state.why == "its time is over"
+
+
+@in_loop
+async def test_an_init_container_hears_when_its_pod_is_recorded(settings, pod):
+    """It may ask from the moment the pod can be entered, and gets its answer when the rule is in place."""
+    starting = msgspec.structs.replace(pod.facts, starting=True)
+    async with running(settings) as agent:
+        agent.update(starting, YES)
+        await eventually(lambda: agent.pods[pod.uid].state.cause.code == "ProxyMissing")
+        answer = asyncio.create_task(asyncio.to_thread(asks, pod))
+        proxy = FakeProxy(settings.socket)
+        assert await answer == "enrolled"
+        assert state(agent, pod) == "intercepting"
+        assert await asyncio.to_thread(asks, pod) == "enrolled"
+        agent.update(pod.facts, YES)
+        await eventually(lambda: refuses(pod))
+        proxy.close()
+
+
+@in_loop
+async def test_an_init_container_hears_why_its_pod_is_not_recorded(settings, pod):
+    """A pod that would refuse us, and one that nobody wants any more, are told so and need not wait."""
+    starting = msgspec.structs.replace(pod.facts, starting=True)
+    pod.ca_file.write_bytes(Authority("other").pem)
+    async with running(settings) as agent:
+        proxy = FakeProxy(settings.socket)
+        agent.update(starting, YES)
+        await proxy.until(lambda: state(agent, pod) == "skipped")
+        assert "does not accept our certificate" in await asyncio.to_thread(asks, pod)
+        agent.update(starting, NO)
+        await proxy.until(lambda: state(agent, pod) == "off")
+        assert await asyncio.to_thread(asks, pod) == "skipped: nothing asks for it"
+        agent.update(pod.facts, NO)
+        await proxy.until(lambda: agent.pods[pod.uid].presence is None)
+        assert refuses(pod)
+        proxy.close()
+
+
+@in_loop
+async def test_a_pod_is_entered_before_the_api_server_knows_its_address(settings, pod, tmp_path):
+    """What the container runtime has noted of it is enough; another pod's note is not."""
+    early = msgspec.structs.replace(pod.facts, starting=True, addresses=frozenset())
+    notes = tmp_path / "cni" / "results"
+    notes.mkdir(parents=True)
+    noting = msgspec.structs.replace(settings, cni=tmp_path / "cni")
+    async with running(noting) as agent:
+        proxy = FakeProxy(settings.socket)
+        agent.update(early, YES)
+        await proxy.until(lambda: agent.pods[pod.uid].state.why == "it has no address yet")
+        (notes / f"pods-{CONTAINER}-eth0").write_text('{"result": {"ips": [{"address": "10.9.9.9/24"}]}}')
+        await proxy.until(lambda: "10.9.9.9" in agent.pods[pod.uid].state.why)
+        (notes / f"pods-{CONTAINER}-eth0").write_text(f'{{"result": {{"ips": [{{"address": "{POD_ADDRESS}/24"}}]}}}}')
+        await proxy.until(lambda: state(agent, pod) == "intercepting")
+        proxy.close()
+
+
+@in_loop
+async def test_a_container_that_ends_is_not_the_pods_end(settings, pod):
+    """When the process by which the pod was found ends and others are left, recording goes on without a break."""
+    async with enrolled(settings, pod) as (agent, proxy):
+        first = agent.pods[pod.uid].presence.foothold.pid
+        second = pod.start("import sys; sys.stdin.read()")
+        pod.stop(pod.process)
+        await proxy.until(lambda: agent.pods[pod.uid].presence.foothold.pid != first)
+        assert agent.pods[pod.uid].presence.foothold.pid == second.pid
+        assert (state(agent, pod), proxy.retired()) == ("intercepting", [])
+        pod.stop(second)
+        await proxy.until(proxy.retired)
+        assert proxy.retired()[0].reason == POD_ENDED
+
+
+@in_loop
+async def test_a_dead_pods_namespace_goes(settings, pod, podlike):
+    """When a pod's processes have ended and its runtime has let go of the namespace, nothing of ours keeps it."""
+    there = podlike.tell_tale()
+    async with enrolled(settings, pod) as (agent, proxy):
+        podlike.forget()
+        assert there()
+        pod.end()
+        await proxy.until(proxy.retired)
+        proxy.drained(proxy.retired()[0].enrolment)
+        await eventually(lambda: not there())
+        assert agent.pods[pod.uid].presence is None
+
+
+@in_loop
+async def test_a_new_certificate_is_tried_at_once(settings, pod):
+    """A pod that accepts it no longer is let go with the reason, and taken up again with one that it accepts."""
+    good = settings.certificate.read_bytes()
+    async with enrolled(settings, pod) as (agent, proxy):
+        settings.certificate.write_bytes(Authority("other").issue("kubernetes.default.svc"))
+        await proxy.until(proxy.retired)
+        assert "does not accept our certificate" in proxy.retired()[0].reason
+        await proxy.until(lambda: state(agent, pod) == "skipped")
+        settings.certificate.write_bytes(good)
+        await proxy.until(lambda: state(agent, pod) == "intercepting")
+
+
+@in_loop
+async def test_a_pods_new_authority_is_noticed(settings, pod, monkeypatch):
+    """When the pod's own ca.crt does not accept us any more, the next look lets it go."""
+    monkeypatch.setattr(pod_control, "LATER", 0.2)
+    async with enrolled(settings, pod) as (agent, proxy):
+        pod.ca_file.write_bytes(Authority("other").pem)
+        await proxy.until(proxy.retired)
+        assert "does not accept our certificate" in proxy.retired()[0].reason
+        await proxy.until(lambda: state(agent, pod) == "skipped")
+
+
+@in_loop
+async def test_the_newer_of_two_agents_has_the_pod(settings, pod, tmp_path):
+    """It takes over without a moment in which nobody leads, and the older one lets go, drains, and returns after it."""
+    with_socket = msgspec.structs.replace(settings, socket=tmp_path / "newer.sock")
+    async with enrolled(settings, pod) as (older, proxy):
+        held = await proxy.enrolled()
+        client = pod.podlike.connect()
+        carried = pod.podlike.accept(proxy.listeners[held.enrolment][0])
+        async with enrolled(with_socket, pod) as (newer, successor):
+            assert newer.generation > older.generation
+            await proxy.until(proxy.retired)
+            assert proxy.retired()[0].reason == "a newer node agent of this node has taken it over"
+            assert pod.table().generation == newer.generation
+            taken = await successor.enrolled()
+            assert pod.redirected(successor.listeners[taken.enrolment][0])
+            client.sendall(b"open")
+            assert carried.recv(10) == b"open"
+            proxy.drained(held.enrolment)
+            for _ in range(3):
+                renewals = count(successor, Renewed)
+                await successor.until(lambda renewals=renewals: count(successor, Renewed) > renewals)
+            assert (state(older, pod), state(newer, pod)) == ("draining", "intercepting")
+            assert successor.retired() == []
+            client.close()
+            carried.close()
+        await proxy.until(lambda: state(older, pod) == "intercepting")
+        again = await proxy.enrolled()
+        assert pod.redirected(proxy.listeners[again.enrolment][0])
+
+
+@in_loop
+async def test_the_older_of_two_agents_removes_nothing_of_the_newers(settings, pod, tmp_path):
+    """When the pod is wanted no more, the table stays until the last connection that goes through it has ended."""
+    with_socket = msgspec.structs.replace(settings, socket=tmp_path / "newer.sock")
+    async with enrolled(settings, pod) as (older, proxy), enrolled(with_socket, pod) as (newer, successor):
+        held = await successor.enrolled()
+        client = pod.podlike.connect()
+        carried = pod.podlike.accept(successor.listeners[held.enrolment][0])
+        await proxy.until(proxy.retired)
+        for one in proxy.retired():
+            proxy.drained(one.enrolment)
+        older.update(pod.facts, NO)
+        newer.update(pod.facts, NO)
+        await successor.until(successor.retired)
+        await proxy.until(lambda: older.pods[pod.uid].state.cause.code == "NotWanted")
+        client.sendall(b"open")
+        assert carried.recv(10) == b"open"
+        assert state(older, pod) == "draining"
+        assert pod.table() is not None
+        client.close()
+        carried.close()
+        successor.drained(held.enrolment)
+        await successor.until(lambda: (state(older, pod), state(newer, pod)) == ("off", "off"))
+        assert pod.table() is None

@@ -39,7 +39,7 @@ from apisnoop_tproxy.health import Health
 from apisnoop_tproxy.health import State as Shape
 from apisnoop_tproxy.pod_control import LATER, PodControl
 from apisnoop_tproxy.pod_facts import PodFacts
-from apisnoop_tproxy.pod_state import State
+from apisnoop_tproxy.pod_state import Condition, State
 from apisnoop_tproxy.processes import HOST, PROC
 from apisnoop_tproxy.proxy_link import ProxyLink
 from apisnoop_tproxy.rules import new_generation
@@ -141,12 +141,12 @@ class Agent:
             pod.let_go("the node agent ends")
         deadline = time.monotonic() + FINISH_SECONDS
         left = list(self.pods.values())
-        while left:
+        while left and time.monotonic() < deadline:
             left = [pod for pod in left if not await pod.finish()]
-            if time.monotonic() > deadline:
-                return
             if left:
                 await asyncio.sleep(TICK_SECONDS)
+        for pod in left:
+            pod.leave()
 
     async def _keep(self, pod: PodControl) -> None:
         """Bring one pod to what is wanted, again and again, until it has gone."""
@@ -305,6 +305,11 @@ class Agent:
     def well(self) -> bool:
         """Whether connections may be led to it."""
         return self._shape is Shape.WELL and self._link.connected
+
+    @property
+    def leases(self) -> int:
+        """The number of pods whose new connections are led to it at this moment."""
+        return sum(pod.state.name is Condition.INTERCEPTING for pod in self.pods.values())
 
     def say(self, message: Message, sockets: tuple[socket.socket, ...] = ()) -> None:
         """Tell the proxy."""

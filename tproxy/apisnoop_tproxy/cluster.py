@@ -114,6 +114,12 @@ class Cluster:
         self._services: Kept[Service, set[Address]] = Kept(_name, service_addresses, self._destinations_differ)
         self._slices: Kept[EndpointSlice, set[Address]] = Kept(_name, slice_addresses, self._destinations_differ)
 
+    @property
+    def complete(self) -> bool:
+        """Whether everything has been listed that decides about pods."""
+        others = (self._pods.complete, self._namespaces.complete, self._services.complete, self._slices.complete)
+        return all(others) and all(kept.complete for kept in self._owners.values())
+
     async def run(self) -> None:
         """Follow until cancelled."""
         async with asyncio.TaskGroup() as tasks:

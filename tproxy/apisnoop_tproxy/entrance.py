@@ -41,7 +41,12 @@ class Entrance:
 
     async def enter(self, pod: PodFacts) -> Foothold:
         """Enter a pod's network namespace. Raises NotThereError, OSError."""
-        return await asyncio.to_thread(self._enter, pod)
+        entering = asyncio.get_running_loop().run_in_executor(None, self._enter, pod)
+        try:
+            return await asyncio.shield(entering)
+        except asyncio.CancelledError:
+            entering.add_done_callback(_abandon)
+            raise
 
     async def stay(self, pod: PodFacts, foothold: Foothold) -> bool:
         """Hold on to another process of a pod in the same network namespace; False if there is none."""
@@ -87,3 +92,9 @@ class Entrance:
 
     def _on_node(self, path: Path) -> Path:
         return self._host / "root" / str(path).lstrip("/")
+
+
+def _abandon(entering: asyncio.Future[Foothold]) -> None:
+    """Close what was entered just as nobody wanted it any more."""
+    if not entering.cancelled() and entering.exception() is None:
+        entering.result().close()

@@ -38,7 +38,7 @@ class Figures:
     to_rule: Histogram = field(default_factory=Histogram)
 
 
-def render_metrics(figures: Figures, states: Iterable[State], leases: int, proxy: bool) -> str:
+def render_metrics(figures: Figures, states: Iterable[State], leases: int, *, proxy: bool) -> str:
     """Render everything; `states` are those of the pods that somebody wants."""
     listed = list(states)
     conditions = Counter(state.name.value for state in listed)

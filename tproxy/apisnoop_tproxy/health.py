@@ -34,12 +34,14 @@ class Health:
     """When it last said anything (a clock that only goes forward)."""
     ill_until: float = float("-inf")
     why: str = ""
+    lag: float = 0.0
+    """Seconds by which its event loop was late, as it said last."""
 
     def beat(self, now: float, lag: float) -> None:
         """Take a sign of life."""
         if now - self.heard > QUIET_SECONDS:
             self._ill(now, f"the proxy said nothing for {now - self.heard:.1f} s")
-        self.heard = now
+        self.heard, self.lag = now, lag
         if lag > LARGEST_LAG:
             self._ill(now, f"the proxy is overloaded: {lag * 1000:.0f} ms late")
 

@@ -1,9 +1,7 @@
-"""The command line of the node agent's image: `apisnoop-tproxy agent`."""
+"""The command line of the node agent's image: the agent, its probe, and what is injected into pods."""
 
-import asyncio
 import logging
 import os
-import signal
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -11,7 +9,8 @@ from pathlib import Path
 import click
 
 from apisnoop.errors import ApisnoopError
-from apisnoop_tproxy.processes import HOST
+
+_PROBE_SECONDS = 4.0
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -25,16 +24,50 @@ def agent(kubeconfig: Path | None) -> None:
     """Serve this node until told to stop; settings are environment variables (tproxy/README.md)."""
     from apisnoop_tproxy.api import from_kubeconfig, in_cluster  # noqa: PLC0415 - `wait` has to start fast
     from apisnoop_tproxy.nft import require_library  # noqa: PLC0415
+    from apisnoop_tproxy.processes import require_node  # noqa: PLC0415
+    from apisnoop_tproxy.serve import serve_until_stopped  # noqa: PLC0415
     from apisnoop_tproxy.settings import read_settings  # noqa: PLC0415
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     settings = read_settings(os.environ)
     require_library()
-    _require_node()
-    access = in_cluster() if kubeconfig is None else from_kubeconfig(kubeconfig)
-    from apisnoop_tproxy.serve import serve  # noqa: PLC0415
+    require_node()
+    serve_until_stopped(settings, in_cluster() if kubeconfig is None else from_kubeconfig(kubeconfig))
 
-    asyncio.run(_until_stopped(serve(settings, access)))
+
+@cli.command()
+@click.option("--ready", is_flag=True, help="Ask whether new pods would be recorded, not only whether it answers.")
+def healthy(*, ready: bool) -> None:
+    """Ask the agent of this container whether it is well (the container's probes)."""
+    import http.client  # noqa: PLC0415
+
+    from apisnoop_tproxy.settings import read_listen  # noqa: PLC0415
+
+    host, port = read_listen(os.environ)
+    connection = http.client.HTTPConnection(host, port, timeout=_PROBE_SECONDS)
+    try:
+        connection.request("GET", "/readyz" if ready else "/healthz")
+        answer = connection.getresponse()
+        said = answer.read(1024).decode(errors="replace").strip()
+    except (OSError, http.client.HTTPException) as error:
+        raise ApisnoopError(f"the agent does not answer on {host}:{port}: {error}; its log says more") from None
+    finally:
+        connection.close()
+    if answer.status != 200:
+        raise ApisnoopError(f"the agent is not {'ready' if ready else 'well'}: {said}")
+
+
+@cli.command()
+@click.option("--limit", type=click.FloatRange(min=0), default=30.0, show_default=True, help="Seconds to wait at most.")
+def wait(limit: float) -> None:
+    """Hold the pod back until its calls are recorded (the injected init container); end well in any case."""
+    from apisnoop_tproxy.wait import report, wait  # noqa: PLC0415
+
+    why = wait(limit)
+    if why:
+        click.echo(f"apisnoop-tproxy: this pod starts without being recorded: {why}", err=True)
+        with suppress(OSError):  # there is no such file outside of Kubernetes
+            report(why)
 
 
 def main() -> None:
@@ -44,22 +77,3 @@ def main() -> None:
     except ApisnoopError as error:
         click.echo(f"apisnoop-tproxy: {error}", err=True)
         sys.exit(error.exit_code)
-
-
-def _require_node() -> None:
-    """Raise ApisnoopError unless the node's own namespaces and files can be seen."""
-    try:
-        (HOST / "ns/net").stat()
-        (HOST / "root").stat()
-    except OSError as error:
-        raise ApisnoopError(
-            f"cannot look at the node's first process: {error.strerror}; the agent needs hostPID and SYS_PTRACE"
-        ) from None
-
-
-async def _until_stopped(work: "asyncio._CoroutineLike[None]") -> None:
-    task = asyncio.ensure_future(work)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    with suppress(asyncio.CancelledError):
-        await task

@@ -229,7 +229,7 @@ class PodControl:
         self._examined = False
         self._known = time.monotonic()
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
         """Close every descriptor that keeps the namespace."""
         if self.presence is not None:
             asyncio.get_running_loop().remove_reader(self.presence.foothold.pidfd)
@@ -271,7 +271,7 @@ class PodControl:
         await presence.remove()
         self._become(resting, cause)
         if not self.facts.starting:  # its init container may still ask
-            self._leave()
+            self.leave()
         return None
 
     def let_go(self, reason: str) -> None:
@@ -282,17 +282,20 @@ class PodControl:
         """Delete the table if it is ours and no connection of it is left; the agent ends. Return whether it is gone."""
         if self.presence is None:
             return True
+        if self._superseded:  # what is there is the newer agent's to remove
+            self.leave()
+            return True
         if self.presence.busy:
             return False
         with suppress(OSError, RuleError):
             await self.presence.remove(self.desk.generation)
-        self._leave()
+        self.leave()
         return True
 
     def release(self) -> None:
         """Let go of everything at once: the pod has ended, and its namespace must not outlive it."""
         self.enrolments.cut()
-        self._leave()
+        self.leave()
         self._become(Condition.OFF, Cause(Code.POD_ENDED, POD_ENDED))
 
     # -- what the proxy and its health say -------------------------------------------------------------------------

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from apisnoop.errors import ApisnoopError
 from apisnoop_tproxy.cgroup_path import PodCgroup, parse_cgroup
 
 PROC = Path("/proc")
@@ -91,3 +92,14 @@ class PodProcesses:
         with suppress(OSError):
             return parse_cgroup((self._proc / str(pid) / "cgroup").read_text())
         return None
+
+
+def require_node() -> None:
+    """Raise ApisnoopError unless the node's own namespaces and files can be seen."""
+    try:
+        (HOST / "ns/net").stat()
+        (HOST / "root").stat()
+    except OSError as error:
+        raise ApisnoopError(
+            f"cannot look at the node's first process: {error.strerror}; the agent needs hostPID and SYS_PTRACE"
+        ) from None

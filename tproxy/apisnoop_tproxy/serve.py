@@ -2,10 +2,14 @@
 
 import asyncio
 import logging
+import signal
+from collections.abc import Coroutine
+from contextlib import suppress
 
 from apisnoop_tproxy.agent import Agent
 from apisnoop_tproxy.api import Access, Api
 from apisnoop_tproxy.cluster import Cluster
+from apisnoop_tproxy.loopback import Loopback
 from apisnoop_tproxy.pod_facts import PodFacts
 from apisnoop_tproxy.pod_state import State
 from apisnoop_tproxy.settings import Settings
@@ -13,13 +17,28 @@ from apisnoop_tproxy.settings import Settings
 logger = logging.getLogger(__name__)
 
 
+def serve_until_stopped(settings: Settings, access: Access) -> None:
+    """Serve a node until SIGTERM or SIGINT."""
+    asyncio.run(_until_stopped(serve(settings, access)))
+
+
 async def serve(settings: Settings, access: Access) -> None:
     """Serve a node until cancelled."""
     agent = Agent(settings, _tell)
-    async with Api(access) as api, asyncio.TaskGroup() as tasks:
-        tasks.create_task(agent.run())
-        tasks.create_task(Cluster(api, agent, settings.node, settings.longest).run())
+    async with Api(access) as api:
+        cluster = Cluster(api, agent, settings.node, settings.longest)
+        async with Loopback(settings, agent, cluster), asyncio.TaskGroup() as tasks:
+            tasks.create_task(agent.run())
+            tasks.create_task(cluster.run())
 
 
 def _tell(pod: PodFacts, state: State) -> None:
     logger.info("%s/%s: %s: %s", pod.namespace, pod.name, state.name, state.why)
+
+
+async def _until_stopped(work: Coroutine[None, None, None]) -> None:
+    task = asyncio.ensure_future(work)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    with suppress(asyncio.CancelledError):
+        await task

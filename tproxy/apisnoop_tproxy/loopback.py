@@ -1,0 +1,78 @@
+"""The agent's HTTP on loopback: its state as JSON, its health for probes, its figures for Prometheus if wanted.
+
+Only loopback is listened on: who may port-forward into this pod is the cluster's RBAC's business. Nothing can be asked
+for here that changes anything.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from pathlib import Path
+
+import msgspec
+from aiohttp import web
+
+from apisnoop.errors import ApisnoopError
+from apisnoop_tproxy.agent import Agent
+from apisnoop_tproxy.cluster import Cluster
+from apisnoop_tproxy.figures import CONTENT_TYPE, render_metrics
+from apisnoop_tproxy.pod_state import Condition
+from apisnoop_tproxy.settings import Settings
+from apisnoop_tproxy.status import status_of
+
+_NO_STORE = {"Cache-Control": "no-store"}
+type Handler = Callable[[web.Request], Awaitable[web.Response]]
+
+
+class Loopback:
+    """Use as an async context manager, in the agent's event loop."""
+
+    def __init__(self, settings: Settings, agent: Agent, cluster: Cluster) -> None:
+        self._settings, self._agent, self._cluster = settings, agent, cluster
+
+    async def __aenter__(self) -> "Loopback":  # noqa: PYI034 - nobody derives from it
+        application = web.Application(client_max_size=1 << 12)
+        handlers: dict[str, Handler] = {"/status": self._status, "/healthz": self._healthz, "/readyz": self._readyz}
+        if self._settings.metrics:
+            handlers["/metrics"] = self._metrics
+        application.add_routes([web.get(path, handler) for path, handler in handlers.items()])
+        self._runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+        await self._runner.setup()
+        host, port = self._settings.listen
+        try:
+            await web.TCPSite(self._runner, host, port).start()
+        except OSError as error:
+            await self._runner.cleanup()
+            raise ApisnoopError(f"cannot listen on {host}:{port} (APISNOOP_LISTEN): {error.strerror}") from None
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._runner.cleanup()
+
+    async def _status(self, _: web.Request) -> web.Response:
+        chain = await asyncio.to_thread(_read, self._settings.certificate)
+        body = msgspec.json.encode(status_of(self._agent, chain))
+        return web.Response(body=body, content_type="application/json", headers=_NO_STORE)
+
+    async def _healthz(self, _: web.Request) -> web.Response:
+        """The loop answers: whatever else is wrong, to start anew would not mend it."""
+        return web.Response(text="ok\n", headers=_NO_STORE)
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        """New pods would be recorded from their first call; if not for want of a certificate, that is not our fault."""
+        why = "" if self._cluster.complete else "the pods of this node are not known yet"
+        if not why and not self._agent.served:
+            why = "the node's proxy is not there"
+        return web.Response(text=(why or "ok") + "\n", status=503 if why else 200, headers=_NO_STORE)
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        agent = self._agent
+        states = [pod.state for pod in agent.pods.values() if pod.state.name is not Condition.OFF]
+        text = render_metrics(agent.figures, states, agent.leases, proxy=agent.served)
+        return web.Response(body=text.encode(), headers={**_NO_STORE, "Content-Type": CONTENT_TYPE})
+
+
+def _read(path: Path) -> bytes:
+    with suppress(OSError):
+        return path.read_bytes()
+    return b""
