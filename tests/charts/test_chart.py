@@ -1,5 +1,6 @@
 """The chart: rendered for each mode, held against the components' own tables, and accepted by a real API server."""
 
+import base64
 import json
 import re
 import subprocess
@@ -29,6 +30,8 @@ MODES = {
     "without-webhook": ("webhook.enabled=false",),
     "cert-manager": ("webhook.certManager.enabled=true",),
     "network-policy": ("networkPolicy.enabled=true",),
+    # A Secret of one's own: the chart's has a random password.
+    "mitmweb": ("mitmweb.enabled=true", "mitmweb.bodies=true", "mitmweb.existingSecret=viewer"),
     "digests": (f"image.core.digest=sha256:{'a' * 64}", f"image.proxy.digest=sha256:{'b' * 64}"),
 }
 SERVICE_ACCOUNTS = "system:serviceaccount:apisnoop:apisnoop-"
@@ -151,14 +154,54 @@ def test_no_folder_of_the_node_is_mounted():
         assert not any("hostPath" in volume for volume in spec.get("volumes", ()))
 
 
+def mounting(spec, key):
+    """Name the containers of a pod that mount a Secret with that key in it."""
+    volumes = {
+        volume["name"]
+        for volume in spec["volumes"]
+        if "secret" in volume and key in {item["key"] for item in volume["secret"]["items"]}
+    }
+    return {one["name"] for one in spec["containers"] for mount in one["volumeMounts"] if mount["name"] in volumes}
+
+
 def test_only_the_proxy_mounts_the_key():
     """The agent gets the certificate without it, nobody gets our authority."""
-    spec = pod_specs(objects())["apisnoop-agent"]
-    secrets = {volume["name"]: volume["secret"] for volume in spec["volumes"] if "secret" in volume}
-    whole = {name for name, secret in secrets.items() if "items" not in secret}
-    mounting = {one["name"] for one in spec["containers"] for mount in one["volumeMounts"] if mount["name"] in whole}
-    assert mounting == {"proxy"}
-    assert "apisnoop-ca" not in {secret["secretName"] for secret in secrets.values()}
+    spec = pod_specs(objects(MODES["mitmweb"]))["apisnoop-agent"]
+    assert mounting(spec, "tls.key") == {"proxy"}
+    assert mounting(spec, "tls.crt") == {"agent", "proxy"}
+    assert "apisnoop-ca" not in {volume.get("secret", {}).get("secretName") for volume in spec["volumes"]}
+
+
+def test_the_viewer_gets_nothing_but_copies_and_a_hash():
+    """No key, no token, no password, and a user that can read nobody else's files."""
+    spec = pod_specs(objects(MODES["mitmweb"]))["apisnoop-agent"]
+    viewer = next(one for one in spec["containers"] if one["name"] == "mitmweb")
+    assert spec["automountServiceAccountToken"] is False
+    assert [(mount["name"], mount["readOnly"]) for mount in viewer["volumeMounts"]] == [
+        ("feed", True),
+        ("password", True),
+    ]
+    assert mounting(spec, "hash") == {"mitmweb"}
+    assert mounting(spec, "password") == set()
+    users = {one["name"]: one["securityContext"]["runAsUser"] for one in spec["containers"]}
+    assert len(set(users.values())) == 3
+
+
+def test_the_viewers_password_is_made_once_and_only_hashed():
+    """At random if none is given; its hash is bcrypt's."""
+    secret = find(objects(("mitmweb.enabled=true",)), "Secret", "apisnoop-mitmweb")["data"]
+    password, hashed = (base64.b64decode(secret[key]).decode() for key in ("password", "hash"))
+    assert len(password) == 32
+    assert hashed.startswith("$2a$")
+    given = find(objects(("mitmweb.enabled=true", "mitmweb.password=p")), "Secret", "apisnoop-mitmweb")["data"]
+    assert base64.b64decode(given["password"]) == b"p"
+
+
+def test_the_agent_lets_in_the_proxys_user():
+    """Both are told the same number, which is nobody else's on the node."""
+    agent, proxy = pod_specs(objects())["apisnoop-agent"]["containers"]
+    told = {one["name"]: one.get("value") for one in agent["env"]}
+    assert int(told["APISNOOP_PROXY_UID"]) == proxy["securityContext"]["runAsUser"] != 65532
 
 
 @pytest.mark.parametrize("component", ["webhook", "certs"])

@@ -61,6 +61,14 @@ def apisnoop_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return project_images.build(tmp_path_factory.mktemp("images"))
 
 
+@pytest.fixture(scope="session")
+def apisnoop_proxy_archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The image `apisnoop-proxy:test`, as `apisnoop_archive`."""
+    if os.geteuid():
+        pytest.skip("building an image needs root")
+    return project_images.build(tmp_path_factory.mktemp("images"), "apisnoop-proxy")
+
+
 @pytest.fixture
 def namespace(request: pytest.FixtureRequest) -> Iterator[str]:
     """The name of a new namespace in the cluster that the test uses; it is deleted afterwards."""

@@ -55,9 +55,8 @@ seccompProfile:
 {{- end }}
 
 {{- define "apisnoop.pullSecrets" -}}
-{{- with .Values.image.pullSecrets }}
-imagePullSecrets:
-{{ toYaml . | indent 2 }}
+{{- with .Values.image.pullSecrets -}}
+imagePullSecrets: {{- toYaml . | nindent 2 }}
 {{- end }}
 {{- end }}
 
