@@ -2,19 +2,12 @@
 
 import asyncio
 import json
-import logging
 import ssl
 import statistics
-from datetime import UTC, datetime
+import subprocess
+import sys
 from time import perf_counter
 
-from tornado.testing import bind_unused_port
-
-from apisnoop.node.wanted import Marks, Metadata
-from apisnoop_webhook.authority import tend
-from apisnoop_webhook.reviewer import Reviewer
-from apisnoop_webhook.server import load_pair, make_server, make_tls
-from apisnoop_webhook.settings import Injection, Situation, Trust
 from benchmarks.row import Row
 
 RATE = 50
@@ -23,39 +16,21 @@ REVIEWS = 500
 ROUNDS = 3
 
 
-class _AtHand:
-    """A cluster that answers at once: what is measured is the webhook, not the API server that it may have to ask."""
-
-    def owners(self, _pod: Metadata, _namespace: str) -> list[Marks]:
-        return []
-
-    def namespace(self, name: str) -> Metadata:
-        return Metadata(name=name)
-
-    def ensure_bundle(self, _namespace: str) -> None:
-        """The bundle is there."""
-
-
 def run() -> list[Row]:
     """Return the 99th percentile, in milliseconds, as the median of some rounds."""
-    logging.getLogger("apisnoop_webhook").setLevel(logging.WARNING)
-    value = statistics.median(asyncio.run(_round()) for _ in range(ROUNDS))
+    value = statistics.median(_round() for _ in range(ROUNDS))
     return [Row(f"webhook, p99 at {RATE} reviews/s", value, "ms", 10, 5, at_least=False)]
 
 
-async def _round() -> float:
-    kept, tls = tend(None, ("127.0.0.1",), datetime.now(UTC), ""), make_tls()
-    load_pair(tls, kept.leaf.certificate, kept.leaf.key)
-    reviewer = Reviewer(Injection(image="registry.example/apisnoop:1"), _AtHand())
-    reviewer.situation = Situation(trust=Trust.CLUSTER, agents_ready=True)
-    server = make_server(reviewer, lambda: True, tls)
-    socket, port = bind_unused_port()
-    server.add_socket(socket)
-    try:
-        return await _percentile(port, ssl.create_default_context(cadata=kept.trusted))
-    finally:
-        server.stop()
-        await server.close_all_connections()
+def _round() -> float:
+    command = [sys.executable, "-m", "benchmarks.webhook_process"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        told = json.loads(process.stdout.readline())
+        took = asyncio.run(_percentile(told["port"], ssl.create_default_context(cadata=told["trusted"])))
+        process.communicate()
+    return took
 
 
 async def _percentile(port: int, trusting: ssl.SSLContext) -> float:
