@@ -42,6 +42,23 @@ def merge_durations(left: str, right: str) -> str:
     return _encode(sorted(counts.items()))
 
 
+class DurationsSum:
+    """Adds up many written histograms; the SQL aggregate `sum_durations` in the store."""
+
+    def __init__(self) -> None:
+        self._counts: dict[int, int] = {}
+
+    def step(self, text: str) -> None:
+        """Add one."""
+        counts = self._counts
+        for bucket, count in _decoder.decode(text).items():
+            counts[bucket] = counts.get(bucket, 0) + count
+
+    def finalize(self) -> str:
+        """Give the sum."""
+        return _encode(sorted(self._counts.items()))
+
+
 def quantile(durations: Sequence[int], share: float) -> float | None:
     """Give an upper bound, in seconds, that `share` (0 to 1) of the calls did not exceed; None without calls."""
     wanted = share * sum(durations)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol, Self
 
 import msgspec
 
-from apisnoop.calls.durations import merge_durations
+from apisnoop.calls.durations import DurationsSum, merge_durations
 from apisnoop.calls.tally import TallyBatch
 from apisnoop.store.caps import Caps
 from apisnoop.store.connection import MEMORY, connect, prepare_for_writing
@@ -100,6 +100,7 @@ class Store:
 
     def _add_functions(self) -> None:
         self.connection.create_function("merge_durations", 2, merge_durations, deterministic=True)
+        self.connection.create_aggregate("sum_durations", 1, DurationsSum)  # type: ignore[arg-type]  # typeshed has numbers only
 
     def _version(self) -> int:
         connection = self.connection
