@@ -78,7 +78,7 @@ def http_get(address: PodAddress, path: str, *, patience: float) -> Iterator[htt
             raise ForwardError(cause_of(error)) from None
         yield answer
     finally:
-        stream.close()
+        stream.end()
 
 
 def connect(address: PodAddress, patience: float) -> websocket.WebSocket:
@@ -118,7 +118,7 @@ def _own(configuration: "Configuration", options: dict[str, object]) -> dict[str
 
 
 class ForwardedPort:
-    """The connection to a port as `http.client` takes it; closing it ends it."""
+    """The connection to a port as `http.client` takes it. Who has made it ends it."""
 
     def __init__(self, connection: websocket.WebSocket) -> None:
         self._connection = connection
@@ -137,6 +137,9 @@ class ForwardedPort:
         return io.BufferedReader(_Incoming(self._connection), buffer_size=1 << 18)
 
     def close(self) -> None:
+        """Do nothing: http.client closes as soon as no second request can follow, and reads on, as sockets let it."""
+
+    def end(self) -> None:
         """End it without a word to the other side, which may have gone."""
         self._connection.shutdown()  # type: ignore[no-untyped-call] # see connect
 

@@ -158,7 +158,7 @@ def _take(target: Store, pod: "Pod", snapshot: Snapshot, outcome: Outcome) -> No
         try:
             source = Store.open(snapshot.path, read_only=True)
         except StoreError as error:
-            why = str(error)
+            why = str(error).replace(f"store {snapshot.path}", "its snapshot")
         else:
             with source:
                 outcome.pulled.append(pull_into(target, source, node=node, taken=snapshot.taken))
