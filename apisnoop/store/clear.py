@@ -51,7 +51,7 @@ def clear(store: Store, before_hour: int | None = None) -> int:
             connection.execute(GIVE_IDENTITY)
         else:
             _clear_older(connection, hour)
-    _give_back(connection)
+    give_back(store)
     return calls
 
 
@@ -63,10 +63,10 @@ def _clear_older(connection: sqlite3.Connection, hour: int) -> None:
         connection.execute(f"DELETE FROM {table} WHERE {unused}")  # noqa: S608
 
 
-def _give_back(connection: sqlite3.Connection) -> None:
+def give_back(store: Store) -> None:
     """Shrink the file; when another process reads it, or the disk is full, its free pages are used again later."""
     try:
-        connection.execute("VACUUM")
+        store.connection.execute("VACUUM")
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode & 0xFF not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL):
             raise

@@ -3,12 +3,15 @@
 import pytest
 from click.testing import CliRunner
 
+from apisnoop.calls.caller import Caller
 from apisnoop.cli.main import cli
 from apisnoop.errors import ExitCode
+from apisnoop.store import queries
 from apisnoop.store.importing.importer import Importer
 from apisnoop.store.store import Store
 from tests.calls.sample import CATALOGUE, log
 from tests.cli.reporting import run
+from tests.store.batches import batch_of
 from tests.store.contents import calls_in
 
 
@@ -87,3 +90,36 @@ def test_a_question_that_nobody_answers_names_the_way_without_it(db):
         f"apisnoop: {db}: nothing was deleted, for nobody can be asked: to delete everything in it, add --yes\n"
     )
     assert calls(db) == 10
+
+
+@pytest.fixture
+def replicas(tmp_path):
+    """A store with a call of each of two pods of a deployment."""
+    path = tmp_path / "apisnoop.db"
+    pods = [Caller(namespace="shop", pod=f"web-{at}", workload="deployment/web") for at in range(2)]
+    with Store.open(path) as store:
+        store.add(batch_of([("/api/v1/namespaces/a/pods/p", pod, 200, 0, 1) for pod in pods]))
+    return path
+
+
+def test_pods_can_be_forgotten_and_no_call(replicas):
+    """What replicas did counts for their workload; how much smaller the store is, is said."""
+    answer = run("clear", "--db", replicas, "--before", "2026-06-01T11:00:00Z", "--pods", "--yes")
+    assert answer.stdout == f"{replicas}: 2 pods count for their workload, 2 tallies are 1 now\n"
+    assert calls(replicas) == 2
+
+
+def test_forgetting_pods_asks_too(replicas):
+    """It cannot be undone."""
+    words = ["clear", "--db", str(replicas), "--before", "2026-06-01T11:00:00Z", "--pods"]
+    result = CliRunner().invoke(cli, words, input="n\n", standalone_mode=False)
+    assert "nothing was deleted" in result.stderr
+    with Store.open(replicas, read_only=True) as store:
+        assert [caller.pod for caller in queries.callers(store.connection)] == ["web-0", "web-1"]
+
+
+def test_forgetting_pods_needs_a_time(replicas):
+    """The pods of now are what most people ask for."""
+    answer = run("clear", "--db", replicas, "--pods", "--yes")
+    assert answer.exit_code == ExitCode.USAGE
+    assert "--pods forgets which pods made old calls: say how old with --before" in answer.stderr
