@@ -13,7 +13,7 @@ from apisnoop.coverage.gaps import GapsReport
 from apisnoop.coverage.provenance import Provenance
 from apisnoop.coverage.report import Breakdown, CoverageReport, FindingClass, FindingUse, OperationUse
 from apisnoop.coverage.share import Count
-from apisnoop.reports.origin import origin
+from apisnoop.reports.origin import origin_of_both
 from apisnoop.reports.remarks import standing_of, summarize_diff, summarize_gaps
 from apisnoop.reports.wording import clean, headline, iso
 
@@ -118,8 +118,8 @@ def render_rows(
     out = StringIO()
     empty = any(provenance.is_empty for provenance in provenances)
     said = ["EMPTY: no calls are recorded"] if empty else list(summary)
-    for provenance in provenances:
-        said += [f"{heading}: {line}" for heading, lines in origin(provenance) for line in lines]
+    for heading, side, lines in origin_of_both(provenances[0], provenances[-1]):
+        said += [f"{f'{heading} {side}'.rstrip()}: {line}" for line in lines]
     out.writelines(f"# {clean(line)}\n" for line in said)
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(header)

@@ -13,7 +13,7 @@ from apisnoop.coverage.gate import Verdict
 from apisnoop.coverage.provenance import Provenance
 from apisnoop.coverage.report import Breakdown, CoverageReport, FindingUse, Group
 from apisnoop.coverage.share import Count, Share
-from apisnoop.reports.origin import empty_explained, origin
+from apisnoop.reports.origin import empty_explained, origin, origin_of_both
 from apisnoop.reports.recorded import cautions
 from apisnoop.reports.remarks import remark_on, some_callers, standing_of, summarize_diff, summarize_gaps, tests_of
 from apisnoop.reports.wording import (
@@ -109,7 +109,7 @@ def render_diff(report: ComparisonReport) -> str:
         ]
         if rows:
             parts += [f"### {title}", table(("Request", "What", "By", "Calls before", "Calls after"), rows, right=2)]
-    return joined([*parts, *render_origin(report.before, "before"), *render_origin(report.after, "after")])
+    return joined([*parts, *render_both_origins(report.before, report.after)])
 
 
 def joined(parts: Iterable[str]) -> str:
@@ -212,10 +212,20 @@ def render_cautions(provenance: Provenance) -> list[str]:
     return [f"⚠ {code(line)}" for line in cautions(provenance)]
 
 
-def render_origin(provenance: Provenance, side: str = "") -> list[str]:
+def render_origin(provenance: Provenance) -> list[str]:
     """Say where a report comes from, one line of a table each."""
     rows = [
         ("" if at else heading, code(line)) for heading, lines in origin(provenance) for at, line in enumerate(lines)
     ]
-    mind = render_cautions(provenance) if side else []
-    return [f"### Where this comes from{f' ({side})' if side else ''}", *mind, table(("", ""), rows)]
+    return ["### Where this comes from", table(("", ""), rows)]
+
+
+def render_both_origins(before: Provenance, after: Provenance) -> list[str]:
+    """Say where both sides of a comparison come from: what they share once, the rest side by side."""
+    rows = [
+        ("" if at else heading, "" if at else side, code(line))
+        for heading, side, lines in origin_of_both(before, after)
+        for at, line in enumerate(lines)
+    ]
+    mind = [f"{side}: {line}" for side, of in (("before", before), ("after", after)) for line in render_cautions(of)]
+    return ["### Where this comes from", *mind, table(("", "", ""), rows)]

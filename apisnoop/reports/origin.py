@@ -106,6 +106,20 @@ def origin(provenance: Provenance, most: int | None = SHOWN) -> list[tuple[str, 
     ]
 
 
+def origin_of_both(before: Provenance, after: Provenance, most: int | None = SHOWN) -> list[tuple[str, str, list[str]]]:
+    """Give the origin of two recordings that were compared, as headings with a side and lines.
+
+    What is the same on both sides stands there once, and its side is empty.
+    """
+    first, second = dict(origin(before, most)), dict(origin(after, most))
+    said = []
+    for heading in dict.fromkeys([*first, *second]):
+        one, other = first.get(heading, []), second.get(heading, [])
+        sides = [("", one)] if one == other else [("before", one), ("after", other)]
+        said += [(heading, side, lines) for side, lines in sides if lines]
+    return said
+
+
 def empty_explained(provenance: Provenance) -> str:
     """Say that there is nothing to report on, which is not the same as nothing having been called."""
     where = f"store {provenance.store}"

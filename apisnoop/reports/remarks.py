@@ -71,7 +71,7 @@ def summarize_gaps(report: GapsReport) -> list[str]:
 def summarize_diff(report: ComparisonReport) -> list[str]:
     """Say how much two recordings differ, and that not seen is not the same as not used."""
     if not report.differs:
-        first = f"No difference: both use the same {counted(report.used_after, 'operation')}"
+        first = f"No difference: both make the same {counted(report.used_after, 'kind')} of request"
     else:
         parts = [
             (len(report.newly_used), "newly used"),

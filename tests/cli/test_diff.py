@@ -38,7 +38,7 @@ def test_no_difference_is_said_and_ends_with_0(sides):
     """A store compared with itself: nothing changed, also with --exit-code."""
     answer = run("diff", sides[0], sides[0], "--exit-code")
     assert answer.exit_code == ExitCode.OK
-    assert answer.stdout.startswith("No difference: both use the same 1 operation")
+    assert answer.stdout.startswith("No difference: both make the same 1 kind of request")
 
 
 @pytest.mark.parametrize("output", ["table", "wide", "json", "csv", "markdown"])
@@ -60,6 +60,18 @@ def test_machines_get_every_change(sides):
         ("newly used", "/api/v1/pods"),
         ("no longer used", "/api/v1/nodes"),
     ]
+
+
+@pytest.mark.parametrize("output", ["table", "markdown", "csv"])
+def test_what_both_sides_share_is_told_once(stored, sides, output):
+    """Where they come from: the catalogue is one, the stores are two."""
+    text = run("diff", *sides, "-o", output).stdout
+    assert text.count("Kubernetes 1.36, shipped") == 1
+    assert text.count("everything recorded") == 1
+    assert [text.count(str(side)) for side in sides] == [2, 2]  # in the summary and as the store
+    same = run("diff", sides[0], sides[0], "-o", output).stdout
+    assert "both make the same 1 kind of request" in same
+    assert same.count(str(sides[0])) == 3
 
 
 def test_an_upgrade_is_judged_by_the_catalogue_named(stored, older):

@@ -8,7 +8,7 @@ from apisnoop.reports.columns import Column, fitted, render_columns
 from apisnoop.reports.paint import Paint
 from apisnoop.reports.remarks import some_callers, standing_of, summarize_diff
 from apisnoop.reports.table.blocks import join_blocks
-from apisnoop.reports.table.origin import render_cautions, render_origin
+from apisnoop.reports.table.origin import render_both_origins, render_cautions
 from apisnoop.reports.wording import clean, counted, number
 
 ROWS = 20
@@ -42,15 +42,16 @@ def render_diff(report: ComparisonReport, width: int | None = None, color: bool 
                 )
                 if changes
             ),
-            _origin("BEFORE", report.before, paint, wide=wide),
-            _origin("AFTER", report.after, paint, wide=wide),
+            _cautions("BEFORE", report.before, paint),
+            _cautions("AFTER", report.after, paint),
+            render_both_origins(report.before, report.after, paint, wide=wide),
         ]
     )
 
 
-def _origin(side: str, provenance: Provenance, paint: Paint, *, wide: bool) -> list[str]:
+def _cautions(side: str, provenance: Provenance, paint: Paint) -> list[str]:
     mind = render_cautions(provenance, paint)
-    return [paint(side, "dim"), *mind, *render_origin(provenance, paint, wide=wide)]
+    return [paint(side, "dim"), *mind] if mind else []
 
 
 def _no_longer_served(changes: Sequence[Change], width: int | None, paint: Paint) -> list[str]:
