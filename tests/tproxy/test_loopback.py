@@ -108,6 +108,23 @@ async def test_metrics_are_there_if_wanted(served, pod):
 
 
 @in_loop
+async def test_metrics_can_be_read_from_elsewhere(served, pod):
+    """The other address has the figures and nothing else; loopback has them only if that is wanted, too."""
+    with socket.create_server(("127.0.0.2", 0)) as free:
+        elsewhere = free.getsockname()
+    other = msgspec.structs.replace(served, metrics_listen=elsewhere)
+    async with running(other) as agent, asked(other, agent) as ask:
+        assert (await ask("/metrics"))[0] == 404
+    async with running(other) as agent, asked(other, agent):
+        async with aiohttp.ClientSession() as session:
+            found = {}
+            for path in ("/metrics", "/status", "/healthz"):
+                async with session.get(f"http://127.0.0.2:{elsewhere[1]}{path}") as answer:
+                    found[path] = answer.status
+        assert found == {"/metrics": 200, "/status": 404, "/healthz": 404}
+
+
+@in_loop
 async def test_a_taken_port_is_named(served, pod):
     """Who cannot listen says where."""
     async with running(served) as agent:

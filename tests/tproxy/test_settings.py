@@ -23,6 +23,7 @@ EVERY = {
     "APISNOOP_CNI": "/c",
     "APISNOOP_LISTEN": "127.0.0.1:8",
     "APISNOOP_METRICS": "true",
+    "APISNOOP_METRICS_LISTEN": "[::]:9",
 }
 
 
@@ -45,6 +46,7 @@ def test_every_setting_is_read():
         cni=Path("/c"),
         listen=("127.0.0.1", 8),
         metrics=True,
+        metrics_listen=("::", 9),
     )
 
 

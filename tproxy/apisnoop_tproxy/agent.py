@@ -289,6 +289,11 @@ class Agent:
         with sock:
             self.say(Dialled(question.question), (sock,))
 
+    def existing(self, uid: str) -> int:
+        """Count a pod's API connections that go past the proxy although it is recorded."""
+        pod = self.pods.get(uid)
+        return pod.existing() if pod is not None else 0
+
     # -- what pods need --------------------------------------------------------------------------------------------
 
     @property

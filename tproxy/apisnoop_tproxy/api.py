@@ -7,6 +7,7 @@ import os
 import ssl
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import msgspec
@@ -17,6 +18,7 @@ from apisnoop.errors import ApisnoopError
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 METADATA_ONLY = "application/json;as=PartialObjectMetadata{list};v=v1;g=meta.k8s.io,application/json"
 _CONNECT_SECONDS = 10
+_WRITE_SECONDS = 10
 _SILENCE_SECONDS = 400
 """A watch is closed by the server after five minutes at most; one that is silent longer has lost its server."""
 
@@ -91,6 +93,23 @@ class Api:
             if answer.status != 200:
                 raise RefusedError(answer.status, path)
             return body
+
+    async def create(self, path: str, thing: Mapping[str, Any]) -> None:
+        """Create an object in the collection at a path. Raises RefusedError, aiohttp.ClientError, TimeoutError."""
+        await self._send("POST", path, thing, "application/json")
+
+    async def patch(self, path: str, change: Mapping[str, Any]) -> None:
+        """Change an object by a merge patch. Raises RefusedError, aiohttp.ClientError, TimeoutError."""
+        await self._send("PATCH", path, change, "application/merge-patch+json")
+
+    async def _send(self, method: str, path: str, body: Mapping[str, Any], form: str) -> None:
+        headers = {**self._headers(None), "Content-Type": form}
+        timeout = aiohttp.ClientTimeout(total=_WRITE_SECONDS)
+        url, data = self._access.url + path, msgspec.json.encode(body)
+        async with self._session.request(method, url, data=data, headers=headers, timeout=timeout) as answer:
+            await answer.read()
+            if answer.status not in {200, 201}:
+                raise RefusedError(answer.status, f"{method} {path}")
 
     async def lines(self, path: str, query: Mapping[str, str], *, metadata: bool) -> AsyncIterator[bytes]:
         """Fetch a path that answers line by line, as long as it does. Raises RefusedError."""

@@ -1,11 +1,11 @@
 """The agent's HTTP on loopback: its state as JSON, its health for probes, its figures for Prometheus if wanted.
 
-Only loopback is listened on: who may port-forward into this pod is the cluster's RBAC's business. Nothing can be asked
-for here that changes anything.
+Only loopback is listened on, but for figures, if wanted: who may port-forward into this pod is the cluster's RBAC's
+business. Nothing can be asked for here that changes anything.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -29,25 +29,36 @@ class Loopback:
 
     def __init__(self, settings: Settings, agent: Agent, cluster: Cluster) -> None:
         self._settings, self._agent, self._cluster = settings, agent, cluster
+        self._runners: list[web.AppRunner] = []
 
     async def __aenter__(self) -> "Loopback":  # noqa: PYI034 - nobody derives from it
-        application = web.Application(client_max_size=1 << 12)
         handlers: dict[str, Handler] = {"/status": self._status, "/healthz": self._healthz, "/readyz": self._readyz}
-        if self._settings.metrics:
-            handlers["/metrics"] = self._metrics
-        application.add_routes([web.get(path, handler) for path, handler in handlers.items()])
-        self._runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=1.0)
-        await self._runner.setup()
-        host, port = self._settings.listen
+        figures: dict[str, Handler] = {"/metrics": self._metrics}
         try:
-            await web.TCPSite(self._runner, host, port).start()
-        except OSError as error:
-            await self._runner.cleanup()
-            raise ApisnoopError(f"cannot listen on {host}:{port} (APISNOOP_LISTEN): {error.strerror}") from None
+            of_loopback = handlers | (figures if self._settings.metrics else {})
+            await self._listen("APISNOOP_LISTEN", self._settings.listen, of_loopback)
+            if self._settings.metrics_listen is not None:
+                await self._listen("APISNOOP_METRICS_LISTEN", self._settings.metrics_listen, figures)
+        except BaseException:
+            await self.__aexit__()
+            raise
         return self
 
+    async def _listen(self, setting: str, address: tuple[str, int], handlers: Mapping[str, Handler]) -> None:
+        application = web.Application(client_max_size=1 << 12)
+        application.add_routes([web.get(path, handler) for path, handler in handlers.items()])
+        runner = web.AppRunner(application, access_log=None, handle_signals=False, shutdown_timeout=1.0)
+        self._runners.append(runner)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, *address).start()
+        except OSError as error:
+            where = f"{address[0]}:{address[1]}"
+            raise ApisnoopError(f"cannot listen on {where} ({setting}): {error.strerror}") from None
+
     async def __aexit__(self, *_: object) -> None:
-        await self._runner.cleanup()
+        for runner in self._runners:
+            await runner.cleanup()
 
     async def _status(self, _: web.Request) -> web.Response:
         chain = await asyncio.to_thread(_read, self._settings.certificate)

@@ -1,4 +1,4 @@
-"""Puts the agent together: the cluster tells it of pods, the proxy connects, people hear of changes by the log."""
+"""Puts the agent together: the cluster tells it of pods, the proxy connects, people read Events and the log."""
 
 import asyncio
 import logging
@@ -9,6 +9,7 @@ from contextlib import suppress
 from apisnoop_tproxy.agent import Agent
 from apisnoop_tproxy.api import Access, Api
 from apisnoop_tproxy.cluster import Cluster
+from apisnoop_tproxy.events import Events
 from apisnoop_tproxy.loopback import Loopback
 from apisnoop_tproxy.pod_facts import PodFacts
 from apisnoop_tproxy.pod_state import State
@@ -24,15 +25,18 @@ def serve_until_stopped(settings: Settings, access: Access) -> None:
 
 async def serve(settings: Settings, access: Access) -> None:
     """Serve a node until cancelled."""
-    agent = Agent(settings, _tell)
     async with Api(access) as api:
+        agent = Agent(settings, lambda pod, state: _tell(events, pod, state))
+        events = Events(api, settings.node, agent.existing)
         cluster = Cluster(api, agent, settings.node, settings.longest)
         async with Loopback(settings, agent, cluster), asyncio.TaskGroup() as tasks:
             tasks.create_task(agent.run())
             tasks.create_task(cluster.run())
+            tasks.create_task(events.run())
 
 
-def _tell(pod: PodFacts, state: State) -> None:
+def _tell(events: Events, pod: PodFacts, state: State) -> None:
+    events.tell(pod, state)
     logger.info("%s/%s: %s: %s", pod.namespace, pod.name, state.name, state.why)
 
 

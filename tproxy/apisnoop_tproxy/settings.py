@@ -35,6 +35,8 @@ class Settings(msgspec.Struct, frozen=True):
     """Where people and probes ask, by port-forward and from the container."""
     metrics: bool = False
     """Whether /metrics is there."""
+    metrics_listen: tuple[str, int] | None = None
+    """Where else /metrics is there, and nothing else: for a Prometheus in another pod."""
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -43,6 +45,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     if not node:
         raise UsageError("NODE_NAME is not set; the chart takes it from spec.nodeName")
     longest = environment.get("APISNOOP_LONGEST", "")
+    elsewhere = environment.get("APISNOOP_METRICS_LISTEN", "")
     return Settings(
         node=node,
         socket=Path(environment.get("APISNOOP_AGENT_SOCKET") or "/run/apisnoop/agent.sock"),
@@ -58,6 +61,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         kubelet=Path(environment.get("APISNOOP_KUBELET") or "/var/lib/kubelet"),
         cni=Path(environment.get("APISNOOP_CNI") or "/var/lib/cni"),
         listen=read_listen(environment),
+        metrics_listen=parse_address("APISNOOP_METRICS_LISTEN", elsewhere) if elsewhere else None,
         metrics=_truth("APISNOOP_METRICS", environment.get("APISNOOP_METRICS") or "false"),
     )
 
