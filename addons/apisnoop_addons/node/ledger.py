@@ -23,11 +23,15 @@ from apisnoop.calls.tally import Loss, TallyBatch
 from apisnoop.errors import ApisnoopError
 from apisnoop.node.status import ProxyPod, ProxyStatus
 from apisnoop.store.recordings import end_recordings, save_recordings
+from apisnoop.store.retention import roll_up
 from apisnoop.store.store import CatalogueFacts, Store
+from apisnoop.store.window import HOUR
 from apisnoop_addons.writing_thread import WritingThread
 
 FLUSH_SECONDS = 1.0
 """How long a call may be in memory alone."""
+RETENTION_DAYS = 7
+"""How long replicas of a workload are told apart."""
 MOST_LINES = 10_000
 """Calls that may wait for someone who watches; further ones are left out, and that is said."""
 
@@ -43,11 +47,14 @@ class Seen:
 class Ledger:
     """Use: `open`, then the rest at any time, `close`; in one event loop."""
 
-    def __init__(self, db: Path, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, db: Path, *, days: int = RETENTION_DAYS, clock: Callable[[], float] = time.time) -> None:
+        """After `days` calls count for the workload of their pod (see `apisnoop.store.retention`)."""
         self.trouble = ""
         """Why the store did not take what was last given to it; it is given again."""
         self.catalogue: CatalogueFacts | None = None
         self._db = db
+        self._hours = days * 24
+        self._rolled_up = 0
         self._clock = clock
         self._thread = WritingThread("ledger")
         self._store: Store | None = None
@@ -185,7 +192,19 @@ class Ledger:
         else:
             self._unsaved = TallyBatch()
             self._unsaved_recordings = {}
-            self.trouble = ""
+            self.trouble = self._forget_pods(self._store)
+
+    def _forget_pods(self, store: Store) -> str:
+        """Once an hour let old calls count for workloads; give why that failed, which the next hour mends."""
+        before = int(self._clock() // HOUR) - self._hours
+        if before <= self._rolled_up:
+            return ""
+        self._rolled_up = before
+        try:
+            roll_up(store, before)
+        except ApisnoopError as error:
+            return str(error)
+        return ""
 
     def _copy(self, path: Path) -> None:
         if self._store is not None:

@@ -33,7 +33,8 @@ GRACE = 5.0
 async def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises ApisnoopError for what keeps it from starting."""
     certificate, authority = Certificate(settings.certificate), _authority(settings.authority)
-    matched, ledger, link = LateCatalogue(), Ledger(settings.store), AgentLink(settings.agent_socket)
+    matched, link = LateCatalogue(), AgentLink(settings.agent_socket)
+    ledger = Ledger(settings.store, days=settings.retention_days)
     upstream = Upstream(host="", port=0, server_name=settings.server_name, ca_pem=authority)
     feed = Feed(settings.feed, settings.feed_rate) if settings.feed else None
     proxy = Proxy(Stream(), Identify(), Record(matched, ledger.record), *_watchers(feed, matched, settings))

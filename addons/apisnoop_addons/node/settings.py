@@ -7,6 +7,7 @@ from pathlib import Path
 
 from apisnoop.errors import UsageError
 from apisnoop_addons.engine.limits import Limits
+from apisnoop_addons.node.ledger import RETENTION_DAYS
 
 CONNECTIONS = 500
 """Of one pod at a time, far above what it needs: client-go opens one for each set of credentials it has."""
@@ -39,6 +40,8 @@ class Settings:
     store: Path = Path("/var/lib/apisnoop/apisnoop.db")
     listen: tuple[str, int] = ("127.0.0.1", 15021)
     """Where `kubectl apisnoop` asks, by port-forward."""
+    retention_days: int = RETENTION_DAYS
+    """After which calls count for the workload of their pod, so that the store does not grow with every rollout."""
     limits: Limits = LIMITS
     """What one pod may have at a time."""
     feed: Path | None = None
@@ -71,6 +74,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         server_name=environment.get("APISNOOP_SERVER_NAME") or usual.server_name,
         store=path("APISNOOP_STORE", usual.store),
         listen=_address(address) if address else usual.listen,
+        retention_days=number("APISNOOP_RETENTION_DAYS", usual.retention_days),
         limits=Limits(
             connections=number("APISNOOP_LIMIT_CONNECTIONS", CONNECTIONS),
             handshakes_per_second=number("APISNOOP_LIMIT_HANDSHAKES", HANDSHAKES_PER_SECOND),

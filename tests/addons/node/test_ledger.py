@@ -4,6 +4,7 @@ import asyncio
 import json
 from contextlib import asynccontextmanager, suppress
 
+import msgspec
 import pytest
 
 from apisnoop.calls.call import Call
@@ -92,6 +93,25 @@ async def test_a_snapshot_has_all_that_is_known(tmp_path):
     assert counted(tmp_path / "copy.db") == 1
     with Store.open(tmp_path / "copy.db", read_only=True) as copy:
         assert recordings_in(copy.connection) == [Recording("n1", "shop", "web-0", "u1", 100.0, 105.0)]
+
+
+@in_loop
+async def test_replicas_are_told_apart_for_a_while_only(tmp_path):
+    """After the retention time their calls count for the workload; how many there were stays known."""
+    replicas = [msgspec.structs.replace(POD, pod=f"web-{at}", workload="statefulset/web") for at in range(2)]
+    clock = Clock()
+    clock.now = 1.8e9
+    found = []
+    async with opened(tmp_path / "s.db", clock) as ledger:
+        for pod in replicas:
+            ledger.record(msgspec.structs.replace(call(), caller=pod))
+        for days in (6, 8):
+            clock.now = 1.8e9 + days * 86_400
+            await ledger.snapshot(tmp_path / f"{days}.db")
+            with Store.open(tmp_path / f"{days}.db", read_only=True) as store:
+                found.append([caller.pod for caller in queries.callers(store.connection)])
+    assert found == [["web-0", "web-1"], [""]]
+    assert counted(tmp_path / "8.db") == 2
 
 
 @in_loop

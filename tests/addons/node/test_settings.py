@@ -24,6 +24,7 @@ def test_what_is_set_counts():
             "APISNOOP_SERVER_NAME": "api.example",
             "APISNOOP_LISTEN": "[::1]:9",
             "APISNOOP_LIMIT_STREAMS": "7",
+            "APISNOOP_RETENTION_DAYS": "30",
             "APISNOOP_UI_FEED": "/feed.sock",
             "APISNOOP_UI_BODIES": "true",
             "APISNOOP_UI_RATE": "9",
@@ -34,6 +35,7 @@ def test_what_is_set_counts():
     )
     assert (settings.server_name, settings.listen) == ("api.example", ("::1", 9))
     assert (settings.limits.streams, settings.limits.connections) == (7, Settings().limits.connections)
+    assert settings.retention_days == 30
     assert (settings.feed, settings.feed_bodies, settings.feed_rate) == (Path("/feed.sock"), True, 9)
 
 
@@ -48,6 +50,7 @@ def test_what_is_set_counts():
         ("APISNOOP_LIMIT_BUFFERED", "-1"),
         ("APISNOOP_UI_BODIES", "yes"),
         ("APISNOOP_UI_RATE", "0"),
+        ("APISNOOP_RETENTION_DAYS", "0"),
     ],
 )
 def test_a_value_that_cannot_be_is_named(variable, value):
