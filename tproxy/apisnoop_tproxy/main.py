@@ -70,6 +70,22 @@ def wait(limit: float) -> None:
             report(why)
 
 
+@cli.command()
+@click.option("--proxy", required=True, metavar="IP:PORT", help="Where the node's proxy is.")
+@click.option(
+    "--destination",
+    "destinations",
+    multiple=True,
+    metavar="IP:PORT",
+    help="Where the API server is; may be repeated. Without it what the kubelet says (KUBERNETES_SERVICE_HOST).",
+)
+def redirect(proxy: str, destinations: tuple[str, ...]) -> None:
+    """Lead this pod's API connections to the node's proxy (the injected init container of mode init)."""
+    from apisnoop_tproxy.redirection import redirect  # noqa: PLC0415
+
+    click.echo(f"apisnoop-tproxy: {redirect(proxy, destinations, os.environ)}")
+
+
 def main() -> None:
     """Run the command line; what the user can mend is one line, without a traceback."""
     try:

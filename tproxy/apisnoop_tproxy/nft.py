@@ -66,15 +66,22 @@ def remove_table() -> None:
 
 def find_table() -> Table | None:
     """Look for our table in the calling thread's network namespace. Raises RuleError."""
-    try:
-        listed = _run(f"list table inet {TABLE}", _OUTPUT_STATELESS)
-    except RuleError as error:
-        if "No such file or directory" in str(error):
-            return None
-        raise
+    listed = list_table()
+    if not listed:
+        return None
     comment = _COMMENT.search(listed)  # not in the JSON that nftables 1.0.6 gives
     generation, ports = parse_comment(comment["text"] if comment else "") or ("", ())
     return Table(generation, ports, _ELEMENTS.search(listed) is not None, _ELEMENTS.sub("", listed))
+
+
+def list_table() -> str:
+    """Return our table in the calling thread's network namespace as text, empty if there is none. Raises RuleError."""
+    try:
+        return _run(f"list table inet {TABLE}", _OUTPUT_STATELESS)
+    except RuleError as error:
+        if "No such file or directory" in str(error):
+            return ""
+        raise
 
 
 def require_library() -> None:
