@@ -27,8 +27,11 @@ from apisnoop.store.importing.importer import Importer, Settings, UnknownFormatE
 from apisnoop.store.importing.late_store import LateStore
 from apisnoop.store.importing.pace import Pace
 from apisnoop.store.importing.session import EMPTY, Outcome
+from apisnoop.store.recordings import recordings_in
 from apisnoop.store.store import Store
 
+NAMED = 5
+"""Commands and nodes that a warning names."""
 MOST_JOBS = 4
 POLL_SECONDS = 0.25
 FOLLOWING_SECONDS = 1.0
@@ -116,9 +119,7 @@ class Announcer:
         self._show(outcome)
         explain_gaps(outcome)
         if outcome.last and not self._has_warned:
-            runs = queries.runs_during(self._store().connection, outcome.first, outcome.last)
-            self._has_warned = bool(runs)
-            warn_of(runs)
+            self._has_warned = warn_of(watched_during(self._store(), outcome.first, outcome.last))
 
 
 def usable_cores() -> int:
@@ -227,14 +228,22 @@ def explain_gaps(outcome: Outcome) -> None:
         complain(f"{outcome.name}: {outcome.problem}; what came before is counted, the rest can be imported later")
 
 
-def warn_of(runs: list[queries.RunRow]) -> None:
-    """Tell that commands were watched in the time of an import: nobody can tell their calls from those of a log."""
-    if runs:
-        commands = ", ".join(sorted({run.command for run in runs}))
+def watched_during(store: Store, first: float, last: float) -> list[str]:
+    """Name whatever else was recorded into a store between two moments: commands, and pods pulled from nodes."""
+    commands = {f"`apisnoop run` of {run.command}" for run in queries.runs_during(store.connection, first, last)}
+    nodes = {f"node {one.node}" for one in recordings_in(store.connection, first, last)}
+    return [*sorted(commands), *sorted(nodes)]
+
+
+def warn_of(watched: list[str]) -> bool:
+    """Tell that calls of the time of an import are in the store already: nobody can tell them from those of a log."""
+    if watched:
+        named = ", ".join(watched[:NAMED]) + (", …" if len(watched) > NAMED else "")
         complain(
-            f"`apisnoop run` recorded into this store in the same time ({commands}): if that was on the same cluster, "
-            "its calls count twice now. Import into a store of its own (--db FILE); --dedupe-ids compares imports only"
+            f"the same time was recorded into this store already ({named}): if that was on the same cluster, those "
+            "calls count twice now. Import into a store of its own (--db FILE); --dedupe-ids compares imports only"
         )
+    return bool(watched)
 
 
 def show_unfinished(store: Store) -> None:

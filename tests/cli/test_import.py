@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from apisnoop.calls.recording import Recording
 from apisnoop.errors import ExitCode
 from apisnoop.store.errors import StoreError
 from apisnoop.store.queries import RunRow
+from apisnoop.store.recordings import save_recordings
 from apisnoop.store.store import Store
 from tests.calls.sample import line, log
 from tests.cli.reporting import run
@@ -189,9 +191,21 @@ def test_runs_of_the_same_time_are_told(db, tmp_path, since, until, is_told):
         store.save_run(RunRow("r", "kubectl", "host", NINE + since, until and NINE + until, until and 0, 3, "1"))
     answer = run("import", tmp_path / "a.log", tmp_path / "b.log", "--db", db)
     assert answer.exit_code == ExitCode.OK
-    warned = [line for line in answer.stderr.splitlines() if "(kubectl)" in line and "count twice" in line]
+    warned = [
+        line for line in answer.stderr.splitlines() if "(`apisnoop run` of kubectl)" in line and "count twice" in line
+    ]
     assert len(warned) == is_told
     assert all("--dedupe-ids" in line for line in warned)
+
+
+def test_pods_recorded_in_the_same_time_are_told(db, tmp_path):
+    """What was pulled from a node is in the cluster's own log, too."""
+    (tmp_path / "a.log").write_bytes(log(range(10)))
+    with Store.open(db) as store, store.transaction():
+        stretches = [Recording("worker-1", "shop", f"web-{at}", f"u{at}", NINE - 60, NINE + 60) for at in range(3)]
+        save_recordings(store.connection, stretches)
+    answer = run("import", tmp_path / "a.log", "--db", db)
+    assert "the same time was recorded into this store already (node worker-1)" in answer.stderr
 
 
 def test_a_folder_is_imported_without_what_is_no_recording(db, tmp_path, no_readers):
