@@ -18,6 +18,9 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from apisnoop.calls.recording import Gap, gaps_of
+from apisnoop.store.recordings import recordings_in
+from apisnoop.store.store import Store
 from apisnoop_tproxy.namespace import in_namespace
 from cluster.access import write_kubeconfig
 from tests.certs.installation import Installation as Certificates
@@ -25,6 +28,7 @@ from tests.inside.processes import NodeProcess, wait_until
 
 if TYPE_CHECKING:
     from cluster.cluster import Cluster
+    from tests.inside.pods import Pod
 
 NAMESPACE = "apisnoop"
 PROXY_USER = 65532
@@ -122,6 +126,24 @@ class Installation:
         """Ask the proxy how it is."""
         return msgspec.json.decode(self.ask("/status"))
 
+    def is_recording(self, pod: Pod) -> bool:
+        """Tell whether the proxy records a pod's new connections now."""
+        try:
+            return any(one["uid"] == pod.uid for one in self.proxy_status()["pods"])
+        except OSError:
+            return False
+
+    def gaps(self, pod: Pod, folder: Path) -> list[Gap]:
+        """Return when the pod was not recorded although it should have been, as the store has it."""
+        with Store.open(self.snapshot(folder / "gaps.db"), create=False, read_only=True) as store:
+            return gaps_of(one for one in recordings_in(store.connection) if one.pod_uid == pod.uid)
+
+    def rules(self, pod: Pod) -> str:
+        """List what is in a pod's network namespace."""
+        find = f"for p in /proc/[0-9]*; do grep -qs pod{pod.uid} $p/cgroup && echo ${{p#/proc/}} && break; done"
+        pid = self.in_node("sh", "-c", find).strip()
+        return self.in_node("nsenter", "--target", pid, "--net", "nft", "list", "ruleset")
+
     def in_node(self, *words: str | Path, check: bool = True) -> str:
         """Run a command in the node as root."""
         done = subprocess.run(self.node.command(*words), capture_output=True, text=True, check=check)
@@ -134,7 +156,7 @@ class Installation:
             "APISNOOP_AGENT_SOCKET": str(self.folder / "run/agent.sock"),
             "APISNOOP_TLS": str(self.folder / "tls"),
         }
-        return NodeProcess(self.node, command, {**shared, **environment}, self.folder / f"{name}.log")
+        return NodeProcess(self.node, command, {**shared, **environment}, self.cluster.log(name))
 
     def _agent_command(self) -> list[str | Path]:
         kubeconfig = self.folder / "agent.kubeconfig"

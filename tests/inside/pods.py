@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
+import tempfile
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
+
+import msgspec
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from cluster.cluster import Cluster
@@ -16,6 +18,61 @@ if TYPE_CHECKING:
 IMAGE = "local/kubectl:1"
 PROGRAMS = "/programs"
 CLIENTS = f"{PROGRAMS}/clients"
+
+
+class Running:
+    """A program that runs in a pod. What it says goes to files, so that it never waits for a reader."""
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        self._output = tempfile.TemporaryFile()  # noqa: SIM115 - until it has been read
+        self._errors = tempfile.TemporaryFile()  # noqa: SIM115
+        self._process = subprocess.Popen(
+            command, env=environment, stdin=subprocess.DEVNULL, stdout=self._output, stderr=self._errors
+        )
+
+    def finish(self, seconds: float = 180.0) -> tuple[str, str]:
+        """Wait for its end; return its standard output and errors. Raises CalledProcessError when it has failed."""
+        try:
+            code = self._process.wait(seconds)
+        finally:
+            self._process.kill()
+        output, errors = (_content(file) for file in (self._output, self._errors))
+        if code:
+            failure = subprocess.CalledProcessError(code, self._process.args, output, errors)
+            failure.add_note(errors)
+            raise failure
+        return output, errors
+
+    def answers(self, seconds: float = 180.0) -> list[Answer]:
+        """Wait for the end of a poller, and return what it was answered, in the order in which it asked."""
+        lines = self.finish(seconds)[0].splitlines()
+        return sorted((_decoder.decode(line) for line in lines), key=lambda answer: answer.at)
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """One line of `clients poll`. Moments are seconds since the epoch."""
+
+    at: float
+    opened: float
+    """When the connection was there, 0 if there was none."""
+    seconds: float
+    status: int
+    audit_id: str
+    error: str = ""
+
+    @property
+    def direct(self) -> bool:
+        """Whether it came from the API server itself, whichever way."""
+        return not self.error and bool(self.audit_id)
+
+
+_decoder = msgspec.json.Decoder(Answer)
+
+
+def _content(file: IO[bytes]) -> str:
+    with file:
+        file.seek(0)
+        return file.read().decode()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +92,15 @@ class Pod:
         where = ["exec", "-i", self.name, f"--container={container}", "--namespace", self.namespace, "--"]
         return [str(self.cluster.kubectl_path), *where, *words]
 
-    def start(self, *words: str, container: str = "app") -> subprocess.Popen[bytes]:
+    def start(self, *words: str, container: str = "app") -> Running:
         """Start a program in a container."""
-        return subprocess.Popen(
-            self.command(*words, container=container),
-            env=self.cluster.environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-        )
+        return Running(self.command(*words, container=container), self.cluster.environment)
+
+    def poll(self, connections: str, rate: float, seconds: float, *more: str, container: str = "app") -> Running:
+        """Start to ask for one ConfigMap again and again: over `fresh`, `http1` or `http2` connections."""
+        path = f"--path=/api/v1/namespaces/{self.namespace}/configmaps/kube-root-ca.crt"
+        words = (f"--connections={connections}", f"--rate={rate}", f"--for={seconds}s", path, *more)
+        return self.start(CLIENTS, "poll", *words, container=container)
 
     def run(self, *words: str, container: str = "app", timeout: float = 120.0) -> str:
         """Run a program in a container; raise CalledProcessError with what it said if it fails."""
@@ -102,8 +159,3 @@ def container_object(name: str) -> dict[str, Any]:
         "env": [{"name": "KUBERC", "value": "off"}, {"name": "HOME", "value": "/tmp"}],
         "volumeMounts": [{"name": "programs", "mountPath": PROGRAMS, "readOnly": True}],
     }
-
-
-def answers(output: bytes) -> list[dict[str, Any]]:
-    """Read what `clients poll` has printed."""
-    return [json.loads(line) for line in output.splitlines()]

@@ -55,6 +55,13 @@ class NodeProcess:
         found, self._entrance = self._entrance.wait(seconds), None
         return found
 
+    def ensure(self) -> None:
+        """Have it run."""
+        if self._entrance is None or self._entrance.poll() is not None:
+            self.start()
+        else:
+            self.resume()
+
     def resume(self) -> None:
         """Let it go on if it was stopped."""
         for pid in (self._pid, self._entrance.pid):

@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -54,10 +55,11 @@ func runLoad(ctx context.Context, flags *flag.FlagSet, arguments []string) error
 	onlyRead := flags.Bool("reads", false, "leave out everything that changes an object")
 	pause := flags.Duration("pause", 0, "wait between the calls of a worker")
 	password := flags.String("password", "none", "what the Secrets hold; they travel as protobuf")
+	agent := flags.String("agent", "load", "what the user agent ends with")
 	if err := flags.Parse(arguments); err != nil {
 		return err
 	}
-	client, err := connect("load")
+	client, err := connect(*agent)
 	if err != nil {
 		return err
 	}
@@ -82,10 +84,11 @@ func load(
 	var lock sync.Mutex
 	examples := []string{}
 	var group sync.WaitGroup
+	run := strconv.FormatInt(time.Now().UnixNano(), 36) // pods have the same process IDs
 	for worker := range workers {
 		group.Go(func() {
 			for life := 0; made.Load() < calls && ctx.Err() == nil; life++ {
-				name := fmt.Sprintf("load-%d-%d-%d", os.Getpid(), worker, life)
+				name := fmt.Sprintf("load-%s-%d-%d", run, worker, life)
 				for _, step := range steps {
 					err := step(ctx, client, namespace, name)
 					made.Add(1)

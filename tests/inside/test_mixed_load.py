@@ -1,0 +1,44 @@
+"""Much at once, from several pods and from two containers of one: each call once, and each with its own caller."""
+
+import time
+from collections import Counter
+
+import pytest
+
+from tests.inside.pods import CLIENTS
+from tests.inside.processes import wait_until
+from tests.inside.seen import Tap
+
+pytestmark = pytest.mark.cluster
+
+CALLS = 5_000
+"""Of each of four containers."""
+
+
+def test_twenty_thousand_calls_are_recorded_as_the_audit_log_has_them(shop, installation, tmp_path):
+    """Verb, path, status, pod, container and service account: none missing, none extra, no gap."""
+    pods = [*shop.pods("one", "two"), *shop.pods("three", containers=("app", "sidecar"))]
+    for pod in pods:
+        pod.annotate("apisnoop=true")
+    for pod in pods:
+        wait_until(lambda pod=pod: installation.is_recording(pod), f"{pod.name} to be recorded")
+    time.sleep(1.0)
+    with Tap(installation) as tap:
+        containers = [(pods[0], "app"), (pods[1], "app"), (pods[2], "app"), (pods[2], "sidecar")]
+        running = [
+            pod.start(
+                CLIENTS, "load", f"--namespace={shop.namespace}", f"--calls={CALLS}", "--workers=2", f"--agent={name}",
+                container=name,
+            )
+            for pod, name in containers
+        ]  # fmt: skip
+        for one in running:
+            one.finish(400)
+        truth = shop.compare(tap)
+    print(truth.agreement)
+    assert truth.agreement.holds, str(truth.agreement)
+    assert truth.agreement.events >= len(containers) * CALLS
+    assert truth.wrongly_attributed({"app": " app", "sidecar": " sidecar"}) == []
+    by_container = Counter((one.who.pod, one.who.container) for one in truth.seen)
+    assert by_container.keys() == {(pod.name, name) for pod, name in containers}
+    assert [installation.gaps(pod, tmp_path) for pod in pods] == [[], [], []]
