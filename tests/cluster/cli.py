@@ -7,6 +7,7 @@ import datetime
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import binaries, cache
@@ -18,10 +19,11 @@ from .slot import Slot
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 EXIT_FAILED = 3
 EXIT_INTERRUPTED = 130
+VENV_PROGRAMS = Path(__file__).resolve().parent.parent.parent / ".venv" / "bin"
+PROGRAMS = ("apisnoop", "kubectl-apisnoop", "kubectl_complete-apisnoop")
 
 _NUMBER = "its number, as `status` shows it"
 
@@ -56,7 +58,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     up.set_defaults(run=_up)
 
-    env = commands.add_parser("env", help="print the lines of shell that select a cluster, with its kubectl and helm")
+    env = commands.add_parser(
+        "env", help="print the lines of shell that select a cluster, with kubectl, helm and apisnoop"
+    )
     env.add_argument("which", nargs="?", metavar="NUMBER", help=f"{_NUMBER} (default: the only one that `up` started)")
     env.set_defaults(run=_env)
 
@@ -84,6 +88,8 @@ def _up(options: argparse.Namespace) -> None:
     _print_environment(Slot(int(number)))
     print(f"cluster {number} runs until: scripts/cluster down {number}", file=sys.stderr)
     print(f'to use it from this shell:   eval "$(scripts/cluster env {number})"', file=sys.stderr)
+    then = "apisnoop run -- kubectl get pods -A" if _own_programs() else "scripts/setup, for there is no apisnoop yet"
+    print(f"and then, for example:       {then}", file=sys.stderr)
 
 
 def _env(options: argparse.Namespace) -> None:
@@ -94,15 +100,21 @@ def _env(options: argparse.Namespace) -> None:
 
 
 def _print_environment(slot: Slot) -> None:
-    """Print the shell's lines, and make the folder they put on the PATH: of all programs, only a person's two."""
+    """Print the shell's lines, and make the folder they put on the PATH: of all programs, only what a person calls."""
     tools = slot.directory / "tools"
     tools.mkdir(exist_ok=True)
-    for module, name in ((binaries.KUBERNETES, "kubectl"), (binaries.HELM, "helm")):
-        link = tools / name
+    programs = [binaries.build(binaries.KUBERNETES) / "kubectl", binaries.build(binaries.HELM) / "helm"]
+    for program in [*programs, *_own_programs()]:
+        link = tools / program.name
         link.unlink(missing_ok=True)
-        link.symlink_to(binaries.build(module) / name)
+        link.symlink_to(program)
     print(f"export KUBECONFIG={shlex.quote(str(_kubeconfig(slot)))}")
     print(f'export PATH={shlex.quote(str(tools))}:"$PATH"')
+
+
+def _own_programs() -> list[Path]:
+    """List the project's own programs, as far as `scripts/setup` has installed them."""
+    return [program for name in PROGRAMS if (program := VENV_PROGRAMS / name).exists()]
 
 
 def _down(options: argparse.Namespace) -> None:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -57,6 +58,27 @@ def test_a_cluster_outlives_up_until_down() -> None:
         down = run("down", str(slot.index))
     assert (down.returncode, down.stderr) == (0, f"cluster {slot.index} is gone\n")
     assert had & traces(slot) == set()
+
+
+@pytest.mark.parametrize("is_installed", [True, False])
+def test_a_shell_finds_our_own_programs_too(tmp_path, monkeypatch, capsys, is_installed: bool) -> None:
+    """Once the project is set up; `up` says what to call, or what to do first."""
+    monkeypatch.setattr(cli, "VENV_PROGRAMS", tmp_path / "bin")
+    monkeypatch.setattr(cli.binaries, "build", lambda _: tmp_path / "built")
+    started = SimpleNamespace(directory=tmp_path / "7", stay=lambda: None)
+    started.directory.mkdir()
+    monkeypatch.setattr(cli.Cluster, "start", lambda **_: started)
+    monkeypatch.setattr(cli, "Slot", lambda index: SimpleNamespace(directory=tmp_path / str(index)))
+    if is_installed:
+        (tmp_path / "bin").mkdir()
+        (tmp_path / "bin" / "apisnoop").touch()
+    assert cli.main(["up"]) == 0
+    said = capsys.readouterr()
+    assert f"export PATH={tmp_path}/7/tools:" in said.out
+    linked = {link.name: link.readlink().parent.name for link in (tmp_path / "7" / "tools").iterdir()}
+    assert linked == {"kubectl": "built", "helm": "built", **({"apisnoop": "bin"} if is_installed else {})}
+    then = "apisnoop run -- kubectl get pods -A" if is_installed else "scripts/setup, for there is no apisnoop yet"
+    assert said.err.splitlines()[-1] == f"and then, for example:       {then}"
 
 
 @pytest.mark.parametrize("command", ["down", "env"])

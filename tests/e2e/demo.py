@@ -70,7 +70,7 @@ def show(*, keep: bool) -> int:
             say(indented(str(agreement)))
         if keep:
             cluster.stay()
-            say(f"\nThe cluster is yours:  export KUBECONFIG={cluster.kubeconfig}")
+            say(f'\nThe cluster is yours:  eval "$(scripts/cluster env {cluster.directory.name})"')
             say("It ends with:          scripts/cluster down")
     return conclude(agreement)
 
@@ -101,6 +101,8 @@ def report(robot: Robot) -> None:
 def conclude(agreement: Agreement) -> int:
     """Say how it went and where to look further."""
     say(f"\nWritten to {OUTPUT}: report.html (open it in a browser), coverage.json, calls.jsonl, apisnoop.db")
+    say(f"To look further, apisnoop is {relative(APISNOOP)} here, or after `. {relative(APISNOOP.parent)}/activate`:")
+    say(f"     {relative(APISNOOP)} gaps --db {OUTPUT}/apisnoop.db")
     if not agreement.holds:
         say("\nThey DO NOT agree.")
         return DISAGREES
@@ -121,6 +123,11 @@ def step(title: str) -> Iterator[None]:
 def say(text: str) -> None:
     """Print at once, for people who watch and for logs without a terminal."""
     print(text, flush=True)
+
+
+def relative(path: Path) -> Path:
+    """Give a path as it is called from the project's folder, if it lies below."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
 def indented(text: str) -> str:
