@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from cluster.cgroups import parse_mounts
+from typing import TYPE_CHECKING
+
+from cluster.cgroups import parse_mounts, weigh
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 HYBRID = """\
 tmpfs /sys/fs/cgroup tmpfs rw,relatime,mode=755 0 0
@@ -32,3 +37,11 @@ def test_a_unified_machine_has_one_hierarchy() -> None:
 def test_a_hierarchy_mounted_over_another_counts_once() -> None:
     """Only the topmost mount of a place can be seen."""
     assert len(parse_mounts(UNIFIED * 2)) == 1
+
+
+def test_a_cluster_weighs_as_much_as_several_programs(tmp_path: Path) -> None:
+    """In either version of control groups; a hierarchy without the processor is left alone."""
+    (tmp_path / "cpu.shares").write_text("1024")
+    weigh(tmp_path)
+    assert (tmp_path / "cpu.shares").read_text() == "16384"
+    assert not (tmp_path / "cpu.weight").exists()
