@@ -94,6 +94,8 @@ def redacted_copy(original: http.HTTPFlow) -> http.HTTPFlow:
             copy.response.timestamp_end = None if original.live else time.time()
     if original.error is not None:
         copy.error = flow.Error(outcome_of(original) or REFUSED_BY_PROXY, original.error.timestamp)
+        if copy.response is not None and copy.response.timestamp_end is None:
+            copy.response.timestamp_end = original.error.timestamp  # as far as it came
     caller = original.metadata.get(CALLER)
     if isinstance(caller, Caller):
         copy.comment = describe(caller)

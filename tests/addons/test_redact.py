@@ -177,3 +177,15 @@ def test_nothing_is_copied_that_is_not_wanted():
     for flow in flows:
         send([redact], flow)
     assert {copy.id for copy in copies} == {flows[1].id}
+
+
+def test_a_watch_that_was_cut_short_lasted_until_then():
+    """The list shows how long; while it goes on, it shows that."""
+    copies = []
+    redact, flow = Redact(copies.append), make_flow(f"{PODS}?watch=1")
+    flow.response = tflow(resp=True).response
+    flow.response.timestamp_end = None
+    redact.responseheaders(flow)
+    flow.error = tflow(err=True).error
+    redact.error(flow)
+    assert [copy.response.timestamp_end for copy in copies] == [None, flow.error.timestamp]
