@@ -22,6 +22,11 @@ def cause_of(error: BaseException) -> str:
     return " ".join(_words(error).split()) or type(error).__name__
 
 
+def printable(text: str) -> str:
+    """Keep a message on one line and harmless: names that people give may hold anything, escaped as in Python."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
 def _inner(error: BaseException) -> BaseException | None:
     """Give what a failure was made of, if that says more: a system's own error is not looked behind."""
     if isinstance(error, OSError) and error.errno:

@@ -11,7 +11,7 @@ import pytest
 import urllib3
 import yaml
 
-from apisnoop.causes import cause_of
+from apisnoop.causes import cause_of, printable
 
 
 def caught(action) -> Exception:
@@ -84,3 +84,8 @@ def test_parsers_are_told_in_words():
     assert cause_of(caught(lambda: yaml.safe_load("a:\n- [1"))).startswith("expected ',' or ']'")
     assert cause_of(caught(lambda: yaml.safe_load("a:\n- [1"))).endswith("in line 2")
     assert cause_of(caught(b"\xff".decode)) == "it is no UTF-8 text"
+
+
+def test_a_message_stays_on_one_line():
+    """Whatever a name holds; what can be printed stays as it is."""
+    assert printable("store a\nb\x1b[31m é 字") == "store a\\nb\\x1b[31m é 字"

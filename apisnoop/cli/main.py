@@ -9,12 +9,13 @@ import os
 import sys
 from collections.abc import Iterator
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from apisnoop import __version__
-from apisnoop.causes import cause_of
+from apisnoop.causes import cause_of, printable
 from apisnoop.errors import ApisnoopError, ExitCode
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ def cli() -> None:
 
 def main(*, prog_name: str = "apisnoop") -> None:
     """Run the command line and leave with one of the exit codes of `apisnoop.errors.ExitCode`."""
+    open_missing_streams()
     try:
         result = cli.main(prog_name=prog_name, standalone_mode=False)
     except click.exceptions.Abort:
@@ -106,17 +108,38 @@ def main(*, prog_name: str = "apisnoop") -> None:
         error.show()
         raise SystemExit(error.exit_code) from None
     except ApisnoopError as error:
-        click.echo(f"{prog_name}: {error}", err=True)
+        click.echo(f"{prog_name}: {printable(str(error))}", err=True)
         raise SystemExit(error.exit_code) from None
     except SystemExit:
         # Outside of its standalone mode click leaves by itself, with 1, only where the reader of the output has gone,
         # as in `| head`. That is no finding.
         raise SystemExit(ExitCode.OK) from None
     except OSError as error:
-        if error.filename is not None or error.errno not in NO_OUTPUT:
+        if error.filename is None and error.errno in NO_OUTPUT:
+            leave_without_output(prog_name, error)
+        if (why := why_unusable(error)) is None:
             raise
-        leave_without_output(prog_name, error)
+        click.echo(f"{prog_name}: {printable(why)}", err=True)
+        raise SystemExit(ExitCode.UNAVAILABLE) from None
     raise SystemExit(result if isinstance(result, int) else ExitCode.OK)
+
+
+def open_missing_streams() -> None:
+    """Give a program that was started without standard streams (`<&-`) empty ones, in the place of each."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115 - until the end
+
+
+def why_unusable(error: OSError) -> str | None:
+    """Say which file or folder the system refuses, wherever that came up; None where it does not tell."""
+    if error.filename is not None:
+        return f"{error.filename} cannot be used: {cause_of(error)}; name another"
+    try:
+        Path.cwd()
+    except OSError:
+        return "the current folder is gone; change to another"
+    return None
 
 
 def leave_without_output(prog_name: str, error: OSError) -> NoReturn:

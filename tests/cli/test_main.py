@@ -36,3 +36,48 @@ def test_every_registered_verb_is_a_command(point):
     """What components register as a verb can be loaded and is listed."""
     assert isinstance(point.load(), click.Command)
     assert point.name in cli.list_commands(click.Context(cli))
+
+
+def in_shell(script: str) -> subprocess.CompletedProcess[str]:
+    """Run a line of shell, in which `apisnoop` is the program."""
+    line = f'apisnoop() {{ "{PROGRAM}" "$@"; }}; {script}'
+    return subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize(
+    ("script", "code"),
+    [
+        ("apisnoop spec list >&-", 0),
+        ("apisnoop explain - <&-", 0),
+        ("apisnoop import - --db {}/a.db <&- >&-", 0),
+        ("apisnoop spec show --spec nothing 2>&-", 3),
+    ],
+)
+def test_a_program_can_be_started_without_standard_streams(tmp_path, script, code):
+    """As daemons do; what is missing is empty."""
+    done = in_shell(script.format(tmp_path))
+    assert (done.returncode, done.stderr) == (code, "")
+
+
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        ("apisnoop coverage --db {long}", "{long} cannot be used: File name too long; name another"),
+        ("apisnoop explain GET /api --spec {long}", "{long} cannot be used: File name too long; name another"),
+        (
+            "cd $(mktemp -d) && rmdir $PWD && apisnoop import /dev/null /proc/cpuinfo --db a.db --format audit",
+            "the current folder is gone; change to another",
+        ),
+        (
+            "apisnoop coverage --db $'a\\nb'",
+            "store a\\nb does not exist: `apisnoop import` or `apisnoop run` makes one; name it with --db",
+        ),
+    ],
+)
+def test_what_the_system_refuses_is_told_in_one_line(script, told):
+    """Wherever it comes up, and whatever a name holds."""
+    long = "x" * 300
+    done = in_shell(script.format(long=long))
+    assert done.returncode == 3
+    assert done.stderr.splitlines()[-1].endswith(f": {told.format(long=long)}")
+    assert "Traceback" not in done.stderr
