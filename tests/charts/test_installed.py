@@ -1,0 +1,87 @@
+"""The chart in a real cluster of two nodes: what it is for, done by what it installs."""
+
+import json
+import secrets
+
+import pytest
+
+from tests.charts.installation import Installation, until
+from tests.charts.workloads import REQUESTS, deployment, every_kind, listed, pod, reader, steadily
+
+pytestmark = pytest.mark.cluster
+PODS = 6
+"""Of all kinds: the DaemonSet has two, one on each node."""
+
+
+@pytest.fixture(scope="module")
+def installed(two_nodes, apisnoop_archive, apisnoop_proxy_archive):
+    """Install the chart as it is, but for the images' names."""
+    for archive in (apisnoop_archive, apisnoop_proxy_archive):
+        two_nodes.load_image(archive)
+    installation = Installation(two_nodes)
+    installation.install()
+    yield installation
+    installation.uninstall()
+
+
+def created(cluster, level="privileged", **labels):
+    """Make a namespace whose pods may read ConfigMaps."""
+    name = f"charts-{secrets.token_hex(3)}"
+    enforce = {"pod-security.kubernetes.io/enforce": level}
+    cluster.apply(
+        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": {**enforce, **labels}}}
+    )
+    cluster.kubectl("wait", "serviceaccount/default", "--for=create", "--timeout=60s", "--namespace", name)
+    cluster.apply(reader(name), name)
+    return name
+
+
+def test_a_running_pod_and_a_deployment_are_recorded_when_they_are_annotated(installed, two_nodes, tmp_path):
+    """Nothing is restarted, and pod, container and service account are known."""
+    where = created(two_nodes)
+
+    def kubectl(*words, **keywords):
+        return two_nodes.kubectl(*words, "--namespace", where, **keywords)
+
+    things = listed(pod("bare", steadily(where)), deployment("web", steadily(where)))
+    kubectl("apply", "--filename=-", stdin=things)
+    kubectl("wait", "pod/bare", "--for=condition=Ready", "--timeout=60s")
+    kubectl("rollout", "status", "deployment/web", "--timeout=60s")
+    kubectl("annotate", "pod/bare", "deployment/web", "apisnoop=true")
+    for name in ("bare", "web-"):
+        found = until(lambda name=name: installed.calls_of(tmp_path, where, name))
+        assert {key[1:] for key in found} == {("app", f"{where}/default", "readCoreV1NamespacedConfigMap")}
+    pods = json.loads(kubectl("get", "pods", "-o", "json"))["items"]
+    assert len(pods) == 2
+    assert all(status["restartCount"] == 0 for one in pods for status in one["status"]["containerStatuses"])
+    assert "redirect" in installed.rules(where, "bare")
+    kubectl("annotate", "pod/bare", "deployment/web", "apisnoop-")
+    for one in pods:
+        until(lambda name=one["metadata"]["name"]: installed.rules(where, name) == "")
+    kubectl("delete", "namespace", where, "--wait=false")
+
+
+@pytest.mark.parametrize("level", ["baseline", "restricted"])
+def test_new_pods_are_recorded_from_their_first_request_on(installed, two_nodes, tmp_path, level):
+    """Pods of every kind, in namespaces that enforce PodSecurity: as many calls as each has made, none fewer."""
+    where = created(two_nodes, level)
+    kinds = every_kind(where)
+    two_nodes.kubectl("apply", "--filename=-", "--namespace", where, stdin=listed(*kinds.values()))
+
+    two_nodes.kubectl("rollout", "status", "daemonset/daemon", "--namespace", where, "--timeout=60s")
+
+    def complete():
+        """Count each pod's calls, once all are there but for those that a busy machine had to let go unrecorded."""
+        found = installed.calls_of(tmp_path, where)
+        pods = two_nodes.get("pods", "--namespace", where)["items"]
+        counts = {pod["metadata"]["name"]: 0 for pod in pods} | {key[0]: count for key, count in found.items()}
+        lacking = {name for name, count in counts.items() if count != REQUESTS}
+        return counts if len(pods) == PODS and lacking <= installed.gaps(tmp_path) else None
+
+    counts = until(complete)
+    assert {name.split("-")[0] for name, count in counts.items() if count == REQUESTS} <= set(kinds)
+    assert all(count <= REQUESTS for count in counts.values())
+    pods = two_nodes.get("pods", "--namespace", where)["items"]
+    assert all(pod["metadata"]["annotations"]["apisnoop/injected"] for pod in pods)
+    assert all(pod["spec"]["initContainers"][0]["name"] == "apisnoop-wait" for pod in pods)
+    two_nodes.kubectl("delete", "namespace", where, "--wait=false")
