@@ -204,10 +204,10 @@ def test_the_agent_lets_in_the_proxys_user():
     assert int(told["APISNOOP_PROXY_UID"]) == proxy["securityContext"]["runAsUser"] != 65532
 
 
-@pytest.mark.parametrize("component", ["webhook", "certs"])
-def test_the_rights_are_those_of_the_components_own_table(component):
+@pytest.mark.parametrize(("component", "account"), [("webhook", "webhook"), ("certs", "certs"), ("tproxy", "agent")])
+def test_the_rights_are_those_of_the_components_own_table(component, account):
     """A right without a reason, or a reason without the right, is found."""
-    assert granted(objects(), f"apisnoop-{component}") == tabled(ROOT / component / "README.md", component)
+    assert granted(objects(), f"apisnoop-{account}") == tabled(ROOT / component / "README.md", component)
 
 
 def granted(things, account):
