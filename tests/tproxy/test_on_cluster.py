@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from apisnoop_tproxy.cni_results import cni_addresses
 from cluster.pki import Authority
 from tests.looped import in_loop
 from tests.tproxy.fake_proxy import FakeProxy
@@ -28,6 +29,27 @@ spec:
       terminationGracePeriodSeconds: 0
       containers:
         - {name: app, image: "local/busybox:1", imagePullPolicy: Never, command: [sleep, infinity]}
+"""
+
+
+NEW_POD = """
+apiVersion: v1
+kind: Pod
+metadata: {name: early, annotations: {apisnoop: "true", apisnoop/injected: "1"}}
+spec:
+  terminationGracePeriodSeconds: 0
+  initContainers:
+    - name: apisnoop-wait
+      image: "local/busybox:1"
+      imagePullPolicy: Never
+      command: [sh, -c, 'until nc 127.0.0.1 15022 </dev/null; do sleep 0.05; done']
+      securityContext:
+        allowPrivilegeEscalation: false
+        capabilities: {drop: [ALL]}
+        readOnlyRootFilesystem: true
+        runAsUser: 65532
+  containers:
+    - {name: app, image: "local/busybox:1", imagePullPolicy: Never, command: [sleep, infinity]}
 """
 
 
@@ -60,6 +82,21 @@ class NodeAgent:
             one["cluster"]["server"] = server
         return json.dumps(config)
 
+    def run(self, *words):
+        """Run the agent's own command line beside it, as the container's probes do."""
+        return self._in_node(sys.executable, "-m", "apisnoop_tproxy", *words)
+
+    def status(self):
+        """Ask for its state."""
+        code = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:15020/status').read().decode())"
+        return json.loads(self._in_node(sys.executable, "-c", code))
+
+    def noted(self, uid):
+        """Give the addresses that the node's container runtime has noted of a pod."""
+        folder = self.node.directory / "disk/var/lib/cni/results"
+        of_pod = [file.name.split("-")[-2] for file in folder.iterdir() if uid in file.read_text()]
+        return cni_addresses(folder, uid, of_pod)
+
     def rules(self, pod, namespace):
         """List what is in a pod's network namespace, as the pod's own processes have it."""
         uid = self.cluster.kubectl("get", "pod", pod, "-n", namespace, "-o", "jsonpath={.metadata.uid}")
@@ -85,7 +122,13 @@ class NodeAgent:
         self.process.wait(30)
 
 
-@pytest.fixture
+async def becomes(look):
+    """Look in a thread until something is so: meanwhile the proxy has to beat."""
+    while not await asyncio.to_thread(look):  # noqa: ASYNC110 - nobody tells of it
+        await asyncio.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
 def agent(cluster):
     """Run the agent."""
     if not hasattr(cluster, "nodes"):
@@ -111,17 +154,61 @@ async def test_annotating_a_deployment_redirects_its_running_pod(cluster, agent,
         await asyncio.to_thread(kubectl, "annotate", "deployment/web", "apisnoop=true")
         began = time.monotonic()
         enrol = await proxy.enrolled()
-        await proxy.until(lambda: "redirect" in agent.rules(pod, namespace))
-        assert time.monotonic() - began < 2
+        await becomes(lambda: "10.96.0.1 . 443" in agent.rules(pod, namespace))
+        assert time.monotonic() - began < 5
         caller = enrol.caller
         assert (caller.node, caller.namespace, caller.pod) == (agent.node.name, namespace, pod)
         assert (caller.workload, caller.service_account) == ("deployment/web", f"{namespace}/default")
-        rules = agent.rules(pod, namespace)
-        assert "10.96.0.1 . 443" in rules
         await asyncio.to_thread(kubectl, "annotate", "deployment/web", "apisnoop-")
         await proxy.until(proxy.retired)
         proxy.drained(enrol.enrolment)
-        await proxy.until(lambda: agent.rules(pod, namespace) == "")
+        await becomes(lambda: agent.rules(pod, namespace) == "")
         assert kubectl("get", "pod", pod, "-o", "jsonpath={.status.containerStatuses[0].restartCount}") == "0"
+    finally:
+        proxy.close()
+
+
+@in_loop
+async def test_a_new_pod_starts_when_it_is_recorded(cluster, agent, namespace):
+    """Its init container is told when the rule is there; its address is the one that the runtime has noted."""
+    (agent.folder / "early.yaml").write_text(NEW_POD)
+    proxy = await agent.proxy()
+    try:
+        await asyncio.to_thread(cluster.kubectl, "apply", "-f", str(agent.folder / "early.yaml"), "-n", namespace)
+        enrol = await proxy.enrolled()
+        await asyncio.to_thread(cluster.kubectl, "wait", "pod/early", "--for=condition=Ready", "-n", namespace)
+        assert enrol.caller.pod == "early"
+        assert cluster.kubectl("logs", "early", "-c", "apisnoop-wait", "-n", namespace) == "enrolled\n"
+        status = await asyncio.to_thread(agent.status)
+        (found,) = [one for one in status["pods"] if one["namespace"] == namespace]
+        pod = json.loads(await asyncio.to_thread(cluster.kubectl, "get", "pod", "early", "-n", namespace, "-o", "json"))
+        began = pod["status"]["containerStatuses"][0]["state"]["running"]["startedAt"]
+        assert (found["state"], found["reason"]) == ("intercepting", "Wanted")
+        assert found["since"] <= began
+        noted = agent.noted(pod["metadata"]["uid"])
+        assert noted == {pod["status"]["podIP"]}
+    finally:
+        proxy.close()
+
+
+@in_loop
+async def test_the_node_says_how_it_goes(cluster, agent, namespace):
+    """Its probes pass, and the pod's Events say that it is recorded, and when no longer."""
+
+    def reasons():
+        found = json.loads(cluster.kubectl("get", "events", "-n", namespace, "-o", "json"))["items"]
+        ours = [one for one in found if one["source"].get("component") == "apisnoop-agent"]
+        return [(one["reason"], one["involvedObject"]["name"], one["count"]) for one in ours]
+
+    proxy = await agent.proxy()
+    try:
+        words = ("--image=local/busybox:1", "--image-pull-policy=Never", "--annotations=apisnoop=true", "-n", namespace)
+        await asyncio.to_thread(cluster.kubectl, "run", "told", *words, "--", "sleep", "infinity")
+        await proxy.enrolled()
+        await becomes(lambda: ("ApisnoopIntercepting", "told", 1) in reasons())
+        assert await asyncio.to_thread(agent.run, "healthy") == ""
+        assert await asyncio.to_thread(agent.run, "healthy", "--ready") == ""
+        await asyncio.to_thread(cluster.kubectl, "annotate", "pod", "told", "apisnoop-", "-n", namespace)
+        await becomes(lambda: ("ApisnoopStopped", "told", 1) in reasons())
     finally:
         proxy.close()
