@@ -5,14 +5,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from apisnoop.cli.calls_source import Calls, reading, source_options
 from apisnoop.cli.candidates import words
-from apisnoop.cli.options import db_option, kubeconfig_options, spec_option, window_options
+from apisnoop.cli.options import kubeconfig_options, spec_option, window_options
 from apisnoop.cli.report import (
     catalogue_for,
     demand_file,
     leave_by,
     output_options,
-    reading,
     terminal,
     write_report,
 )
@@ -62,7 +62,7 @@ class Classes(click.ParamType[tuple[FindingClass, ...]]):
 
 
 @click.command()
-@db_option
+@source_options
 @spec_option
 @kubeconfig_options
 @window_options
@@ -94,7 +94,7 @@ class Classes(click.ParamType[tuple[FindingClass, ...]]):
 )
 @output_options(FORMATS)
 def coverage(  # noqa: PLR0913, PLR0917 - one argument an option, given by name
-    db: Path,
+    db: Calls,
     spec: str | None,
     kubeconfig: Path | None,
     context: str | None,
@@ -111,6 +111,7 @@ def coverage(  # noqa: PLR0913, PLR0917 - one argument an option, given by name
 
     \b
     apisnoop coverage --since 7d --by workload
+    kubectl apisnoop coverage --cluster --by workload
     apisnoop coverage -o html --output-file coverage.html
     apisnoop coverage --fail-under 80 --fail-on deprecated,removed -o junit >coverage.xml
     """

@@ -4,8 +4,10 @@ from pathlib import Path
 
 import click
 
+from apisnoop.cli.calls_source import Nodes, cluster_option, reading
+from apisnoop.cli.namespaces import install_namespace_option
 from apisnoop.cli.options import FilePath, kubeconfig_options, open_catalogue, spec_option, window_options
-from apisnoop.cli.report import output_options, reading, terminal, write_report
+from apisnoop.cli.report import output_options, terminal, write_report
 from apisnoop.coverage.comparison import ComparisonReport, compare
 from apisnoop.coverage.share import Count
 from apisnoop.errors import ExitCode
@@ -14,7 +16,9 @@ from apisnoop.store.window import Window
 
 @click.command()
 @click.argument("before", type=FilePath())
-@click.argument("after", type=FilePath())
+@click.argument("after", type=FilePath(), required=False)
+@cluster_option
+@install_namespace_option
 @spec_option
 @kubeconfig_options
 @window_options
@@ -29,7 +33,9 @@ from apisnoop.store.window import Window
 @output_options(("table", "wide", "json", "csv", "markdown"))
 def diff(  # noqa: PLR0913, PLR0917 - one argument an option, given by name
     before: Path,
-    after: Path,
+    after: Path | None,
+    cluster: bool,
+    place: str | None,
     spec: str | None,
     kubeconfig: Path | None,
     context: str | None,
@@ -47,9 +53,13 @@ def diff(  # noqa: PLR0913, PLR0917 - one argument an option, given by name
     \b
     apisnoop diff last-week.db this-week.db --exit-code
     apisnoop diff now.db now.db --spec 1.36
+    kubectl apisnoop diff last-week.db --cluster
     """
+    if cluster == (after is not None):
+        raise click.UsageError("--cluster takes the place of AFTER" if cluster else "name AFTER, or give --cluster")
+    later = after or Nodes(kubeconfig, context, place)
     judge = open_catalogue(spec, kubeconfig, context) if spec else None
-    with reading(before) as old, reading(after) as new:
+    with reading(before) as old, reading(later) as new:
         report = compare(old, new, judge=judge, window=window, count=Count(count))
     write_report(render(report, output, output_file), output_file)
     return ExitCode.FINDINGS if exit_code and report.differs else ExitCode.OK

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import click
 
-from apisnoop.cli.options import db_option, kubeconfig_options, spec_option, window_options
-from apisnoop.cli.report import catalogue_for, output_options, reading, terminal, write_report
+from apisnoop.cli.calls_source import Calls, reading, source_options
+from apisnoop.cli.options import kubeconfig_options, spec_option, window_options
+from apisnoop.cli.report import catalogue_for, output_options, terminal, write_report
 from apisnoop.coverage.gaps import GapsReport, gaps_of
 from apisnoop.coverage.share import Count
 from apisnoop.coverage.tested import LONGEST, EndpointTests, read_tested, unknown_endpoints
@@ -15,7 +16,7 @@ from apisnoop.store.window import Window
 
 
 @click.command()
-@db_option
+@source_options
 @spec_option
 @kubeconfig_options
 @window_options
@@ -35,7 +36,7 @@ from apisnoop.store.window import Window
 )
 @output_options(("table", "wide", "json", "csv", "markdown"))
 def gaps(  # noqa: PLR0913, PLR0917 - one argument an option, given by name
-    db: Path,
+    db: Calls,
     spec: str | None,
     kubeconfig: Path | None,
     context: str | None,

@@ -22,6 +22,7 @@ from apisnoop.cli.agents import PATIENCE, address_of, each_agent, find_agents
 from apisnoop.cli.cluster_objects import open_api
 from apisnoop.cli.port_forward import ForwardError, http_get
 from apisnoop.cli.progress import bytes_text
+from apisnoop.coverage.sources import CLUSTER_NAME
 from apisnoop.errors import ApisnoopError
 from apisnoop.node.status import PROXY_PORT
 from apisnoop.reports.wording import clean, counted
@@ -30,14 +31,13 @@ from apisnoop.store.pull import Pulled, note_unanswered, pull_into
 from apisnoop.store.store import Store
 
 if TYPE_CHECKING:
+    from apisnoop.cli.calls_source import Nodes
     from apisnoop.cluster_api import Api
     from apisnoop.fleet.objects import Pod
 
 CHUNK = 1 << 20
 MOST_BYTES = 8 << 30
 """Of a snapshot; the chart gives a node's store 1 GiB."""
-CLUSTER = "cluster "
-"""What the name of a store that exists for one report only begins with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,17 +188,17 @@ def tell_unanswered(outcome: Outcome) -> None:
 
 
 @contextmanager
-def pulled_for_a_report(kubeconfig: Path | None, context: str | None) -> Iterator[Store]:
+def pulled_for_a_report(nodes: "Nodes") -> Iterator[Store]:
     """Give a store with what the nodes have recorded up to now, for as long as a report needs it.
 
     Raises ApisnoopError, also where no node at all answers.
     """
-    api = open_api(kubeconfig, context)
-    agents = agents_to_pull(api, None)
+    api = open_api(nodes.kubeconfig, nodes.context)
+    agents = agents_to_pull(api, nodes.place)
     with TemporaryDirectory(prefix="apisnoop-cluster-") as folder, Store.open(Path(folder, "cluster.db")) as store:
         outcome = pull(api, agents, store)
         tell_unanswered(outcome)
         if not outcome.pulled:
             raise ApisnoopError("no node answers; see what is wrong: kubectl apisnoop doctor")
-        store.path = f"{CLUSTER}{api.configuration.host}"
+        store.path = f"{CLUSTER_NAME}{api.configuration.host}"
         yield store

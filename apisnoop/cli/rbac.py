@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
-from apisnoop.cli.options import db_option, window_options
-from apisnoop.cli.report import output_options, reading, write_report
+from apisnoop.cli.calls_source import Calls, reading, source_options
+from apisnoop.cli.options import kubeconfig_options, window_options
+from apisnoop.cli.report import output_options, write_report
 from apisnoop.coverage.access import AccessReport, access_of
 from apisnoop.errors import ApisnoopError, UsageError
 from apisnoop.reports.rbac import render_yaml
@@ -20,7 +21,8 @@ WITHOUT_ACCOUNTS = "only users made calls, no service account"
 
 
 @click.command()
-@db_option
+@source_options
+@kubeconfig_options
 @window_options
 @click.option(
     "--service-account",
@@ -34,7 +36,9 @@ WITHOUT_ACCOUNTS = "only users made calls, no service account"
 @click.option("--defaults", is_flag=True, help="Also write what Kubernetes' default roles allow to everybody.")
 @output_options(("yaml",))
 def rbac(  # noqa: PLR0913, PLR0917 - one argument an option, given by name
-    db: Path,
+    db: Calls,
+    kubeconfig: Path | None,  # noqa: ARG001 - of --cluster, as `source_options` reads them
+    context: str | None,  # noqa: ARG001
     window: Window,
     accounts: tuple[str, ...],
     users: bool,

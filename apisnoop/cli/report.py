@@ -1,10 +1,9 @@
-"""What the verbs that report share: their output options, reading the store, and where the text goes."""
+"""What the verbs that report share: their output options, the catalogue, and where the text goes."""
 
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +32,6 @@ def output_options(formats: Sequence[str]) -> Callable[[Callable[..., Any]], Cal
         help="Write there and not to standard output.",
     )
     return lambda command: chosen(place(command))
-
-
-@contextmanager
-def reading(db: Path) -> Iterator[Store]:
-    """Open a store for reading. Raises StoreError where there is none or it cannot be read."""
-    with Store.open(db, create=False, read_only=True) as store:
-        yield store
 
 
 def catalogue_for(store: Store, spec: str | None, kubeconfig: Path | None, context: str | None) -> Catalogue:

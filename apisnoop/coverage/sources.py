@@ -13,6 +13,8 @@ from apisnoop.store.window import HOUR, Window
 
 IN_MEMORY = ":memory:"
 IN_MEMORY_NAME = "in memory"
+CLUSTER_NAME = "cluster "
+"""What the name of a store begins with that holds what a cluster's nodes say, for one report only."""
 WITHOUT_END = "still running, or ended without saying so: calls open at that moment are not counted"
 """State of a run that has not told the store its end. Which of the two it is, its store cannot know."""
 

@@ -4,11 +4,12 @@ import shlex
 from collections.abc import Iterator
 
 from apisnoop.coverage.report import CoverageReport
-from apisnoop.coverage.sources import IN_MEMORY_NAME
+from apisnoop.coverage.sources import CLUSTER_NAME, IN_MEMORY_NAME
 from apisnoop.coverage.who import Dimension
 from apisnoop.reports.wording import clean
 
 DEFAULT_STORE = "apisnoop.db"
+OF_NODES = " --cluster"
 PREFERRED = (
     Dimension.WORKLOAD,
     Dimension.SERVICE_ACCOUNT,
@@ -27,13 +28,19 @@ def render_next(report: CoverageReport, db: str | None) -> list[str]:
 
 
 def option_for(store: str) -> str:
-    """Give the option that names a store, with a space before it; empty for the default one and for none."""
+    """Give the option that names a store, or the nodes, with a space before it; empty for the default and for none."""
     if store in {DEFAULT_STORE, IN_MEMORY_NAME}:
         return ""
+    if store.startswith(CLUSTER_NAME):
+        return OF_NODES
     return f" --db {shlex.quote(clean(store))}"
 
 
 def _commands(report: CoverageReport, store: str) -> Iterator[str]:
+    if report.provenance.is_empty and store == OF_NODES:
+        yield "status"
+        yield "on deploy/NAME"
+        return
     if report.provenance.is_empty:
         yield f"import{store} AUDIT_LOG"
         yield f"run{store} -- CMD"
