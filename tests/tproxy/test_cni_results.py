@@ -10,7 +10,7 @@ SANDBOX = "5a" * 32
 UID = "0b7c1c26-ffd5-4d54-b3a5-7d1f6e2f1a11"
 
 
-def cached(folder, sandbox=SANDBOX, uid=UID, ips=("10.244.1.7/24", "fd00:10:244::7/64")):
+def cached(folder, sandbox=SANDBOX, uid=UID, ips=("10.244.1.7/24", "fd00:10:244::7/64"), name="pods"):
     """Write what libcni keeps of an attachment."""
     text = {
         "kind": "cniCacheV1",
@@ -22,16 +22,16 @@ def cached(folder, sandbox=SANDBOX, uid=UID, ips=("10.244.1.7/24", "fd00:10:244:
         "cniArgs": [["IgnoreUnknown", "1"], ["K8S_POD_NAMESPACE", "shop"], ["K8S_POD_UID", uid]],
         "result": {"cniVersion": "1.0.0", "ips": [{"address": one, "interface": 1} for one in ips], "dns": {}},
     }
-    file = folder / f"pods-{sandbox}-eth0"
+    file = folder / f"{name}-{sandbox}-eth0"
     file.write_text(json.dumps(text))
     return file
 
 
 def test_a_pods_addresses_are_found(tmp_path):
-    """The sandbox's results give its addresses of both families, whatever else lies there."""
+    """The sandbox's results give its addresses of both families, and none that every namespace has."""
     cached(tmp_path)
     cached(tmp_path, sandbox="5b" * 32, ips=("10.244.1.8/24",))
-    (tmp_path / "pods-lo").write_text("")
+    cached(tmp_path, name="cni-loopback", ips=("127.0.0.1/8", "::1/128", "fe80::1/64"))
     assert cni_addresses(tmp_path, UID, {SANDBOX, ""}) == {"10.244.1.7", "fd00:10:244::7"}
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from apisnoop_tproxy.cni_results import cni_addresses
 from cluster.pki import Authority
 from tests.looped import in_loop
 from tests.tproxy.fake_proxy import FakeProxy
@@ -92,10 +91,14 @@ class NodeAgent:
         return json.loads(self._in_node(sys.executable, "-c", code))
 
     def noted(self, uid):
-        """Give the addresses that the node's container runtime has noted of a pod."""
-        folder = self.node.directory / "disk/var/lib/cni/results"
-        of_pod = [file.name.split("-")[-2] for file in folder.iterdir() if uid in file.read_text()]
-        return cni_addresses(folder, uid, of_pod)
+        """Give the addresses that the node's container runtime has noted of a pod, as the agent reads them."""
+        code = (
+            "import sys; from pathlib import Path; from apisnoop_tproxy.cni_results import cni_addresses as read\n"
+            "folder = Path('/var/lib/cni/results')\n"
+            "boxes = [one.name.split('-')[-2] for one in folder.iterdir() if sys.argv[1] in one.read_text()]\n"
+            "print(*read(folder, sys.argv[1], boxes))"
+        )
+        return self._in_node(sys.executable, "-c", code, uid).split()
 
     def rules(self, pod, namespace):
         """List what is in a pod's network namespace, as the pod's own processes have it."""
@@ -186,7 +189,7 @@ async def test_a_new_pod_starts_when_it_is_recorded(cluster, agent, namespace):
         assert (found["state"], found["reason"]) == ("intercepting", "Wanted")
         assert found["since"] <= began
         noted = agent.noted(pod["metadata"]["uid"])
-        assert noted == {pod["status"]["podIP"]}
+        assert noted == [pod["status"]["podIP"]]
     finally:
         proxy.close()
 

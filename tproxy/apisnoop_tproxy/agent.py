@@ -200,7 +200,7 @@ class Agent:
         if shape is before or shape is Shape.WELL:
             return
         logger.warning("connections go past the proxy: %s", self.health.why)
-        self.say(Renewed(time.time()))
+        self.say(Renewed(time.time(), self.health.why))
         for pod in self.pods.values():
             pod.shed(self.health.why, break_open=shape is Shape.DEAD)
 

@@ -32,7 +32,8 @@ class _Cached(msgspec.Struct, frozen=True, rename="camel"):
 def cni_addresses(folder: Path, pod_uid: str, sandboxes: Collection[str]) -> frozenset[str]:
     """Return the addresses of a pod whose processes are in containers with these IDs, its sandbox's among them.
 
-    `folder` holds the results; nothing is found if there is none.
+    `folder` holds the results; nothing is found if there is none. Addresses that every namespace has (loopback is an
+    attachment, too) are left out: they would tell nothing.
     """
     found: set[str] = set()
     with suppress(OSError):
@@ -52,5 +53,6 @@ def _read(file: Path, pod_uid: str) -> set[str]:
     if dict(cached.cni_args or ()).get("K8S_POD_UID", pod_uid) != pod_uid:
         return set()
     with suppress(ValueError):
-        return {str(ipaddress.ip_interface(one.address).ip) for one in cached.result.ips or ()}
+        found = {ipaddress.ip_interface(one.address).ip for one in cached.result.ips or ()}
+        return {str(one) for one in found if not (one.is_loopback or one.is_link_local or one.is_unspecified)}
     return set()
