@@ -35,6 +35,19 @@ class Recording(msgspec.Struct, frozen=True):
     """Why it ended; empty while it goes on."""
 
 
+class Standing(msgspec.Struct, frozen=True):
+    """How it stood with a pod when its node was asked: one that should be recorded and is not, or not wholly."""
+
+    namespace: str
+    pod: str
+    pod_uid: str
+    state: str
+    """The agent's word: `skipped`, `waiting`, `shed`; `intercepting` where only older connections are missed."""
+    why: str = ""
+    existing: int = 0
+    """Connections to the API that are older than the recording, and not seen."""
+
+
 class Gap(msgspec.Struct, frozen=True):
     """A time in which a pod's calls were wanted and not recorded."""
 

@@ -73,6 +73,17 @@ class NotSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class NotRecorded:
+    """A pod that should be recorded and was not when its node was last asked."""
+
+    node: str
+    namespace: str
+    name: str
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Recordings:
     """When pods were recorded and when they should have been and were not. The counts are of all, listed or not."""
 
@@ -93,6 +104,10 @@ class Recordings:
     not_seen: tuple[NotSeen, ...]
     not_seen_count: int
     """Connections."""
+    older_connections: int = 0
+    """Connections that were open before their pod's recording began, and still were when its node was last asked."""
+    not_recorded: tuple[NotRecorded, ...] = ()
+    not_recorded_count: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,11 +11,14 @@ from dataclasses import dataclass
 import msgspec
 
 from apisnoop.calls.recording import NOT_SEEN, Gap, Recording, gaps_of
-from apisnoop.coverage.provenance import Lost, NotSeen, RecordedPod, Recordings
+from apisnoop.coverage.provenance import Lost, NotRecorded, NotSeen, RecordedPod, Recordings
+from apisnoop.store import queries
 from apisnoop.store.recordings import recordings_in
 
 MOST = 1_000
 """Pods, gaps and unseen connections that a report lists, of each the latest or most frequent."""
+INTERCEPTING = "intercepting"
+"""Standing of a pod that is recorded."""
 LONGEST_NAME = 253
 """Characters of a name that are kept, as Kubernetes has it."""
 LONGEST_REASON = 300
@@ -40,12 +43,18 @@ def recordings_of(
 ) -> Recordings | None:
     """Say which pods were recorded from `since` to `until` (epoch seconds), and when, and what was missed meanwhile.
 
-    None where the store knows of no recording and of no connection that was not seen.
+    None where the store knows of no recording, of no pod that should have one, and of no connection that was not seen.
     """
     every = [_bounded(one) for one in recordings_in(connection)]
     not_seen = tuple(not_seen_in(lost))
-    if not every and not not_seen:
+    standings = queries.standings(connection)
+    if not (every or not_seen or standings):
         return None
+    missing = [
+        NotRecorded(row.node, row.namespace, row.pod, row.state, row.why)
+        for row in standings
+        if row.state != INTERCEPTING
+    ]
     span = Span(since, until)
     pods = _pods(every, span)
     gaps = [clipped for gap in gaps_of(every) if (clipped := _clipped(gap, span))]
@@ -62,6 +71,9 @@ def recordings_of(
         open_gap_count=sum(gap.end is None for gap in gaps),
         not_seen=not_seen[:MOST],
         not_seen_count=sum(one.connections for one in not_seen),
+        older_connections=sum(row.existing for row in standings),
+        not_recorded=tuple(missing[:MOST]),
+        not_recorded_count=len(missing),
     )
 
 

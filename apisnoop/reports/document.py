@@ -274,6 +274,12 @@ def recordings_document(found: Recordings) -> Document:
         "gaps": [_gap(gap) for gap in found.gaps],
         "not_seen_count": found.not_seen_count,
         "not_seen": [{"who": one.who, "reason": one.reason, "connections": one.connections} for one in found.not_seen],
+        "older_connections": found.older_connections,
+        "not_recorded_count": found.not_recorded_count,
+        "not_recorded": [
+            {"node": one.node, "namespace": one.namespace, "name": one.name, "state": one.state, "reason": one.reason}
+            for one in found.not_recorded
+        ],
     }
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from apisnoop.calls.recording import Gap
-from apisnoop.coverage.provenance import NotSeen, Provenance, RecordedPod, Recordings
+from apisnoop.coverage.provenance import NotRecorded, NotSeen, Provenance, RecordedPod, Recordings
 from apisnoop.reports.wording import counted, length, moment, number
 
 SHOWN = 8
@@ -15,8 +15,11 @@ def recorded_lines(recordings: Recordings, most: int | None = SHOWN) -> list[tup
     gaps = [gap_line(gap) for gap in reversed(recordings.gaps)]
     pods = [pod_line(pod) for pod in recordings.pods]
     unseen = [not_seen_line(one) for one in recordings.not_seen]
+    missing = [not_recorded_line(one) for one in recordings.not_recorded]
+    count = recordings.not_recorded_count
     return [
         ("recorded", [_recorded(recordings), *_some(pods, recordings.pod_count, most)]),
+        *([("not recorded", [not_recorded_summary(count), *_some(missing, count, most)])] if count else []),
         ("gaps", [gaps_summary(recordings), *_some(gaps, recordings.gap_count, most)]),
         ("not seen", [not_seen_summary(recordings), *_some(unseen, len(unseen), most)]),
     ]
@@ -54,6 +57,17 @@ def not_seen_line(one: NotSeen) -> str:
     return f"{one.who}: {counted(one.connections, 'connection')} ({one.reason})"
 
 
+def not_recorded_line(one: NotRecorded) -> str:
+    """Say why a pod is not recorded that should be."""
+    return f"{_place(one.namespace, one.name, one.node)}: {one.state} ({one.reason})"
+
+
+def not_recorded_summary(count: int) -> str:
+    """Say how many pods should be recorded and were not."""
+    were = "was" if count == 1 else "were"
+    return f"{counted(count, 'pod')} that should be recorded {were} not when last asked: the calls are not known"
+
+
 def gaps_summary(found: Recordings) -> str:
     """Say how many gaps there are and how long they are together."""
     if not found.gap_count:
@@ -65,9 +79,13 @@ def gaps_summary(found: Recordings) -> str:
 
 def not_seen_summary(found: Recordings) -> str:
     """Say how many connections could not be read."""
-    if not found.not_seen_count:
-        return "no connection is known that could not be read"
-    return f"{counted(found.not_seen_count, 'connection')} could not be read: the calls made over them are not known"
+    parts = [f"{counted(found.not_seen_count, 'connection')} could not be read"] if found.not_seen_count else []
+    if found.older_connections:
+        are = "is" if found.older_connections == 1 else "are"
+        parts.append(f"{counted(found.older_connections, 'connection')} {are} older than the recording")
+    return (
+        f"{', '.join(parts)}: the calls made over them are not known" if parts else "no connection, as far as is known"
+    )
 
 
 def cautions(provenance: Provenance) -> list[str]:
@@ -76,7 +94,9 @@ def cautions(provenance: Provenance) -> list[str]:
     if (found := provenance.recordings) is not None:
         if found.gap_count:
             said.append(f"Recorded with {gaps_summary(found)}.")
-        if found.not_seen_count:
+        if found.not_recorded_count:
+            said.append(f"{not_recorded_summary(found.not_recorded_count)}.")
+        if found.not_seen_count or found.older_connections:
             said.append(f"{not_seen_summary(found)}.")
     silent = sorted({source.name for source in provenance.sources if source.kind == "node" and source.state})
     if silent:

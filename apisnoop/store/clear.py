@@ -17,6 +17,7 @@ OLDER = (
     "DELETE FROM recordings WHERE until < :moment",
     "DELETE FROM unfinished WHERE started < :moment",
     "DELETE FROM unfinished_accesses WHERE audit_id NOT IN (SELECT audit_id FROM unfinished)",
+    "DELETE FROM standings WHERE asked < :moment",
     "UPDATE origins SET since_hour = max(since_hour, :hour)",
     "UPDATE origins SET calls = 0",
     """

@@ -93,7 +93,18 @@ NODES = """
     ON CONFLICT DO UPDATE SET asked = excluded.asked, problem = excluded.problem
         WHERE (excluded.asked, excluded.problem) > (asked, problem)
 """
-IDEMPOTENT = (RUNS, CATALOGUES, RECORDINGS, ROLLED_UP, NODES)
+STANDINGS = """
+    INSERT INTO main.standings SELECT * FROM other.standings WHERE TRUE
+    ON CONFLICT DO UPDATE SET namespace = excluded.namespace, pod = excluded.pod, state = excluded.state,
+        why = excluded.why, existing = excluded.existing, asked = excluded.asked WHERE excluded.asked > asked
+"""
+OUTDATED_STANDINGS = """
+    DELETE FROM main.standings WHERE asked < (
+        SELECT nodes.asked FROM main.nodes WHERE nodes.node = standings.node AND problem = ''
+    )
+"""
+"""What a node has answered later takes the place of all that it said before."""
+IDEMPOTENT = (RUNS, CATALOGUES, RECORDINGS, ROLLED_UP, NODES, STANDINGS, OUTDATED_STANDINGS)
 """What two stores can both hold, and their merger holds once."""
 BOOKMARKS = (
     f"""

@@ -6,16 +6,21 @@ last snapshot of the old one stays, and so does that of a node which is gone.
 """
 
 import sqlite3
+from collections.abc import Iterable
+from itertools import islice
 
 import msgspec
 
+from apisnoop.calls.recording import Standing
 from apisnoop.store.errors import StoreError
-from apisnoop.store.merge import FORGET_OUTDATED, IDEMPOTENT, beside, copy_counts
+from apisnoop.store.merge import FORGET_OUTDATED, IDEMPOTENT, OUTDATED_STANDINGS, beside, copy_counts
 from apisnoop.store.store import Store
 from apisnoop.store.window import FOREVER
 
 LONGEST = 253
-"""Characters of a node's name, as Kubernetes has it, and of why a node gave nothing."""
+"""Characters of a name, as Kubernetes has it, and of a reason."""
+MOST_STANDINGS = 1_000
+"""Of one node; a kubelet runs some hundred pods."""
 HELD = "SELECT taken, calls, since_hour FROM main.origins WHERE id = ?"
 COUNT = "SELECT coalesce(sum(count), 0) FROM other.tallies WHERE hour >= ?"
 NOTE_NODE = """
@@ -56,6 +61,7 @@ def pull_into(target: Store, snapshot: Store, *, node: str, taken: float) -> Pul
         origin = (snapshot.identity, node, taken, found, since)
         connection.execute("INSERT OR REPLACE INTO main.origins VALUES (?, ?, ?, ?, ?)", origin)
         connection.execute(NOTE_NODE, (node, taken, ""))
+        connection.execute(OUTDATED_STANDINGS)
     return Pulled(node, found, found - calls, is_newer=True)
 
 
@@ -72,3 +78,19 @@ def note_unanswered(target: Store, *, node: str, reason: str, at: float) -> None
     """Remember that a node gave no snapshot when it was asked (epoch seconds), so that reports call it missing."""
     with target.transaction():
         target.connection.execute(NOTE_NODE, (node[:LONGEST], at, reason[:LONGEST] or "no answer"))
+
+
+def note_standings(target: Store, *, node: str, pods: Iterable[Standing], at: float) -> None:
+    """Remember which pods of a node should be recorded and are not, as its agent said at that time (epoch seconds).
+
+    It takes the place of what the node said before.
+    """
+    rows = [(node[:LONGEST], *_row(pod), at) for pod in islice(pods, MOST_STANDINGS)]
+    with target.transaction():
+        target.connection.execute("DELETE FROM standings WHERE node = ?", (node[:LONGEST],))
+        target.connection.executemany("INSERT OR REPLACE INTO standings VALUES (?, ?, ?, ?, ?, ?, ?, ?)", rows)
+
+
+def _row(pod: Standing) -> tuple[str | int, ...]:
+    texts = (pod.pod_uid, pod.namespace, pod.pod, pod.state, pod.why)
+    return (*(text[:LONGEST] for text in texts), pod.existing)

@@ -190,6 +190,17 @@ class NodeRow(msgspec.Struct, frozen=True, gc=False):
     problem: str
 
 
+class StandingRow(msgspec.Struct, frozen=True, gc=False):
+    """How it stood with a pod that was not recorded, or not wholly, when its node was last asked."""
+
+    node: str
+    namespace: str
+    pod: str
+    state: str
+    why: str
+    existing: int
+
+
 USES = """
     SELECT target, verb, detail, ok, total - ok, first, last FROM (
         SELECT target, action, sum(CASE WHEN status BETWEEN 100 AND 399 THEN count ELSE 0 END) AS ok,
@@ -308,6 +319,11 @@ def origins(connection: sqlite3.Connection) -> list[OriginRow]:
 def nodes(connection: sqlite3.Connection) -> list[NodeRow]:
     """Give the nodes that were asked."""
     return _table(connection, NodeRow, "nodes ORDER BY node")
+
+
+def standings(connection: sqlite3.Connection) -> list[StandingRow]:
+    """Give the pods that should be recorded and are not, or not wholly, by namespace and name."""
+    return _table(connection, StandingRow, "standings ORDER BY namespace, pod, node")
 
 
 def rolled_up_before(connection: sqlite3.Connection) -> int | None:

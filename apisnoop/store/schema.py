@@ -18,7 +18,8 @@ APPLICATION_ID = 0x61706973
 
 TABLES = (
     "tallies", "object_names", "unfinished_accesses", "targets", "actions", "callers", "namespaces", "runs", "imports",
-    "catalogues", "losses", "recordings", "unfinished", "seen_ids", "origins", "nodes", "meta",
+    "catalogues", "losses", "recordings", "unfinished", "seen_ids", "origins", "nodes", "standings",
+    "meta",
 )  # fmt: skip
 """All tables, those that point to others first."""
 TARGET_COLUMNS = TargetRow.__struct_fields__
@@ -175,6 +176,11 @@ def stores_of_nodes(db: "Database") -> None:
     db.table("origins").create(origins, pk="id", not_null=origins, strict=True)
     nodes = {"node": str, "asked": float, "problem": str}
     db.table("nodes").create(nodes, pk="node", not_null=nodes, strict=True)
+    standings = {
+        "node": str, "pod_uid": str, "namespace": str, "pod": str, "state": str, "why": str, "existing": int,
+        "asked": float,
+    }  # fmt: skip
+    db.table("standings").create(standings, pk=["node", "pod_uid"], not_null=standings, strict=True)
     callers = db.table("callers")
     callers.add_column("origin", str, not_null_default="")
     db.execute("DROP INDEX callers_are_distinct")

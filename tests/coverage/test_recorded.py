@@ -2,12 +2,12 @@
 
 import pytest
 
-from apisnoop.calls.recording import NOT_SEEN, POD_ENDED, WANTED_NO_MORE, Gap, Recording
+from apisnoop.calls.recording import NOT_SEEN, POD_ENDED, WANTED_NO_MORE, Gap, Recording, Standing
 from apisnoop.calls.tally import Loss
 from apisnoop.coverage import recorded as module
 from apisnoop.coverage.measure import coverage_of
-from apisnoop.coverage.provenance import NotSeen, RecordedPod
-from apisnoop.store.pull import note_unanswered
+from apisnoop.coverage.provenance import NotRecorded, NotSeen, RecordedPod
+from apisnoop.store.pull import note_standings, note_unanswered
 from apisnoop.store.recordings import save_recordings
 from apisnoop.store.window import Window
 from tests.coverage.recording import NINE, recorded
@@ -88,6 +88,23 @@ def test_connections_that_could_not_be_read_are_told_with_their_reason(recording
     found = recordings(losses=[who, Loss("audit log", "bad line")])
     assert found.not_seen == (NotSeen("shop/web-1 container app", "client-certificate", 3),)
     assert (found.not_seen_count, found.pod_count) == (3, 0)
+
+
+def test_pods_that_should_be_recorded_and_are_not_are_told(catalogue):
+    """With the reason that their node's agent gave; a recorded pod with older connections is not among them."""
+    pods = [
+        Standing("shop", "web-1", "u1", "skipped", "it uses the node's network"),
+        Standing("shop", "web-2", "u2", "intercepting", "", 2),
+        Standing("shop", "web-3", "u3", "shed", "the node's proxy is not well", 3),
+    ]
+    with recorded(catalogue=catalogue) as store:
+        note_standings(store, node="node-1", pods=pods, at=NINE)
+        found = coverage_of(store, catalogue).provenance.recordings
+    assert found.not_recorded == (
+        NotRecorded("node-1", "shop", "web-1", "skipped", "it uses the node's network"),
+        NotRecorded("node-1", "shop", "web-3", "shed", "the node's proxy is not well"),
+    )
+    assert (found.not_recorded_count, found.older_connections, found.pod_count) == (2, 5, 0)
 
 
 def test_lists_are_bounded_and_counts_are_not(recordings, monkeypatch):

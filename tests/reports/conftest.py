@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from apisnoop.calls.recording import NOT_SEEN, Recording
+from apisnoop.calls.recording import NOT_SEEN, Recording, Standing
 from apisnoop.calls.tally import Loss, TallyBatch
 from apisnoop.coverage.access import AccessReport
 from apisnoop.coverage.comparison import ComparisonReport, compare
@@ -15,7 +15,7 @@ from apisnoop.coverage.report import CoverageReport
 from apisnoop.coverage.tested import EndpointTests
 from apisnoop.coverage.who import Dimension
 from apisnoop.operations.source import load_catalogue
-from apisnoop.store.pull import note_unanswered
+from apisnoop.store.pull import note_standings, note_unanswered
 from apisnoop.store.recordings import save_recordings
 from tests.coverage.recording import ALICE, NINE, SHOP, Called, recorded
 
@@ -78,6 +78,7 @@ def hostile_report(catalogue) -> CoverageReport:
         with store.transaction():
             save_recordings(store.connection, [stretch])
         note_unanswered(store, node=HOSTILE, reason=HOSTILE, at=NINE)
+        note_standings(store, node=HOSTILE, pods=[Standing(HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE, 1)], at=NINE)
         made = coverage_of(store, catalogue, by=Dimension.WORKLOAD, callers=True, now=NINE)
     return settled(made, sources=(Source("run", HOSTILE, 1, NINE, NINE, HOSTILE),))
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from apisnoop.coverage.provenance import Source
+from apisnoop.coverage.provenance import NotRecorded, Source
 from apisnoop.reports import csv_text, junit, markdown
 from apisnoop.reports.html import render_coverage_html
 from apisnoop.reports.json_text import render_coverage as render_json
@@ -83,6 +83,18 @@ def test_unseen_connections_are_not_said_twice(cluster_recording):
     said = dict(origin(cluster_recording.provenance))
     assert said["not seen"][1:] == ["shop/web-1 container app: 4 connections (client-certificate)"]
     assert said["not counted"] == ["audit log: bad line: 3, e.g. line 17"]
+
+
+def test_pods_that_are_not_recorded_are_said_above_and_below(cluster_recording):
+    """That they should be, that they are not, and why."""
+    seen = cluster_recording.provenance
+    skipped = NotRecorded("node-1", "shop", "web-3", "skipped", "it uses the node's network")
+    found = replace(seen.recordings, not_recorded=(skipped,), not_recorded_count=1, older_connections=5)
+    text = render_coverage(replace(cluster_recording, provenance=replace(seen, recordings=found)))
+    said = "1 pod that should be recorded was not when last asked: the calls are not known"
+    assert text.count(said) == 2
+    assert "shop/web-3 on node-1: skipped (it uses the node's network)" in text
+    assert "4 connections could not be read, 5 connections are older than the recording: the calls" in text
 
 
 def test_long_lists_end_with_how_many_more(cluster_recording):

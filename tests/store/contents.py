@@ -33,6 +33,7 @@ RECORDS = {
     "seen_ids": "*",
     "origins": "*",
     "nodes": "*",
+    "standings": "*",
 }
 
 

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from apisnoop.calls.recording import Recording
+from apisnoop.calls.recording import Recording, Standing
 from apisnoop.store import queries
 from apisnoop.store.clear import clear
 from apisnoop.store.errors import StoreError
 from apisnoop.store.merge import merge_into
-from apisnoop.store.pull import Pulled, note_unanswered, pull_into
+from apisnoop.store.pull import Pulled, note_standings, note_unanswered, pull_into
 from apisnoop.store.recordings import recordings_in, save_recordings
 from apisnoop.store.store import Store
 from apisnoop.store.window import HOUR, Window
@@ -142,6 +142,57 @@ def test_a_node_without_an_answer_is_remembered_until_it_answers(store, node, tm
     assert [(row.node, row.problem) for row in queries.nodes(store.connection)] == [("worker-1", "")]
     note_unanswered(store, node="worker-1", reason="connection refused", at=9.0)
     assert [(row.asked, row.problem) for row in queries.nodes(store.connection)] == [(11.0, "")]
+
+
+def skipped(number):
+    """How it stands with a pod that cannot be recorded."""
+    return Standing("shop", f"web-{number}", f"u{number}", "skipped", "it uses the node's network")
+
+
+def standing_in(store):
+    """Which pods of which node are not recorded."""
+    return [(row.node, row.pod) for row in queries.standings(store.connection)]
+
+
+def test_what_an_agent_says_of_its_pods_takes_the_place_of_its_last_word(store, node, tmp_path):
+    """A pod that is recorded by now is not missing any more; other nodes' pods stay."""
+    note_standings(store, node="worker-2", pods=[skipped(9)], at=10.0)
+    note_standings(store, node="worker-1", pods=[skipped(1), skipped(2)], at=10.0)
+    note_standings(store, node="worker-1", pods=[skipped(2)], at=11.0)
+    assert standing_in(store) == [("worker-1", "web-2"), ("worker-2", "web-9")]
+    pull(store, node, tmp_path, 12.0)
+    assert standing_in(store) == [("worker-2", "web-9")]
+
+
+def test_what_a_silent_node_said_last_stays(store):
+    """It is not known that anything has changed."""
+    note_standings(store, node="worker-1", pods=[skipped(1)], at=10.0)
+    note_unanswered(store, node="worker-1", reason="connection refused", at=11.0)
+    assert standing_in(store) == [("worker-1", "web-1")]
+
+
+@pytest.mark.parametrize("order", ["ab", "ba"])
+def test_merging_takes_a_nodes_later_word(tmp_path, node, order):
+    """Whoever asked later knows better, also that nothing is wrong any more."""
+    with Store.open(tmp_path / "a.db") as early, Store.open(tmp_path / "b.db") as late:
+        note_standings(early, node="worker-1", pods=[skipped(1)], at=10.0)
+        note_standings(early, node="worker-2", pods=[skipped(2)], at=10.0)
+        pull(late, node, tmp_path, 11.0)
+        note_standings(late, node="worker-1", pods=[skipped(3)], at=11.0)
+    with Store.open(":memory:") as merged:
+        for name in order:
+            with Store.open(tmp_path / f"{name}.db", read_only=True) as part:
+                merge_into(merged, part)
+        assert standing_in(merged) == [("worker-2", "web-2"), ("worker-1", "web-3")]
+
+
+def test_standings_are_bounded(store):
+    """An agent that was taken over does not fill a store."""
+    note_standings(
+        store, node="n", pods=(Standing("s", "p" * 999, str(at), "x", "w" * 999) for at in range(5000)), at=1.0
+    )
+    rows = queries.standings(store.connection)
+    assert (len(rows), len(rows[0].pod), len(rows[0].why)) == (1000, 253, 253)
 
 
 def test_names_of_nodes_are_bounded(store):
