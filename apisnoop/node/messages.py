@@ -131,6 +131,8 @@ class Renewed(Message, frozen=True, tag="renewed"):
     """Agent: the leases of all enrolments hold until this moment; when it passes in silence, they have run out."""
 
     until: float
+    why: str = ""
+    """Why they hold no longer, if the agent has ended them itself."""
 
 
 type FromProxy = Hello | Enrolled | Refused | Drained | Identify | Dial | Unseen | Over | Beat

@@ -53,8 +53,8 @@ class Carrier(Protocol):
     def retire(self, order: Retire) -> None:
         """Let a pod go."""
 
-    def renewed(self, until: float) -> None:
-        """Take until when the agent leads connections here."""
+    def renewed(self, until: float, why: str) -> None:
+        """Take until when the agent leads connections here, and why no longer if it says so."""
 
     def lost(self, reason: str) -> None:
         """Hear that there is no agent: no enrolment is left."""
@@ -148,7 +148,7 @@ class AgentLink:
         elif isinstance(message, Destinations):
             carrier.destine(message.addresses)
         elif isinstance(message, Renewed):
-            carrier.renewed(message.until)
+            carrier.renewed(message.until, message.why)
         close_all(descriptors)
 
     def _fail_questions(self) -> None:

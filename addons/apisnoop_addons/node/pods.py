@@ -64,6 +64,8 @@ class Pod:
     lapsed: str = ""
     """Why it is not recorded at the moment, although it should be."""
     retired: bool = False
+    lost: bool = False
+    """Its agent is: what the next one says does not concern it."""
 
 
 class Pods:
@@ -105,16 +107,18 @@ class Pods:
         """Let a pod go."""
         self._orders.put_nowait(partial(self._retire, order))
 
-    def renewed(self, until: float) -> None:
+    def renewed(self, until: float, why: str = "") -> None:
         """Take until when the agent leads connections here; recordings that had lapsed for want of it resume."""
         if self._lease is not None:
             self._lease.cancel()
         left = until - time.time()
-        self._lease = asyncio.get_running_loop().call_later(max(0.0, left), lambda: self._lapse(LEASES_RAN_OUT, until))
+        self._lease = asyncio.get_running_loop().call_later(
+            max(0.0, left), lambda: self._lapse(why or LEASES_RAN_OUT, until)
+        )
         if left <= 0:
             return
         for pod in self._pods.values():
-            if pod.lapsed in {LEASES_RAN_OUT, STOOD_STILL} and not pod.retired:
+            if pod.lapsed and not pod.retired and not pod.lost:
                 pod.lapsed = ""
                 self._records.begin(pod.caller)
 
@@ -122,8 +126,11 @@ class Pods:
         """Let go of all pods: the next agent enrols them anew."""
         if self._lease is not None:
             self._lease.cancel()
-        self._lapse(f"the node agent was lost: {reason}")
-        self._orders.put_nowait(self._forget_all)
+        why = f"the node agent was lost: {reason}"
+        self._lapse(why)
+        for pod in self._pods.values():
+            pod.lost = True
+        self._orders.put_nowait(partial(self._forget_all, why))
 
     # -- carrying it out, one after the other ---------------------------------------------------------------------
 
@@ -209,7 +216,8 @@ class Pods:
         for listener in list(pod.listeners):
             await self._proxy.unlisten(listener, cut=cut)
 
-    async def _forget_all(self) -> None:
+    async def _forget_all(self, why: str) -> None:
+        self._lapse(why)  # also those whose enrolment was carried out after the loss
         pods = list(self._pods.values())
         self._pods.clear()
         for pod in pods:

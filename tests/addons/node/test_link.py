@@ -67,8 +67,8 @@ class Noted:
     def retire(self, order):
         self.orders.put_nowait(("retire", order.enrolment))
 
-    def renewed(self, until):
-        self.orders.put_nowait(("renewed", until))
+    def renewed(self, until, why):
+        self.orders.put_nowait(("renewed", until, why) if why else ("renewed", until))
 
     def lost(self, reason):
         self.orders.put_nowait(("lost", reason))
@@ -98,11 +98,13 @@ async def test_orders_reach_the_carrier(tmp_path):
             agent.channel.send(Destinations((API,)))
             agent.channel.send(Enrol(1, Caller(pod="web-0")), [listening])
             agent.channel.send(Renewed(5.0))
+            agent.channel.send(Renewed(6.0, "overload"))
             agent.channel.send(Retire(1))
-            assert [await orders.get() for _ in range(4)] == [
+            assert [await orders.get() for _ in range(5)] == [
                 ("destine", (API,)),
                 ("enrol", 1, "web-0", [port]),
                 ("renewed", 5.0),
+                ("renewed", 6.0, "overload"),
                 ("retire", 1),
             ]
 

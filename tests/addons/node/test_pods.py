@@ -244,6 +244,17 @@ async def test_leases_that_run_out_are_a_gap(tmp_path):
 
 
 @in_loop
+async def test_why_the_agent_leads_nothing_here_is_the_gaps_reason(tmp_path):
+    """Who reads of a gap learns that the proxy was overloaded, not that a lease ended."""
+    async with node(tmp_path) as one:
+        one.enrol()
+        assert await one.heard.get() == Enrolled(1)
+        one.agent.send(Renewed(time.time(), "the proxy is overloaded"))
+        await eventually(lambda: one.records.ended)
+        assert one.records.ended == [("web-0", "the proxy is overloaded")]
+
+
+@in_loop
 async def test_a_proxy_that_stood_still_says_since_when(tmp_path):
     """Nothing was recorded from its last beat on; it is again when the agent renews, not by what it said before."""
     async with node(tmp_path) as one:
