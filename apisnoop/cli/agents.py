@@ -47,11 +47,11 @@ def answer_of(api: Api, pod: Pod, *, patience: float = PATIENCE) -> Answer:
     agent = proxy = None
     troubles = []
     try:
-        agent = _ask(api, pod, AGENT_PORT, AgentStatus, patience)
+        agent = ask(api, pod, AGENT_PORT, AgentStatus, patience)
     except ApisnoopError as error:
         troubles.append(f"agent: {error}")
     try:
-        proxy = _ask(api, pod, PROXY_PORT, ProxyStatus, patience)
+        proxy = ask(api, pod, PROXY_PORT, ProxyStatus, patience)
     except ApisnoopError as error:
         troubles.append(f"proxy: {error}")
     return Answer(agent, proxy, "; ".join(troubles))
@@ -62,7 +62,8 @@ def address_of(api: Api, pod: Pod, port: int) -> PodAddress:
     return PodAddress(api.configuration, pod.metadata.namespace, pod.metadata.name, port)
 
 
-def _ask[T](api: Api, pod: Pod, port: int, kind: type[T], patience: float) -> T:
+def ask[T](api: Api, pod: Pod, port: int, kind: type[T], patience: float) -> T:
+    """Ask what listens on a port of a pod's loopback how it is. Raises ApisnoopError."""
     with http_get(address_of(api, pod, port), "/status", patience=patience) as answer:
         try:
             return msgspec.json.decode(answer.read(MOST_STATUS), type=kind)

@@ -7,7 +7,7 @@ the store as missing: a report must not take it for one on which nothing happene
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.client import HTTPException
@@ -17,17 +17,19 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from apisnoop.calls.recording import Standing
 from apisnoop.causes import cause_of
-from apisnoop.cli.agents import PATIENCE, address_of, each_agent, find_agents
+from apisnoop.cli.agents import PATIENCE, address_of, ask, each_agent, find_agents
 from apisnoop.cli.cluster_objects import open_api
 from apisnoop.cli.port_forward import ForwardError, http_get
 from apisnoop.cli.progress import bytes_text
+from apisnoop.coverage.recorded import INTERCEPTING
 from apisnoop.coverage.sources import CLUSTER_NAME
 from apisnoop.errors import ApisnoopError
-from apisnoop.node.status import PROXY_PORT
+from apisnoop.node.status import AGENT_PORT, PROXY_PORT, AgentPod, AgentStatus
 from apisnoop.reports.wording import clean, counted
 from apisnoop.store.errors import StoreError
-from apisnoop.store.pull import Pulled, note_unanswered, pull_into
+from apisnoop.store.pull import Pulled, note_standings, note_unanswered, pull_into
 from apisnoop.store.store import Store
 
 if TYPE_CHECKING:
@@ -35,6 +37,8 @@ if TYPE_CHECKING:
     from apisnoop.cluster_api import Api
     from apisnoop.fleet.objects import Pod
 
+MISSING = frozenset({"waiting", "skipped", "shed"})
+"""States of a pod that should be recorded and is not."""
 CHUNK = 1 << 20
 MOST_BYTES = 8 << 30
 """Of a snapshot; the chart gives a node's store 1 GiB."""
@@ -63,6 +67,8 @@ class Snapshot:
     path: Path | None
     taken: float
     """When it was asked for."""
+    pods: tuple[AgentPod, ...] = ()
+    """How it stands with the node's pods, as its agent says; none where it says nothing."""
     why: str = ""
     """Why there is none."""
 
@@ -123,11 +129,11 @@ def fetch_snapshot(api: "Api", pod: "Pod", folder: Path, came: Callable[[int], N
     """Bring the store of one node into a file of a folder."""
     taken = time.time()
     if pod.status.phase != "Running":
-        return Snapshot(None, taken, f"its pod {pod.key} is {pod.status.phase or 'not there'}")
+        return Snapshot(None, taken, why=f"its pod {pod.key} is {pod.status.phase or 'not there'}")
     path = folder / f"{pod.metadata.uid}.db"
     try:
         with (
-            http_get(address_of(api, pod, PROXY_PORT), "/snapshot", patience=patience) as answer,
+            http_get(address_of(api, pod, PROXY_PORT), "/snapshot", patience=patience, idle=patience) as answer,
             path.open("wb") as file,
         ):
             size = int(answer.headers.get("Content-Length") or 0)
@@ -138,8 +144,16 @@ def fetch_snapshot(api: "Api", pod: "Pod", folder: Path, came: Callable[[int], N
             if size != file.tell():
                 raise ForwardError(f"it broke off after {bytes_text(file.tell())} of {bytes_text(size)}")
     except (ApisnoopError, HTTPException, OSError, ValueError) as error:
-        return Snapshot(None, taken, cause_of(error))
-    return Snapshot(path, taken)
+        return Snapshot(None, taken, why=cause_of(error))
+    return Snapshot(path, taken, pods_of(api, pod, patience))
+
+
+def pods_of(api: "Api", pod: "Pod", patience: float) -> tuple[AgentPod, ...]:
+    """Ask a node's agent for its pods. One that does not answer costs no snapshot: `status` tells what is wrong."""
+    try:
+        return ask(api, pod, AGENT_PORT, AgentStatus, patience).pods
+    except ApisnoopError:
+        return ()
 
 
 def _demand_room(size: int, folder: Path) -> None:
@@ -161,11 +175,21 @@ def _take(target: Store, pod: "Pod", snapshot: Snapshot, outcome: Outcome) -> No
             why = str(error).replace(f"store {snapshot.path}", "its snapshot")
         else:
             with source:
-                outcome.pulled.append(pull_into(target, source, node=node, taken=snapshot.taken))
+                pulled = pull_into(target, source, node=node, taken=snapshot.taken)
+                if pulled.is_newer:
+                    note_standings(target, node=node, pods=standings_of(snapshot.pods), at=snapshot.taken)
+                outcome.pulled.append(pulled)
                 return
         finally:
             snapshot.path.unlink(missing_ok=True)
     outcome.unanswered.append(Unanswered(node, why))
+
+
+def standings_of(pods: Iterable[AgentPod]) -> Iterator[Standing]:
+    """Give the pods that should be recorded and are not, or not wholly; one that drains is wanted no more."""
+    for pod in pods:
+        if pod.state in MISSING or (pod.state == INTERCEPTING and pod.existing):
+            yield Standing(pod.namespace, pod.name, pod.uid, pod.state, pod.why, pod.existing)
 
 
 def agents_to_pull(api: "Api", place: str | None) -> "list[Pod]":

@@ -2,6 +2,7 @@
 
 import pytest
 
+from apisnoop.node.status import AgentPod, AgentStatus
 from apisnoop.store import queries
 from apisnoop.store.store import Store
 from tests.cli.fake_nodes import FakeNodes
@@ -29,14 +30,19 @@ def calls(db):
 
 
 def test_what_a_node_has_is_pulled_once(nodes, shop, tmp_path):
-    """Pulled twice, nothing counts twice."""
-    nodes.answer(snapshot=shop.read_bytes())
+    """Pulled twice, nothing counts twice; what its agent says of pods that are not recorded comes along."""
+    pods = (AgentPod("shop", "web-9", "u9", "skipped", "it uses the node's network"),)
+    nodes.answer(agent=AgentStatus(pods=pods), snapshot=shop.read_bytes())
     nodes.start()
     expected, db, name = calls(shop), tmp_path / "all.db", nodes.cluster.nodes[0].name
     first = pull(nodes, db)
     assert (first.exit_code, first.stdout) == (0, f"{name}: {expected} calls, {expected} of them new\n")
     assert pull(nodes, db).stdout == f"{name}: {expected} calls, 0 of them new\n"
     assert calls(db) == expected
+    with Store.open(db, read_only=True) as store:
+        assert [(row.node, row.pod, row.why) for row in queries.standings(store.connection)] == [
+            (name, "web-9", "it uses the node's network")
+        ]
 
 
 @pytest.mark.parametrize(
