@@ -5,7 +5,7 @@ import secrets
 
 import pytest
 
-from tests.charts.installation import Installation, until
+from tests.charts.installation import HOME, Installation, until
 from tests.charts.workloads import REQUESTS, deployment, every_kind, listed, pod, reader, steadily
 
 pytestmark = pytest.mark.cluster
@@ -85,3 +85,12 @@ def test_new_pods_are_recorded_from_their_first_request_on(installed, two_nodes,
     assert all(pod["metadata"]["annotations"]["apisnoop/injected"] for pod in pods)
     assert all(pod["spec"]["initContainers"][0]["name"] == "apisnoop-wait" for pod in pods)
     two_nodes.kubectl("delete", "namespace", where, "--wait=false")
+
+
+def test_helms_own_test_sees_a_pod_being_recorded(installed):
+    """`helm test` succeeds, says so, and leaves no rights behind."""
+    told = installed.cluster.helm("test", "apisnoop", "--namespace", HOME, "--logs", "--timeout=120s")
+    assert "calls of this pod were recorded on node" in told
+    left = json.loads(installed.kubectl("get", "serviceaccounts,roles,rolebindings", "-o", "json"))["items"]
+    assert "apisnoop-test" not in {one["metadata"]["name"] for one in left}
+    installed.kubectl("delete", "pod", "apisnoop-test")
