@@ -3,22 +3,18 @@
 import asyncio
 import contextlib
 import json
-import shutil
 import urllib.request
-from collections.abc import Iterator
 
 import pytest
-from selenium.webdriver.common.by import By
-from selenium.webdriver.common.keys import Keys
 
 from apisnoop_addons.node.feed import Feed
 from apisnoop_addons.redact import Redact
 from tests.addons.engine.rig import HOST, rigged
 from tests.addons.flows import PODS
+from tests.addons.web.person import Person, chromium
 from tests.addons.web.test_command import running, settings
 from tests.addons.web.viewing import PASSWORD, WEB
 from tests.looped import eventually, in_loop
-from tests.reports.html.browser import DRIVER, PROGRAM, Browser, started
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 __all__ = ["settings"]  # a fixture
@@ -26,16 +22,6 @@ __all__ = ["settings"]  # a fixture
 PLANTED = "planted-51c0ffee"
 SECRET = f"/api/v1/namespaces/shop/secrets/db?apikey={PLANTED}"
 WATCH, EXEC = f"{PODS}?watch=true", f"{PODS}/web-1/exec"
-EVERYTHING = ("flows", "flows/dump", "events", "options", "state", "commands", "filter-help")
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory) -> Iterator[Browser]:
-    for program in (PROGRAM, DRIVER):
-        if shutil.which(program) is None:
-            pytest.fail(f"{program} is not installed: scripts/setup --cluster installs it")
-    with started(tmp_path_factory.mktemp("profile")) as browser:
-        yield browser
 
 
 class ApiServer:
@@ -100,63 +86,39 @@ async def make_calls(tmp_path, feed_path, url):
     assert len(server.asked) == 3
 
 
-def log_in(browser, url, password):
-    """Type a password into the form."""
-    browser.command("Emulation.setDeviceMetricsOverride", width=1400, height=500, deviceScaleFactor=1, mobile=False)
-    browser.driver.get(url)
-    browser.one("input[name=token]").send_keys(password)
-    browser.one("input[type=submit]").click()
-
-
-def test_a_person_logs_in_sees_who_called_finds_no_secret_and_can_replay_nothing(settings, tmp_path, browser):
-    """As told in issue and README: looking, and only that."""
+def test_a_person_logs_in_sees_who_called_finds_no_secret_and_can_replay_nothing(settings, tmp_path):
+    """Looking, and only that."""
     url = f"http://{settings['APISNOOP_UI_LISTEN']}"
-    with running(settings):
+    with running(settings), chromium(tmp_path / "profile") as browser:
         make_calls(tmp_path, tmp_path / "feed.sock", url)
+        person = Person(browser, url)
 
-        log_in(browser, url, "wrong")
+        person.log_in("wrong")
         assert "Invalid Password" in browser.driver.page_source
         assert "shop" not in browser.driver.page_source
 
-        log_in(browser, url, PASSWORD)
-        browser.until("document.querySelectorAll('.flow-table tbody tr.has-response').length === 3")
-        paths, callers = browser.texts("td.col-path"), browser.texts("td.col-comment")
-        assert [path.rpartition(":")[2].partition("/")[2] for path in paths] == [
-            SECRET.partition("?")[0][1:],
-            WATCH[1:],
-            EXEC[1:],
+        person.log_in(PASSWORD)
+        person.until_rows("=== 3")
+        assert [path.partition("/api")[2] for path in person.column("path")] == [
+            path.partition("?apikey")[0].removeprefix("/api") for path in (SECRET, WATCH, EXEC)
         ]
-        assert set(callers) == {"pod shop/web-1, app, shop/web, kubectl"}
-        assert browser.one("td.col-comment").rect["width"] > 300, "the caller has room"
+        assert set(person.column("comment")) == {"pod shop/web-1, app, shop/web, kubectl"}
+        assert browser.one("td.col-comment").rect["width"] > 300, "who calls has room"
         browser.driver.save_screenshot(str(tmp_path / "list.png"))
 
-        search = browser.one("input[placeholder=Search]")
-        search.send_keys('~marker eyes & ~comment "shop/web-1, app"')
-        browser.until("document.querySelectorAll('.flow-table tbody tr.has-response').length === 1")
-        assert "watch=true" in browser.one("td.col-path").text
-        search.send_keys(Keys.CONTROL, "a", Keys.NULL, Keys.DELETE)
+        person.search('~marker eyes & ~comment "shop/web-1, app"')
+        person.until_rows("=== 1")
+        assert "watch=true" in person.column("path")[0]
+        person.search("~all")
+        person.until_rows("=== 3")
 
-        asked = (
-            "return fetch(arguments[0], {method: arguments[1], headers: {'X-XSRFToken': "
-            "document.cookie.match(/_mitmproxy_xsrf=([^;]*)/)[1]}}).then(async r => [r.status, await r.text()])"
-        )
-        for path in EVERYTHING:
-            status, body = browser.run(asked, path, "GET")
-            assert (status, PLANTED in body) == (200, False), path
-        assert PLANTED not in browser.driver.page_source
-
-        flow = flows_of(url)[0]["id"]
-        status, told = browser.run(asked, f"flows/{flow}/replay", "POST")
+        assert PLANTED not in person.all_that_can_be_seen()
+        status, told = person.ask(f"flows/{person.flows()[0]['id']}/replay", "POST")
         assert status == 403
         assert "for looking only" in told
 
-        browser.until("document.querySelectorAll('.flow-table tbody tr.has-response').length === 3")
-        browser.one(".flow-table tbody tr.has-response").click()
-        browser.until("document.querySelector('.flow-detail')")
-        assert not [button for button in browser.all(".flow-menu *, .btn .fa-edit") if button.is_displayed()]
-        browser.messages()
-        browser.driver.find_element(By.TAG_NAME, "body").send_keys("r")  # mitmweb's key for replaying
-        browser.until(f"performance.getEntriesByName('{url}/flows/{flow}/replay').length")
-        assert any("403" in message for message in browser.messages())
+        asked = person.press_replay()
         browser.driver.save_screenshot(str(tmp_path / "flow.png"))
-        assert len(flows_of(url)) == 3
+        assert any(asked in message and "403" in message for message in browser.messages())
+        assert not [button for button in browser.all(".flow-menu *, .btn .fa-edit") if button.is_displayed()]
+        assert len(person.flows()) == 3
