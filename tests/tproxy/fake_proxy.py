@@ -34,14 +34,18 @@ class FakeProxy:
             except TimeoutError:
                 continue
 
-    async def enrolled(self) -> Enrol:
-        """Wait for an enrolment that has not been let go, and return the newest."""
-        await self.until(self._held)
-        return self._held()[-1]
+    async def enrolled(self, namespace: str = "") -> Enrol:
+        """Wait for an enrolment, of any pod or one of a namespace, that has not been let go; return the newest."""
 
-    def retired(self) -> list[Retire]:
+        def held() -> list[Enrol]:
+            return [one for one in self._held() if namespace in {"", one.caller.namespace}]
+
+        await self.until(held)
+        return held()[-1]
+
+    def retired(self, number: int | None = None) -> list[Retire]:
         """Give what was let go."""
-        return self._of(Retire)
+        return [one for one in self._of(Retire) if number in {None, one.enrolment}]
 
     def drained(self, number: int) -> None:
         """Close an enrolment's listeners and say that it is done."""
