@@ -41,6 +41,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "rbac": ("rbac", "Write the least roles that allow what was recorded."),
     "spec": ("spec", "List, show and check catalogues of what the API can do."),
     "status": ("status", "Show every node, and every pod that is recorded or should be."),
+    "watch": ("watch", "Show the calls of recorded pods as they are made."),
 }
 
 

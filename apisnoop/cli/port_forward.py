@@ -31,6 +31,8 @@ DATA, ERROR = 0, 1
 """Channels of the first port; each begins with the port's number."""
 CHUNK = 1 << 16
 """Bytes sent in a frame."""
+IDLE = 30.0
+"""Seconds for which an answer may pause unless it is said otherwise."""
 
 
 class ForwardError(ApisnoopError):
@@ -56,10 +58,13 @@ class PodAddress:
 
 
 @contextmanager
-def http_get(address: PodAddress, path: str, *, patience: float) -> Iterator[http.client.HTTPResponse]:
+def http_get(
+    address: PodAddress, path: str, *, patience: float, idle: float | None = IDLE
+) -> Iterator[http.client.HTTPResponse]:
     """Ask for a path and give the answer, of which nothing but the head has been read.
 
-    `patience` are the seconds that every single step may take, also of what is read of the answer. Raises ForwardError,
+    `patience` are the seconds that every single step may take, `idle` those for which the answer may pause (None: for
+    ever, as long as the API server is there). Raises ForwardError,
     also for every status but 200; what ends an answer early is an OSError or http.client.HTTPException to who reads it.
     """
     try:
@@ -76,6 +81,7 @@ def http_get(address: PodAddress, path: str, *, patience: float) -> Iterator[htt
                 raise ForwardError(_first_line(answer.read(1000)) or f"it answers {answer.status}")
         except (http.client.HTTPException, OSError) as error:
             raise ForwardError(cause_of(error)) from None
+        stream.wait_for(idle)
         yield answer
     finally:
         stream.end()
@@ -135,6 +141,10 @@ class ForwardedPort:
     def makefile(self, _mode: str) -> io.BufferedReader:
         """Give what comes from the port."""
         return io.BufferedReader(_Incoming(self._connection), buffer_size=1 << 18)
+
+    def wait_for(self, seconds: float | None) -> None:
+        """Wait so long for what comes from now on."""
+        self._connection.settimeout(seconds)
 
     def close(self) -> None:
         """Do nothing: http.client closes as soon as no second request can follow, and reads on, as sockets let it."""

@@ -1,0 +1,52 @@
+"""Writing what the nodes' streams bring: calls to standard output, and what is missing to standard error."""
+
+import click
+import msgspec
+
+from apisnoop.calls.call_line import CallLine
+from apisnoop.cli.report import terminal
+from apisnoop.cli.streams import Event, Line, Lost, Opened
+from apisnoop.fleet.call_filter import CallFilter
+from apisnoop.reports.live import LiveTable
+from apisnoop.reports.paint import Paint
+from apisnoop.reports.wording import clean, counted
+
+
+class LeftOut(msgspec.Struct, frozen=True):
+    """What a node sends in place of calls that it could not send in time."""
+
+    left_out: int = 0
+
+
+class LiveCalls:
+    """Shows the calls that pass a filter, as a table that goes on or as JSON lines."""
+
+    def __init__(self, wanted: CallFilter, *, as_json: bool) -> None:
+        self._wanted = wanted
+        self._table = None if as_json else LiveTable(Paint(terminal(None)[1]))
+        if self._table:
+            click.echo(self._table.header(), color=True)
+
+    def __call__(self, event: Event) -> None:
+        """Take one event."""
+        match event:
+            case Line():
+                self._line(event.node, event.text)
+            case Lost():
+                why = f"{clean(event.why)}; its calls are not shown until it is back, but recorded if it can"
+                click.echo(f"apisnoop: node {clean(event.node)}: the stream is lost: {why}", err=True)
+            case Opened(again=True):
+                click.echo(f"apisnoop: node {clean(event.node)} is back", err=True)
+
+    def _line(self, node: str, text: bytes) -> None:
+        try:
+            left_out = msgspec.json.decode(text, type=LeftOut).left_out
+            call = None if left_out else msgspec.json.decode(text, type=CallLine)
+        except msgspec.DecodeError:
+            click.echo(f"apisnoop: node {clean(node)} has sent a line that is no call", err=True)
+            return
+        if call is None:
+            said = f"{counted(left_out, 'call')} came too fast to be shown; they are recorded"
+            click.echo(f"apisnoop: node {clean(node)}: {said}", err=True)
+        elif self._wanted.passes(call):
+            click.echo(self._table.line(call) if self._table else text, color=True)

@@ -1,0 +1,79 @@
+"""Which calls of a stream are of interest: by pod, workload, namespace, container, verb, resource and status."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from apisnoop.calls.call_line import CallerPart, CallLine
+from apisnoop.errors import UsageError
+from apisnoop.fleet.kinds import CRON_JOB, DAEMON_SET, DEPLOYMENT, JOB, NAMESPACE, POD, STATEFUL_SET, Reference
+
+WORKLOADS = (DEPLOYMENT, STATEFUL_SET, DAEMON_SET, JOB, CRON_JOB)
+NOBODY = CallerPart()
+NO_ANSWER = 0
+"""Status of a call that was never answered."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallFilter:
+    """All that is given must hold; of one kind, one of the values given."""
+
+    objects: tuple[Reference, ...] = ()
+    namespace: str = ""
+    containers: frozenset[str] = frozenset()
+    verbs: frozenset[str] = frozenset()
+    resources: frozenset[str] = frozenset()
+    """Names in the plural, with or without a subresource: pods, pods/log."""
+    statuses: tuple[range, ...] = ()
+    selected: Callable[[CallerPart], bool] = field(default=lambda _: True)
+    """Whether a pod has the labels asked for."""
+
+    def passes(self, call: CallLine) -> bool:
+        """Tell whether a call is of interest."""
+        caller = call.caller or NOBODY
+        return (
+            (not self.namespace or caller.namespace == self.namespace)
+            and (not self.containers or caller.container in self.containers)
+            and (not self.verbs or call.verb in self.verbs)
+            and (not self.resources or not self.resources.isdisjoint(names_of(call)))
+            and (not self.statuses or any(call.status in one for one in self.statuses))
+            and (not self.objects or any(_is_of(caller, one) for one in self.objects))
+            and self.selected(caller)
+        )
+
+
+def names_of(call: CallLine) -> set[str]:
+    """Give what a call's resource can be called: pods, pods/log, deployments, deployments.apps."""
+    whole = f"{call.resource}/{call.subresource}" if call.subresource else call.resource
+    return {call.resource, whole, f"{call.resource}.{call.group}" if call.group else call.resource}
+
+
+def _is_of(caller: CallerPart, reference: Reference) -> bool:
+    if reference.kind is POD:
+        return caller.pod == reference.name
+    if reference.kind is NAMESPACE:
+        return caller.namespace == reference.name
+    return caller.workload == str(reference)
+
+
+def parse_statuses(texts: Sequence[str]) -> tuple[range, ...]:
+    """Read 404, 4xx, 400-403 and `none` (no answer). Raises UsageError naming the value."""
+    return tuple(_status(one.strip()) for text in texts for one in text.split(",") if one.strip())
+
+
+def _status(text: str) -> range:
+    lower, _, upper = text.partition("-")
+    if text == "none":
+        return range(NO_ANSWER, NO_ANSWER + 1)
+    if len(text) == 3 and text[0] in "12345" and text[1:].lower() == "xx":
+        first = int(text[0]) * 100
+        return range(first, first + 100)
+    if lower.isdecimal() and (not upper or upper.isdecimal()):
+        first, last = int(lower), int(upper or lower)
+        if 100 <= first <= last <= 599:
+            return range(first, last + 1)
+    raise UsageError(f"--status {text}: write 404, 4xx, 400-403, or none for calls without an answer")
+
+
+def parse_words(texts: Sequence[str]) -> frozenset[str]:
+    """Read values that are given one by one or with commas between."""
+    return frozenset(word for text in texts for word in text.replace(" ", "").split(",") if word)
