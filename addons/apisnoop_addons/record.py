@@ -112,6 +112,11 @@ class Record:
 _NOBODY = Caller()
 
 
+def leave_out(flow: HTTPFlow) -> None:
+    """Forget a call that has begun: it will not get to the server."""
+    flow.metadata.pop(_OPEN, None)
+
+
 def recorded_path(flow: HTTPFlow) -> str:
     """Give a flow's path and query as they are matched: without what this server has before /api, and printable."""
     path = flow.request.data.path.decode("utf-8", "replace")

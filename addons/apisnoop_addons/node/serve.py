@@ -21,6 +21,7 @@ from apisnoop_addons.node.ledger import Ledger
 from apisnoop_addons.node.link import AgentLink
 from apisnoop_addons.node.loopback import serve
 from apisnoop_addons.node.pods import Pods
+from apisnoop_addons.node.scripts import Answered, load_scripts
 from apisnoop_addons.node.settings import Settings
 from apisnoop_addons.record import Record
 from apisnoop_addons.redact import Redact
@@ -37,7 +38,9 @@ async def run(settings: Settings) -> None:
     ledger = Ledger(settings.store, days=settings.retention_days)
     upstream = Upstream(host="", port=0, server_name=settings.server_name, ca_pem=authority)
     feed = Feed(settings.feed, settings.feed_rate) if settings.feed else None
-    proxy = Proxy(Stream(), Identify(), Record(matched, ledger.record), *_watchers(feed, matched, settings))
+    scripts = [*load_scripts(settings.scripts), Answered()] if settings.scripts else []
+    watchers = _watchers(feed, matched, settings)
+    proxy = Proxy(Stream(), Identify(), Record(matched, ledger.record), *scripts, *watchers)
     pods = Pods(proxy, link, ledger, upstream, certificate, settings.limits)
     known = asyncio.Event()
 

@@ -44,6 +44,8 @@ class Settings:
     """After which calls count for the workload of their pod, so that the store does not grow with every rollout."""
     limits: Limits = LIMITS
     """What one pod may have at a time."""
+    scripts: Path | None = None
+    """Folder with the user's own mitmproxy addons; None: there are none."""
     feed: Path | None = None
     """Where the viewer is handed redacted copies of calls; None: there is no viewer, and no copies are made."""
     feed_bodies: bool = False
@@ -67,6 +69,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         return _positive(variable, text) if text else default
 
     address, feed = environment.get("APISNOOP_LISTEN"), environment.get("APISNOOP_UI_FEED")
+    scripts = environment.get("APISNOOP_SCRIPTS")
     return Settings(
         agent_socket=path("APISNOOP_AGENT_SOCKET", usual.agent_socket),
         certificate=path("APISNOOP_TLS", usual.certificate),
@@ -81,6 +84,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
             streams=number("APISNOOP_LIMIT_STREAMS", STREAMS),
             buffered_bytes=number("APISNOOP_LIMIT_BUFFERED", BUFFERED_BYTES),
         ),
+        scripts=Path(scripts) if scripts else None,
         feed=Path(feed) if feed else None,
         feed_bodies=_yes("APISNOOP_UI_BODIES", environment.get("APISNOOP_UI_BODIES") or "false"),
         feed_rate=number("APISNOOP_UI_RATE", FEED_RATE),
