@@ -42,7 +42,8 @@ AS_PROXY = (
 class Installation:
     """One node's agent and proxy. Everything they write is in `folder`."""
 
-    def __init__(self, cluster: Cluster, folder: Path) -> None:
+    def __init__(self, cluster: Cluster, folder: Path, **agent: str) -> None:
+        """`agent` are further settings of the agent."""
         self.cluster, self.node = cluster, cluster.nodes[0]
         self.folder = self.node.directory / "apisnoop"  # the node sees it at the same place
         for part in ("run", "tls", "store", "home"):
@@ -54,7 +55,7 @@ class Installation:
         self.certificates = Certificates(cluster, NAMESPACE, folder)
         self.issue()
         self._let_anybody_start_python()
-        self.agent = self._process("agent", self._agent_command(), {"NODE_NAME": self.node.name})
+        self.agent = self._process("agent", self._agent_command(), {"NODE_NAME": self.node.name, **agent})
         self.proxy = self._process("proxy", self._proxy_command(), self._proxy_environment())
 
     def issue(self) -> None:
@@ -199,7 +200,7 @@ class Installation:
 
     def _let_anybody_start_python(self) -> None:
         """Open, in the node only, the folders above the interpreter: a developer's home is often closed to others."""
-        for prefix in {sys.prefix, sys.base_prefix, Path(__file__).parent}:
+        for prefix in (sys.prefix, sys.base_prefix, str(Path(__file__).parent)):
             for folder in Path(prefix).resolve().parents:
                 if not folder.stat().st_mode & stat.S_IXOTH:
                     self.in_node("chmod", "o+x", folder)

@@ -31,16 +31,22 @@ class NodeProcess:
     def start(self) -> None:
         """Start it, and return when the program itself is there."""
         with self.log.open("ab") as log:
-            self._entrance = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        wait_until(lambda: self._children() or self._entrance.poll() is not None, "the program in the node")
-        if self._entrance.poll() is not None:
+            started = subprocess.Popen(self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        self._entrance = started
+        wait_until(lambda: self._children() or started.poll() is not None, "the program in the node")
+        if started.poll() is not None:
             raise RuntimeError(self.log.read_text())
         (self._pid,) = self._children()
+
+    @property
+    def pid(self) -> int:
+        """The program itself, as the machine numbers it."""
+        return self._pid
 
     def send(self, number: signal.Signals) -> None:
         """Send a signal to the program."""
         os.kill(self._pid, number)
-        if number is signal.SIGCONT:  # nsenter stops when the program that it has started does
+        if number is signal.SIGCONT and self._entrance:  # nsenter stops when the program that it has started does
             wait_until(lambda: self._state() != "T", "the program to go on")
             os.kill(self._entrance.pid, signal.SIGCONT)
 
@@ -64,7 +70,7 @@ class NodeProcess:
 
     def resume(self) -> None:
         """Let it go on if it was stopped."""
-        for pid in (self._pid, self._entrance.pid):
+        for pid in (self._pid, *([self._entrance.pid] if self._entrance else [])):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGCONT)
 
@@ -75,7 +81,7 @@ class NodeProcess:
 
     def _children(self) -> list[int]:
         with suppress(OSError):
-            pid = self._entrance.pid
+            pid = self._entrance.pid if self._entrance else 0
             return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
         return []
 
