@@ -32,6 +32,7 @@ MODES = {
     "cert-manager": ("webhook.certManager.enabled=true",),
     "network-policy": ("networkPolicy.enabled=true", "metrics.enabled=true"),
     "service-monitor": ("metrics.enabled=true", "metrics.serviceMonitor.enabled=true", "metrics.address=::"),
+    "scripts": ("addons.scripts.mark\\.py=def requestheaders(flow): pass",),
     # A Secret of one's own: the chart's has a random password.
     "mitmweb": ("mitmweb.enabled=true", "mitmweb.bodies=true", "mitmweb.existingSecret=viewer"),
     "digests": (f"image.core.digest=sha256:{'a' * 64}", f"image.proxy.digest=sha256:{'b' * 64}"),
@@ -198,6 +199,18 @@ def test_the_viewers_password_is_made_once_and_only_hashed():
     assert hashed.startswith("$2a$")
     given = find(objects(("mitmweb.enabled=true", "mitmweb.password=p")), "Secret", "apisnoop-mitmweb")["data"]
     assert base64.b64decode(given["password"]) == b"p"
+
+
+def test_a_changed_script_starts_the_proxies_anew():
+    """They read scripts once; a script's name has to be one of Python's."""
+
+    def pods(text):
+        return find(objects((f"addons.scripts.mark\\.py={text}",)), "DaemonSet", "apisnoop-agent")["spec"]["template"]
+
+    assert pods("a = 1")["metadata"] != pods("a = 2")["metadata"]
+    assert pods("a = 1") == pods("a = 1")
+    refused = helm("template", "apisnoop", CHART, "--kube-version=1.30.0", "--set=addons.scripts.mark=a")
+    assert refused.returncode != 0
 
 
 def test_the_agent_lets_in_the_proxys_user():
