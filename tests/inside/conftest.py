@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,12 +14,16 @@ from cluster.existing import ExistingCluster
 from e2e.programs import CLIENTS
 from e2e.robot import Robot, create_robot, remove_robot
 from tests.inside.installation import Installation
-from tests.inside.pods import Pod, create_pods
+from tests.inside.pods import Pod, create_pods, pod_object
+from tests.inside.processes import wait_until
 from tests.inside.seen import Tap, Truth, compare
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
+
+SETTLED = 1.0
+"""Seconds after which a connection is surely recorded: what is promised of an annotation."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +42,18 @@ class Shop:
     def namespace(self) -> str:
         return self.robot.namespace
 
-    def pods(self, *names: str, containers: Sequence[str] = ("app",)) -> list[Pod]:
-        """Create pods."""
-        return create_pods(self.cluster, self.namespace, self.clients, names, containers)
+    def pods(self, *names: str, **more: Any) -> list[Pod]:
+        """Create pods that are alike; see `pod_object` for what they may have."""
+        objects = [pod_object(name, self.clients, **more) for name in names]
+        return create_pods(self.cluster, self.namespace, objects)
+
+    def recorded_pod(self, name: str, **more: Any) -> Pod:
+        """Create a pod whose new connections are recorded."""
+        (pod,) = self.pods(name, **more)
+        pod.annotate("apisnoop=true")
+        wait_until(lambda: self.installation.is_recording(pod), f"{name} to be recorded")
+        time.sleep(SETTLED)
+        return pod
 
     def compare(self, tap: Tap, *, since: float = 0.0) -> Truth:
         """Compare what was recorded with the audit log."""
@@ -67,6 +81,16 @@ def installation(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> 
 @pytest.fixture
 def shop(installation: Installation, tmp_path: Path) -> Iterator[Shop]:
     """A namespace, which goes with all that is in it."""
-    robot = create_robot(installation.cluster, tmp_path)
+    yield from _shop(installation, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def module_shop(installation: Installation, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
+    """One for all tests of a module."""
+    yield from _shop(installation, tmp_path_factory.mktemp("shop"))
+
+
+def _shop(installation: Installation, folder: Path) -> Iterator[Shop]:
+    robot = create_robot(installation.cluster, folder)
     yield Shop(installation, robot, build(CLIENTS) / "clients")
     remove_robot(installation.cluster, robot)

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 import tempfile
 from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
 from typing import IO, TYPE_CHECKING, Any
 
 import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from cluster.cluster import Cluster
 
 IMAGE = "local/kubectl:1"
 PROGRAMS = "/programs"
 CLIENTS = f"{PROGRAMS}/clients"
+EMPTY: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
 
 
 class Running:
@@ -45,8 +48,7 @@ class Running:
 
     def answers(self, seconds: float = 180.0) -> list[Answer]:
         """Wait for the end of a poller, and return what it was answered, in the order in which it asked."""
-        lines = self.finish(seconds)[0].splitlines()
-        return sorted((_decoder.decode(line) for line in lines), key=lambda answer: answer.at)
+        return read_answers(self.finish(seconds)[0])
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -67,6 +69,11 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 _decoder = msgspec.json.Decoder(Answer)
+
+
+def read_answers(output: str) -> list[Answer]:
+    """Read what `clients poll` has printed, in the order in which it asked."""
+    return sorted((_decoder.decode(line) for line in output.splitlines()), key=lambda answer: answer.at)
 
 
 def _content(file: IO[bytes]) -> str:
@@ -123,19 +130,24 @@ class Pod:
         self.cluster.kubectl("delete", f"pod/{self.name}", "--now", "--namespace", self.namespace)
 
 
-def create_pods(
-    cluster: Cluster, namespace: str, clients: Path, names: Sequence[str], containers: Sequence[str] = ("app",)
-) -> list[Pod]:
-    """Create pods that wait for programs to be run in them, and return when they are ready."""
-    items = [pod_object(name, clients, containers) for name in names]
-    cluster.apply({"apiVersion": "v1", "kind": "List", "items": items}, namespace)
+def create_pods(cluster: Cluster, namespace: str, objects: Sequence[Mapping[str, Any]]) -> list[Pod]:
+    """Create pods, and return when they are ready."""
+    cluster.apply({"apiVersion": "v1", "kind": "List", "items": list(objects)}, namespace)
+    names = [str(one["metadata"]["name"]) for one in objects]
     named = [f"pod/{name}" for name in names]
     cluster.kubectl("wait", "--for=condition=Ready", *named, "--timeout=60s", "--namespace", namespace)
     return [Pod(cluster, namespace, name) for name in names]
 
 
-def pod_object(name: str, clients: Path, containers: Sequence[str]) -> dict[str, Any]:
-    """Render a pod of the service account `robot`; the clients come from the folder where they were built."""
+def pod_object(
+    name: str, clients: Path, containers: Sequence[str] = ("app",), volumes: Mapping[str, Mapping[str, Any]] = EMPTY
+) -> dict[str, Any]:
+    """Render a pod of the service account `robot` that waits for programs to be run in it.
+
+    `volumes` are read-only sources by the place where they are mounted. The clients come from the node's folder where
+    they were built.
+    """
+    places = {PROGRAMS: host_path(clients.parent), **volumes}
     return {
         "apiVersion": "v1",
         "kind": "Pod",
@@ -143,19 +155,31 @@ def pod_object(name: str, clients: Path, containers: Sequence[str]) -> dict[str,
         "spec": {
             "serviceAccountName": "robot",
             "terminationGracePeriodSeconds": 0,
-            "containers": [container_object(container) for container in containers],
-            "volumes": [{"name": "programs", "hostPath": {"path": str(clients.parent), "type": "Directory"}}],
+            "containers": [_container(container, list(places)) for container in containers],
+            "volumes": [{"name": f"v{number}", **source} for number, source in enumerate(places.values())],
         },
     }
 
 
-def container_object(name: str) -> dict[str, Any]:
-    """Render a container that sleeps."""
+def _container(name: str, places: Sequence[str]) -> dict[str, Any]:
+    mounts = [{"name": f"v{number}", "mountPath": place, "readOnly": True} for number, place in enumerate(places)]
     return {
         "name": name,
         "image": IMAGE,
         "imagePullPolicy": "Never",
         "command": ["sleep", "infinity"],
         "env": [{"name": "KUBERC", "value": "off"}, {"name": "HOME", "value": "/tmp"}],
-        "volumeMounts": [{"name": "programs", "mountPath": PROGRAMS, "readOnly": True}],
+        "volumeMounts": mounts,
     }
+
+
+def host_path(path: Path | str) -> dict[str, Any]:
+    """Render a folder of the node as a volume's source."""
+    return {"hostPath": {"path": str(path), "type": "Directory"}}
+
+
+def python_volumes() -> dict[str, dict[str, Any]]:
+    """Give what a pod needs for the Python of these tests, at the same places as here."""
+    tests = Path(__file__).parents[1]
+    same = {str(place): host_path(place) for place in (sys.prefix, sys.base_prefix, tests)}
+    return {"/lib": host_path("/usr/lib"), "/lib64": host_path("/usr/lib64"), **same}

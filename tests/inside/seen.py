@@ -16,6 +16,7 @@ from e2e.recorded_calls import RecordedCall, read_calls
 from e2e.settled import wait_until_settled
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
     from types import TracebackType
 
@@ -53,6 +54,12 @@ class Seen:
 _decoder = msgspec.json.Decoder(_Line)
 
 
+def seen_in(lines: Sequence[bytes], namespace: str) -> list[Seen]:
+    """Read a stream's lines, and give the calls of the pods of a namespace."""
+    both = zip(read_calls(lines), map(_decoder.decode, lines), strict=True)
+    return [Seen(call, line.caller) for call, line in both if line.caller.namespace == namespace]
+
+
 class Tap:
     """Listens to the proxy's stream of calls from `__enter__` to `__exit__`."""
 
@@ -77,9 +84,7 @@ class Tap:
 
     def seen(self, namespace: str) -> list[Seen]:
         """Give the calls so far of the pods of a namespace."""
-        lines = list(self._lines)
-        both = zip(read_calls(lines), map(_decoder.decode, lines), strict=True)
-        return [Seen(call, line.caller) for call, line in both if line.caller.namespace == namespace]
+        return seen_in(list(self._lines), namespace)
 
     def _listen(self) -> None:
         with suppress(OSError, ValueError):

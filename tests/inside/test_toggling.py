@@ -51,7 +51,7 @@ def test_fifty_toggles_in_a_minute_are_not_noticed(shop, installation):
         objects, complaints = informer.finish()
         recorded = {one.call.audit_id for one in tap.seen(shop.namespace)}
     every = [answer for found in answers.values() for answer in found]
-    assert len(every) > 0.9 * sum(RATES.values()) * LASTING
+    assert len(every) / sum(RATES.values()) > 0.9 * len(machine) / RATES["fresh"]  # a busy machine asks less often
     assert [answer for answer in every if answer.error] == []
     assert [answer for answer in every if not answer.audit_id or answer.status != 200] == []
     longest = max(answer.seconds for answer in machine)

@@ -1,7 +1,8 @@
 // Command clients is what programs written in Go do to a Kubernetes API, as the
 // end-to-end tests need it: `clients informer` watches the way controllers do,
 // `clients load` makes many calls of every kind and says how each went, `clients
-// poll` asks for one thing at a steady rate and tells of each answer.
+// poll` asks for one thing at a steady rate and tells of each answer, `clients
+// first` times other programs.
 //
 // It reads its kubeconfig as every client does (KUBECONFIG), else the pod's own
 // service account.
@@ -24,7 +25,7 @@ import (
 const protobuf = "application/vnd.kubernetes.protobuf"
 
 // errUsage ends the program with exit code 2; what is wrong has been said.
-var errUsage = errors.New("usage: clients informer|load|poll [options]")
+var errUsage = errors.New("usage: clients informer|load|poll|first [options]")
 
 func main() {
 	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -52,6 +53,8 @@ func run(ctx context.Context, arguments []string) error {
 		return runLoad(ctx, flags, arguments[1:])
 	case "poll":
 		return runPoll(ctx, flags, arguments[1:])
+	case "first":
+		return runFirst(ctx, flags, arguments[1:])
 	default:
 		return errUsage
 	}
