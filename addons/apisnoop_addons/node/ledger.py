@@ -22,6 +22,7 @@ from apisnoop.calls.recording import NOT_SEEN, Recording
 from apisnoop.calls.tally import Loss, TallyBatch
 from apisnoop.errors import ApisnoopError
 from apisnoop.node.status import ProxyPod, ProxyStatus
+from apisnoop.store.caps import Caps
 from apisnoop.store.recordings import end_recordings, save_recordings
 from apisnoop.store.retention import roll_up
 from apisnoop.store.store import CatalogueFacts, Store
@@ -32,6 +33,8 @@ FLUSH_SECONDS = 1.0
 """How long a call may be in memory alone."""
 RETENTION_DAYS = 7
 """How long replicas of a workload are told apart."""
+STORE_BYTES = 300_000_000
+"""Some three million tallies. The chart's volume has 1 GiB: for the store, its log, and a snapshot on its way."""
 MOST_LINES = 10_000
 """Calls that may wait for someone who watches; further ones are left out, and that is said."""
 
@@ -47,12 +50,23 @@ class Seen:
 class Ledger:
     """Use: `open`, then the rest at any time, `close`; in one event loop."""
 
-    def __init__(self, db: Path, *, days: int = RETENTION_DAYS, clock: Callable[[], float] = time.time) -> None:
-        """After `days` calls count for the workload of their pod (see `apisnoop.store.retention`)."""
+    def __init__(
+        self,
+        db: Path,
+        *,
+        days: int = RETENTION_DAYS,
+        most_bytes: int = STORE_BYTES,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """After `days` calls count for the workload of their pod (see `apisnoop.store.retention`).
+
+        From `most_bytes` on the store tells no new callers and namespaces apart (see `apisnoop.store.caps`).
+        """
         self.trouble = ""
         """Why the store did not take what was last given to it; it is given again."""
         self.catalogue: CatalogueFacts | None = None
         self._db = db
+        self._caps = Caps(bytes=most_bytes)
         self._hours = days * 24
         self._rolled_up = 0
         self._clock = clock
@@ -174,7 +188,7 @@ class Ledger:
         return lambda: self._write(batch, [*ended, *going_on])
 
     def _open(self) -> None:
-        self._store = Store.open(self._db)
+        self._store = Store.open(self._db, caps=self._caps)
         with self._store.transaction():
             end_recordings(self._store.connection)
 

@@ -35,7 +35,7 @@ async def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises ApisnoopError for what keeps it from starting."""
     certificate, authority = Certificate(settings.certificate), _authority(settings.authority)
     matched, link = LateCatalogue(), AgentLink(settings.agent_socket)
-    ledger = Ledger(settings.store, days=settings.retention_days)
+    ledger = Ledger(settings.store, days=settings.retention_days, most_bytes=settings.store_bytes)
     upstream = Upstream(host="", port=0, server_name=settings.server_name, ca_pem=authority)
     feed = Feed(settings.feed, settings.feed_rate) if settings.feed else None
     scripts = [*load_scripts(settings.scripts), Answered()] if settings.scripts else []

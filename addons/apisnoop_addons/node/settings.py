@@ -7,7 +7,7 @@ from pathlib import Path
 
 from apisnoop.errors import UsageError
 from apisnoop_addons.engine.limits import Limits
-from apisnoop_addons.node.ledger import RETENTION_DAYS
+from apisnoop_addons.node.ledger import RETENTION_DAYS, STORE_BYTES
 
 CONNECTIONS = 500
 """Of one pod at a time, far above what it needs: client-go opens one for each set of credentials it has."""
@@ -42,6 +42,8 @@ class Settings:
     """Where `kubectl apisnoop` asks, by port-forward."""
     retention_days: int = RETENTION_DAYS
     """After which calls count for the workload of their pod, so that the store does not grow with every rollout."""
+    store_bytes: int = STORE_BYTES
+    """From which on the store tells no new callers and namespaces apart: a third of the volume it lies on, or less."""
     limits: Limits = LIMITS
     """What one pod may have at a time."""
     scripts: Path | None = None
@@ -78,6 +80,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         store=path("APISNOOP_STORE", usual.store),
         listen=_address(address) if address else usual.listen,
         retention_days=number("APISNOOP_RETENTION_DAYS", usual.retention_days),
+        store_bytes=number("APISNOOP_STORE_BYTES", usual.store_bytes),
         limits=Limits(
             connections=number("APISNOOP_LIMIT_CONNECTIONS", CONNECTIONS),
             handshakes_per_second=number("APISNOOP_LIMIT_HANDSHAKES", HANDSHAKES_PER_SECOND),

@@ -115,6 +115,20 @@ async def test_replicas_are_told_apart_for_a_while_only(tmp_path):
 
 
 @in_loop
+async def test_a_full_store_counts_on_in_coarser_words(tmp_path):
+    """A volume that overflowed would cost the node its agent; no call is lost over it."""
+    ledger = Ledger(tmp_path / "s.db", most_bytes=1, clock=Clock())
+    await ledger.open()
+    for number in range(3):
+        ledger.record(msgspec.structs.replace(call(), caller=msgspec.structs.replace(POD, pod=f"web-{number}")))
+    await ledger.close()
+    assert counted(tmp_path / "s.db") == 3
+    with Store.open(tmp_path / "s.db", read_only=True) as store:
+        (tallies,) = store.connection.execute("SELECT count(*) FROM tallies").fetchone()
+    assert tallies == 1
+
+
+@in_loop
 async def test_a_killed_proxy_leaves_a_gap(tmp_path):
     """The next one finds what its predecessor did not end, and the pod's next recording bounds the gap."""
     clock = Clock()

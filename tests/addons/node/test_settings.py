@@ -25,6 +25,7 @@ def test_what_is_set_counts():
             "APISNOOP_LISTEN": "[::1]:9",
             "APISNOOP_LIMIT_STREAMS": "7",
             "APISNOOP_RETENTION_DAYS": "30",
+            "APISNOOP_STORE_BYTES": "1000000",
             "APISNOOP_UI_FEED": "/feed.sock",
             "APISNOOP_UI_BODIES": "true",
             "APISNOOP_UI_RATE": "9",
@@ -35,7 +36,7 @@ def test_what_is_set_counts():
     )
     assert (settings.server_name, settings.listen) == ("api.example", ("::1", 9))
     assert (settings.limits.streams, settings.limits.connections) == (7, Settings().limits.connections)
-    assert settings.retention_days == 30
+    assert (settings.retention_days, settings.store_bytes) == (30, 1_000_000)
     assert (settings.feed, settings.feed_bodies, settings.feed_rate) == (Path("/feed.sock"), True, 9)
 
 
