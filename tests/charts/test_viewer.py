@@ -6,7 +6,7 @@ import secrets
 import pytest
 
 from tests.addons.web.person import Person, chromium
-from tests.charts.installation import Installation, until
+from tests.charts.installation import HOME, Installation, until
 from tests.charts.workloads import MARK, listed, pod
 
 pytestmark = [pytest.mark.cluster, pytest.mark.browser]
@@ -72,12 +72,12 @@ def _spec(program):
 def test_a_person_sees_a_pods_calls_finds_no_secret_and_can_replay_nothing(installed, looked_at, tmp_path):
     """With the password from its Secret, at the agent's pod on the pod's node."""
     where, node, token = looked_at
-    password = installed.cluster.get("secret", "apisnoop-mitmweb", "-n", "apisnoop")["data"]["password"]
+    password = installed.cluster.get("secret", "apisnoop-mitmweb", "-n", HOME)["data"]["password"]
     agent = installed.agents()[node]
     with installed.forwarded(agent, PORT) as url, chromium(tmp_path / "profile") as browser:
         person = Person(browser, url)
         person.log_in("wrong")
-        assert "Invalid Password" in browser.driver.page_source
+        person.until_sent_away()
         person.log_in(base64.b64decode(password).decode())
         person.until_rows("> 3")
 
@@ -115,12 +115,13 @@ def _shown(person, caller):
 def test_its_container_has_neither_key_nor_token_nor_a_place_to_write(installed):
     """Of the password it has the hash, of the feed a socket; its user is nobody else's."""
     for agent in installed.agents().values():
-        told = installed.kubectl("exec", agent, "-c", "mitmweb", "--", "sh", "-c", LOOK_AROUND).splitlines()
+        inside = ("exec", agent, "--namespace", HOME, "--container=mitmweb", "--", "sh", "-c", LOOK_AROUND)
+        told = installed.cluster.kubectl(*inside).splitlines()
         assert told[1:] == ["/etc/apisnoop/mitmweb:", "hash", "", "/run/apisnoop-ui:", "feed.sock", "done"]
         assert int(told[0]) not in (0, *_other_users(installed, agent))
         assert installed.kubectl("logs", agent, "-c", "mitmweb").count("connected to the proxy") == 1
 
 
 def _other_users(installed, agent):
-    containers = installed.cluster.get("pod", agent, "-n", "apisnoop")["spec"]["containers"]
+    containers = installed.cluster.get("pod", agent, "-n", HOME)["spec"]["containers"]
     return [one["securityContext"]["runAsUser"] for one in containers if one["name"] != "mitmweb"]

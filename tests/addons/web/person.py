@@ -40,6 +40,10 @@ class Person:
         self.browser.one("input[name=token]").send_keys(password)
         self.browser.one("input[type=submit]").click()
 
+    def until_sent_away(self) -> None:
+        """Wait for the form that says that it was the wrong password."""
+        self.browser.until("document.body?.textContent.includes('Invalid Password')")
+
     def until_rows(self, condition: str) -> None:
         """Wait until the list has e.g. "=== 3" rows."""
         self.browser.until(f"document.querySelectorAll('{ROW}').length {condition}")

@@ -8,12 +8,13 @@ import urllib.request
 import pytest
 
 from apisnoop_addons.node.feed import Feed
-from apisnoop_addons.redact import Redact
+from apisnoop_addons.redact import Redact, redacted_copy
+from apisnoop_addons.web.wire import LARGEST
 from tests.addons.engine.rig import HOST, rigged
 from tests.addons.flows import PODS
 from tests.addons.web.person import Person, chromium
 from tests.addons.web.test_command import running, settings
-from tests.addons.web.viewing import PASSWORD, WEB
+from tests.addons.web.viewing import PASSWORD, WEB, made_flow
 from tests.looped import eventually, in_loop
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
@@ -59,6 +60,13 @@ async def send(rig, stack, path, *headers):
     await reader.readuntil(b"\r\n\r\n")
 
 
+def too_large():
+    """Give a copy that nobody would want to look at."""
+    copy = redacted_copy(made_flow())
+    copy.comment = "x" * LARGEST
+    return copy
+
+
 def flows_of(url):
     """Ask the viewer for its list."""
     request = urllib.request.Request(f"{url}/flows", headers={"Authorization": f"Bearer {PASSWORD}"})
@@ -78,9 +86,11 @@ async def make_calls(tmp_path, feed_path, url):
             await send(rig, stack, SECRET)
             await send(rig, stack, WATCH)
             await send(rig, stack, f"{EXEC}?command={PLANTED}", "Connection: Upgrade", "Upgrade: SPDY/3.1")
+            feed.show(too_large())
             shown: list = []
             while len(shown) < 3:
                 shown = await asyncio.to_thread(flows_of, url)
+            await eventually(lambda: feed._told)
     assert [flow["response"]["timestamp_end"] is None for flow in shown] == [False, True, True]
     feed.close()
     assert len(server.asked) == 3
@@ -94,7 +104,7 @@ def test_a_person_logs_in_sees_who_called_finds_no_secret_and_can_replay_nothing
         person = Person(browser, url)
 
         person.log_in("wrong")
-        assert "Invalid Password" in browser.driver.page_source
+        person.until_sent_away()
         assert "shop" not in browser.driver.page_source
 
         person.log_in(PASSWORD)
@@ -105,6 +115,15 @@ def test_a_person_logs_in_sees_who_called_finds_no_secret_and_can_replay_nothing
         assert set(person.column("comment")) == {"pod shop/web-1, app, shop/web, kubectl"}
         assert browser.one("td.col-comment").rect["width"] > 300, "who calls has room"
         browser.driver.save_screenshot(str(tmp_path / "list.png"))
+
+        browser.one(".nav-tabs-lg > a:nth-of-type(4)").click()
+        assert [one.text for one in browser.all("header .menu-entry, header button") if one.is_displayed()] == [
+            "Display Event Log"
+        ]
+        browser.one("header .menu-group:last-child input").click()
+        browser.until("document.querySelector('.eventlog').textContent.includes('calls are not shown')")
+        browser.driver.save_screenshot(str(tmp_path / "log.png"))
+        browser.one(".nav-tabs-lg > a:nth-of-type(3)").click()
 
         person.search('~marker eyes & ~comment "shop/web-1, app"')
         person.until_rows("=== 1")
