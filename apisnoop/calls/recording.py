@@ -5,7 +5,7 @@ of time in which a pod's new connections were all recorded; what lies between tw
 had ended because nobody wanted it any more.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import groupby
 
 import msgspec
@@ -17,6 +17,8 @@ POD_ENDED = "pod ended"
 UNSAID = "stopped without a word"
 """Whoever recorded was killed, or its machine was."""
 
+INTENDED = frozenset({WANTED_NO_MORE, POD_ENDED})
+"""Ends after which nothing is missed."""
 NOT_SEEN = "connection not seen: "
 """How the reason of a loss begins that is a connection nobody could read: a client certificate, a foreign CA."""
 
@@ -62,16 +64,27 @@ class Gap(msgspec.Struct, frozen=True):
 
 
 def gaps_of(recordings: Iterable[Recording]) -> list[Gap]:
-    """Return the gaps between and after recordings, in any order, of any number of pods; by pod, then by time."""
-    gaps = []
+    """Return the gaps between and after recordings, in any order, of any number of pods; by pod, then by time.
+
+    Recordings of one pod may overlap: while one proxy takes over from another, both record.
+    """
     ordered = sorted(recordings, key=lambda one: (one.namespace, one.pod, one.pod_uid, one.since))
-    for _, group in groupby(ordered, key=lambda one: one.pod_uid):
-        of_pod = list(group)
-        for index, one in enumerate(of_pod):
-            following = of_pod[index + 1] if index + 1 < len(of_pod) else None
-            if one.ended in {WANTED_NO_MORE, POD_ENDED} or (following is None and not one.ended):
-                continue
-            end = None if following is None else following.since
-            if end is None or end > one.until:
-                gaps.append(Gap(one.node, one.namespace, one.pod, one.pod_uid, one.until, end, one.ended or UNSAID))
-    return gaps
+    return [gap for _, group in groupby(ordered, key=lambda one: one.pod_uid) for gap in _gaps_of_pod(group)]
+
+
+def _gaps_of_pod(recordings: Iterator[Recording]) -> Iterator[Gap]:
+    last = next(recordings)
+    covered, is_over = last.until, last.ended == POD_ENDED
+    for following in recordings:
+        is_over = is_over or following.ended == POD_ENDED
+        if following.since > covered and last.ended not in INTENDED:
+            yield _gap(last, covered, following.since)
+        if following.until >= covered or not following.ended:
+            last = following
+        covered = max(covered, following.until)
+    if last.ended and last.ended not in INTENDED and not is_over:
+        yield _gap(last, covered, None)
+
+
+def _gap(last: Recording, start: float, end: float | None) -> Gap:
+    return Gap(last.node, last.namespace, last.pod, last.pod_uid, start, end, last.ended or UNSAID)

@@ -121,9 +121,18 @@ def _pod(stretches: list[Recording]) -> RecordedPod:
         uid=last.pod_uid,
         since=min(one.since for one in stretches),
         until=max(one.until for one in stretches),
-        seconds=sum(one.until - one.since for one in stretches),
+        seconds=_covered(stretches),
         ended=last.ended,
     )
+
+
+def _covered(stretches: Iterable[Recording]) -> float:
+    """Give the time that stretches cover together; they overlap while one proxy takes over from another."""
+    seconds, until = 0.0, float("-inf")
+    for one in sorted(stretches, key=lambda one: one.since):
+        seconds += max(0.0, one.until - max(one.since, until))
+        until = max(until, one.until)
+    return seconds
 
 
 def _latest(pods: list[RecordedPod]) -> list[RecordedPod]:

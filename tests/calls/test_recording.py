@@ -48,6 +48,23 @@ def test_takeover_without_a_break_is_no_gap():
     assert spans([recording(0, 10, "proxy replaced"), recording(9.5, 20)]) == []
 
 
+@pytest.mark.parametrize(
+    ("recordings", "expected"),
+    [
+        # a short recording of another proxy inside a long one hides no gap after it, and makes none
+        ([recording(0, 100, "agent lost"), recording(10, 20, "off"), recording(150, 200)], [(100, 150, "agent lost")]),
+        ([recording(0, 100, "off"), recording(10, 20, "agent lost")], []),
+        # the old proxy was stopped after the new one had begun, and the new one was heard of a little earlier
+        ([recording(0, 105, "the proxy was stopped"), recording(99, 103)], []),
+        ([recording(0, 105, "the proxy was stopped"), recording(99, 103, POD_ENDED)], []),
+        ([recording(0, 50), recording(99, 120, "off")], [(50, 99, UNSAID)]),
+    ],
+)
+def test_two_proxies_of_a_node_may_record_at_a_time(recordings, expected):
+    """What counts is whether anybody recorded."""
+    assert spans(recordings) == expected
+
+
 def test_pods_are_told_apart_by_their_uid():
     """Two pods of one name are two pods."""
     of_two = [recording(0, 10, uid="u1"), recording(15, 20, uid="u2")]

@@ -46,6 +46,11 @@ def test_stretches_of_a_pod_add_up_and_what_lies_between_is_a_gap(recordings):
     assert (found.gaps, found.gap_count, found.gap_seconds, found.open_gap_count) == ((gap,), 1, 30.0, 0)
 
 
+def test_time_that_two_proxies_recorded_counts_once(recordings):
+    """While one takes over from the other."""
+    assert recordings(stretch(0, 60, "the proxy was stopped"), stretch(50, 100)).seconds == 100.0
+
+
 def test_what_was_switched_off_is_no_gap(recordings):
     """Nobody wanted it meanwhile, or there was nothing left to record."""
     found = recordings(stretch(0, 60, WANTED_NO_MORE), stretch(90, 100, POD_ENDED))
