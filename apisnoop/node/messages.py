@@ -127,6 +127,10 @@ class Beat(Message, frozen=True, tag="beat"):
     """Open connections by enrolment; only those that have some."""
 
 
+class Leaving(Message, frozen=True, tag="leaving"):
+    """Proxy: it ends soon. Lead nothing new here from now on; the answer is a `Renewed` that says so."""
+
+
 class Renewed(Message, frozen=True, tag="renewed"):
     """Agent: the leases of all enrolments hold until this moment; when it passes in silence, they have run out."""
 
@@ -135,11 +139,11 @@ class Renewed(Message, frozen=True, tag="renewed"):
     """Why they hold no longer, if the agent has ended them itself."""
 
 
-type FromProxy = Hello | Enrolled | Refused | Drained | Identify | Dial | Unseen | Over | Beat
+type FromProxy = Hello | Enrolled | Refused | Drained | Identify | Dial | Unseen | Over | Beat | Leaving
 type FromAgent = Destinations | Enrol | Retire | Identified | Dialled | Renewed
 
 FROM_PROXY: msgspec.json.Decoder[FromProxy] = msgspec.json.Decoder(
-    Hello | Enrolled | Refused | Drained | Identify | Dial | Unseen | Over | Beat
+    Hello | Enrolled | Refused | Drained | Identify | Dial | Unseen | Over | Beat | Leaving
 )
 FROM_AGENT: msgspec.json.Decoder[FromAgent] = msgspec.json.Decoder(
     Destinations | Enrol | Retire | Identified | Dialled | Renewed

@@ -141,9 +141,13 @@ class Installation:
 
     def rules(self, pod: Pod) -> str:
         """List what is in a pod's network namespace."""
+        return self.in_namespace_of(pod, "nft", "list ruleset")
+
+    def in_namespace_of(self, pod: Pod, *words: str) -> str:
+        """Run a command of the node in a pod's network namespace, as root."""
         find = f"for p in /proc/[0-9]*; do grep -qs pod{pod.uid} $p/cgroup && echo ${{p#/proc/}} && break; done"
         pid = self.in_node("sh", "-c", find).strip()
-        return self.in_node("nsenter", "--target", pid, "--net", "nft", "list", "ruleset")
+        return self.in_node("nsenter", "--target", pid, "--net", *words)
 
     def in_node(self, *words: str | Path, check: bool = True) -> str:
         """Run a command in the node as root."""

@@ -86,6 +86,10 @@ class Tap:
         """Give the calls so far of the pods of a namespace."""
         return seen_in(list(self._lines), namespace)
 
+    def lines(self) -> bytes:
+        """Give all that has been said."""
+        return b"".join(self._lines)
+
     def _listen(self) -> None:
         with suppress(OSError, ValueError):
             for line in self._answer:

@@ -25,6 +25,17 @@ def freeze_proxy(installation):
     installation.proxy.send(signal.SIGSTOP)
 
 
+def end_proxy(installation):
+    installation.proxy.end()
+
+
+def end_both(installation):
+    """End both at once, as when their pod is deleted."""
+    installation.agent.send(signal.SIGTERM)
+    installation.proxy.end()
+    installation.agent.end()
+
+
 def kill_agent(installation):
     installation.agent.end(signal.SIGKILL)
 
@@ -64,6 +75,8 @@ FAULTS = {
     "proxy frozen": (freeze_proxy, wake_proxy, 1.0),
     "agent killed": (kill_agent, start_agent, LEASE + 0.5),
     "agent frozen": (freeze_agent, wake_agent, LEASE + 0.5),
+    "proxy ended": (end_proxy, start_proxy, 0.0),
+    "both ended": (end_both, start_both, 0.0),
     "both killed": (kill_both, start_both, LEASE + 0.5),
 }
 

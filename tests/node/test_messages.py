@@ -17,6 +17,7 @@ from apisnoop.node.messages import (
     Hello,
     Identified,
     Identify,
+    Leaving,
     Over,
     Refused,
     Renewed,
@@ -43,6 +44,7 @@ PROXY = (
     Unseen(7, "app", "client-certificate"),
     Over(7, "connections"),
     Beat(0.01, {7: 3}),
+    Leaving(),
 )
 
 

@@ -41,3 +41,13 @@ def test_a_silence_that_nobody_listened_to_is_excused():
     health = Health(0.0)
     health.excuse(3.0)
     assert health.state(3.1) is State.WELL
+
+
+def test_a_proxy_that_ends_does_not_recover():
+    """Nothing is led to it any more, however well it beats."""
+    health = Health(0.0)
+    health.leave()
+    for moment in (0.1, 0.5, 1.0, 30.0):
+        health.beat(moment, 0.0)
+        assert health.state(moment) is State.SHED
+    assert health.why == "the proxy ends"

@@ -24,6 +24,7 @@ from apisnoop.node.messages import (
     FromProxy,
     Identified,
     Identify,
+    Leaving,
     Message,
     Over,
     Refused,
@@ -233,6 +234,9 @@ class Agent:
         if isinstance(message, Beat):
             self._beat(message)
             return
+        if isinstance(message, Leaving):
+            self._leave()
+            return
         pod = self._enrolments.get(getattr(message, "enrolment", 0))
         if isinstance(message, Identify):
             self._identify(message, pod)
@@ -255,6 +259,12 @@ class Agent:
                 pod.over(limit)
             case Unseen(container=container, reason=reason):
                 pod.unreadable.add(container, reason)
+
+    def _leave(self) -> None:
+        if self.health is not None:
+            self.health.leave()
+            self._judge(time.monotonic())
+            self.say(Renewed(time.time(), self.health.why))
 
     def _beat(self, beat: Beat) -> None:
         now = time.monotonic()

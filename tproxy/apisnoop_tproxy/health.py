@@ -45,6 +45,10 @@ class Health:
         if lag > LARGEST_LAG:
             self._ill(now, f"the proxy is overloaded: {lag * 1000:.0f} ms late")
 
+    def leave(self) -> None:
+        """Hear that it ends: it will not be well again."""
+        self.why, self.ill_until = "the proxy ends", float("inf")
+
     def excuse(self, seconds: float) -> None:
         """Leave out a time in which we did not listen ourselves."""
         self.heard += seconds
@@ -60,4 +64,4 @@ class Health:
     def _ill(self, now: float, why: str) -> None:
         if now >= self.ill_until:
             self.why = why
-        self.ill_until = now + RECOVERY_SECONDS
+        self.ill_until = max(self.ill_until, now + RECOVERY_SECONDS)

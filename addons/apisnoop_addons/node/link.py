@@ -90,6 +90,11 @@ class AgentLink:
                 self._fail_questions()
             carrier.lost(reason)
 
+    @property
+    def connected(self) -> bool:
+        """Whether there is an agent."""
+        return self._channel is not None
+
     def say(self, message: Message) -> None:
         """Tell the agent something; if there is none, nobody needs to know."""
         if self._channel is not None:

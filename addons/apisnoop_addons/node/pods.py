@@ -9,6 +9,7 @@ import socket
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from math import inf
@@ -17,8 +18,8 @@ from typing import Protocol
 import msgspec
 
 from apisnoop.calls.caller import Caller
-from apisnoop.calls.recording import WANTED_NO_MORE
-from apisnoop.node.messages import Address, Beat, Drained, Enrolled, Over, Refused, Retire, Unseen
+from apisnoop.calls.recording import POD_ENDED, WANTED_NO_MORE
+from apisnoop.node.messages import Address, Beat, Drained, Enrolled, Leaving, Over, Refused, Retire, Unseen
 from apisnoop_addons.engine.admission import Admission
 from apisnoop_addons.engine.limits import Limits
 from apisnoop_addons.engine.listener import Client, Listener
@@ -34,6 +35,8 @@ PASSED_THROUGH = "passed-through"
 LEASES_RAN_OUT = "the node agent stopped renewing leases"
 STOOD_STILL = "the proxy stood still"
 """It was frozen, or its machine was; the agent has led connections past it meanwhile."""
+LEAVE_SECONDS = 1.0
+"""How long to wait at the end for an agent that may be gone already."""
 SILENCE = 0.6
 """Seconds between two beats that may have been too many for the agent, which waits a little longer."""
 
@@ -92,6 +95,8 @@ class Pods:
         self._orders: asyncio.Queue[Callable[[], Awaitable[None]]] = asyncio.Queue()
         self._lease: asyncio.TimerHandle | None = None
         self._beaten = time.monotonic()
+        self._unled = asyncio.Event()
+        """Nothing new is led here at the moment."""
 
     # -- what the agent orders ----------------------------------------------------------------------------------
 
@@ -116,7 +121,9 @@ class Pods:
             max(0.0, left), lambda: self._lapse(why or LEASES_RAN_OUT, until)
         )
         if left <= 0:
+            self._unled.set()
             return
+        self._unled.clear()
         for pod in self._pods.values():
             if pod.lapsed and not pod.retired and not pod.lost:
                 pod.lapsed = ""
@@ -130,7 +137,18 @@ class Pods:
         self._lapse(why)
         for pod in self._pods.values():
             pod.lost = True
+        self._unled.set()
         self._orders.put_nowait(partial(self._forget_all, why))
+
+    async def leave(self) -> None:
+        """Have nothing new led here, before listeners close: for a while connections would be refused otherwise."""
+        if not self._link.connected:
+            return
+        self._unled.clear()
+        self._link.say(Leaving())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await self._unled.wait()
 
     # -- carrying it out, one after the other ---------------------------------------------------------------------
 
@@ -203,8 +221,12 @@ class Pods:
         pod = self._pods.get(order.enrolment)
         if pod is None or pod.retired:
             return
+        reason = order.reason or WANTED_NO_MORE
+        if pod.lapsed and reason in {WANTED_NO_MORE, POD_ENDED}:
+            self._records.begin(pod.caller)  # and end it: so long was the gap
+            pod.lapsed = ""
         if not pod.lapsed:
-            self._records.end(pod.caller, order.reason or WANTED_NO_MORE)
+            self._records.end(pod.caller, reason)
         for listener in pod.listeners:
             listener.recording.on = False
         await self._close(pod, cut=order.cut)

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 
 from apisnoop import __version__
@@ -72,7 +72,8 @@ async def run(settings: Settings) -> None:
     if feed is not None:
         await feed.open()
     try:
-        await until_told_to_end(follow_catalogue(become), take_orders(), pods.run(), ledger.run(), certificate.run())
+        works = (follow_catalogue(become), take_orders(), pods.run(), ledger.run(), certificate.run())
+        await until_told_to_end(*works, before=pods.leave)
     finally:
         questions.stop()
         await proxy.stop(GRACE)
@@ -89,8 +90,8 @@ def _watchers(feed: Feed | None, matched: LateCatalogue, settings: Settings) -> 
     return (*((Bodies(matched),) if settings.feed_bodies else ()), Redact(feed.show, feed.wants))
 
 
-async def until_told_to_end(*works: Coroutine[None, None, None]) -> None:
-    """Do all of it until SIGTERM or SIGINT. Raises what the first of it raises."""
+async def until_told_to_end(*works: Coroutine[None, None, None], before: Callable[[], Awaitable[None]]) -> None:
+    """Do all of it until SIGTERM or SIGINT, and `before` that ends. Raises what the first of it raises."""
     loop = asyncio.get_running_loop()
     tasks = [loop.create_task(work) for work in works]
     told = loop.create_task(asyncio.Event().wait())
@@ -100,6 +101,7 @@ async def until_told_to_end(*works: Coroutine[None, None, None]) -> None:
         ended, _ = await asyncio.wait([told, *tasks], return_when=asyncio.FIRST_COMPLETED)
         for task in ended - {told}:
             task.result()
+        await before()
     finally:
         for task in tasks:
             task.cancel()

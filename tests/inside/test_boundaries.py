@@ -1,0 +1,104 @@
+"""What the pod's surroundings decide stays decided: who may reach the API, what a mesh redirects, who it trusts."""
+
+import ssl
+import sys
+import time
+from contextlib import contextmanager
+
+import pytest
+
+from tests.inside.pods import python_volumes
+from tests.inside.processes import wait_until
+from tests.inside.seen import Tap
+
+pytestmark = pytest.mark.cluster
+
+ASK = ("kubectl", "get", "configmap", "kube-root-ca.crt", "-o", "name", "--request-timeout=3s")
+SHOWN = "import ssl; print(ssl.get_server_certificate(('10.96.0.1', 443)))"
+MESH = """
+table ip mesh {
+  chain output {
+    type nat hook output priority dstnat; policy accept;
+    tcp dport 9090 redirect to :9091
+  }
+}
+"""
+
+
+@contextmanager
+def forbidden(installation, pod):
+    """Drop what a pod sends to the API server on the node's side, as a CNI does for a NetworkPolicy."""
+    server = installation.cluster.apiserver_url.removeprefix("https://").split(":")[0]
+    rules = (
+        "add table inet guard",
+        "add chain inet guard forward { type filter hook forward priority 0; }",
+        f"add rule inet guard forward ip saddr {pod.address} ip daddr {server} drop",
+    )
+    installation.in_node("nft", "; ".join(rules))
+    try:
+        yield
+    finally:
+        installation.in_node("nft", "delete table inet guard")
+
+
+def test_a_pod_that_may_not_reach_the_api_still_may_not(shop, installation):
+    """Its call fails as before the annotation and never arrives; when it may again, it is recorded."""
+    web = shop.recorded_pod("web")
+    with Tap(installation) as tap:
+        since = time.time()
+        with forbidden(installation, web):
+            failed = web.run("sh", "-c", f"timeout 10 {' '.join(ASK)} >/dev/null 2>&1; echo $?").strip()
+            assert failed != "0"
+            assert shop.compare(tap, since=since).agreement.events == 0
+        assert web.run(*ASK).strip() == "configmap/kube-root-ca.crt"
+        truth = shop.compare(tap, since=since)
+    assert truth.agreement.holds, str(truth.agreement)
+    assert {source for event in truth.events.values() for source in event.sources} == {web.address}
+
+
+def test_a_mesh_that_redirects_other_ports_goes_on(shop, installation):
+    """With a nat table there already, its ports are redirected as before, the API is recorded, and off leaves it be."""
+    (web,) = shop.pods("web")
+    web.run("sh", "-c", "mkdir /tmp/www; echo mesh >/tmp/www/index.html; httpd -p 9091 -h /tmp/www")
+    page = ("wget", "-qO-", f"http://{web.address}:9090/index.html")
+    installation.in_namespace_of(web, "nft", MESH)
+    assert web.run(*page) == "mesh\n"
+    web.annotate("apisnoop=true")
+    wait_until(lambda: installation.is_recording(web), "the pod to be recorded")
+    time.sleep(1.0)
+    with Tap(installation) as tap:
+        since = time.time()
+        assert web.run(*page) == "mesh\n"
+        web.run(*ASK)
+        truth = shop.compare(tap, since=since)
+    assert truth.agreement.holds, str(truth.agreement)
+    assert len(truth.seen) >= 1
+    web.annotate("apisnoop-")
+    wait_until(lambda: "inet apisnoop" not in installation.rules(web), "the table to go")
+    assert "table ip mesh" in installation.rules(web)
+    assert web.run(*page) == "mesh\n"
+
+
+def test_a_renewed_certificate_is_shown_without_an_error(shop, installation):
+    """Under load: open connections stay, new ones are shown the new certificate, and no request fails."""
+    web = shop.recorded_pod("web", volumes=python_volumes())
+    before = shown(web)
+    polling = {kind: web.poll(kind, rate, 20) for kind, rate in (("fresh", 15), ("http1", 30), ("http2", 30))}
+    time.sleep(2.0)
+    installation.issue()
+    wait_until(lambda: shown(web) != before, "the new certificate")
+    assert shown(web) == first_of((installation.folder / "tls/tls.crt").read_text())
+    answers = {kind: running.answers() for kind, running in polling.items()}
+    assert [answer for found in answers.values() for answer in found if not answer.direct] == []
+    assert len({answer.opened for answer in answers["http2"]}) == 1
+    print(f"{sum(map(len, answers.values()))} requests while the certificate was renewed, none failed")
+
+
+def shown(pod):
+    """Return the certificate that a pod is shown at the API's address."""
+    return first_of(pod.run(sys.executable, "-c", SHOWN))
+
+
+def first_of(chain):
+    pem = chain[: chain.index(ssl.PEM_FOOTER)] + ssl.PEM_FOOTER
+    return ssl.PEM_cert_to_DER_cert(pem)
