@@ -31,9 +31,11 @@ VERBS: dict[str, tuple[str, str]] = {
     "completion": ("completion", "Print the completion script of a shell."),
     "coverage": ("coverage", "Report which operations of the API were called, and by whom."),
     "diff": ("diff", "Compare two stores: newly used, no longer used, deprecated."),
+    "doctor": ("doctor", "Find what is wrong in the cluster, and the next command."),
     "explain": ("explain", "Tell what a request to the API server is."),
     "gaps": ("gaps", "Rank what is used but untested, or rests on one test."),
     "import": ("import_", "Import audit logs, HAR and flow files into the store."),
+    "install": ("install", "Install apisnoop in a cluster, or bring it up to date."),
     "merge": ("merge", "Merge stores into a new one, adding up their counts."),
     "off": ("off", "Record pods no more."),
     "on": ("on", "Record the API calls of pods, from now on."),
@@ -41,6 +43,7 @@ VERBS: dict[str, tuple[str, str]] = {
     "rbac": ("rbac", "Write the least roles that allow what was recorded."),
     "spec": ("spec", "List, show and check catalogues of what the API can do."),
     "status": ("status", "Show every node, and every pod that is recorded or should be."),
+    "uninstall": ("uninstall", "Take apisnoop out of a cluster."),
     "watch": ("watch", "Show the calls of recorded pods as they are made."),
 }
 

@@ -160,11 +160,18 @@ class DaemonSetSpec(Part, frozen=True):
     template: PodTemplate = PodTemplate()
 
 
+class ControlledMetadata(Metadata, frozen=True, rename="camel"):
+    """Metadata of what a controller follows."""
+
+    generation: int = 0
+
+
 class DaemonSetStatus(Part, frozen=True):
     """apps/v1 DaemonSetStatus."""
 
     desired_number_scheduled: int = 0
     current_number_scheduled: int = 0
+    updated_number_scheduled: int = 0
     number_ready: int = 0
     observed_generation: int = 0
 
@@ -172,7 +179,7 @@ class DaemonSetStatus(Part, frozen=True):
 class DaemonSet(Part, frozen=True):
     """apps/v1 DaemonSet."""
 
-    metadata: Metadata
+    metadata: ControlledMetadata
     spec: DaemonSetSpec = DaemonSetSpec()
     status: DaemonSetStatus = DaemonSetStatus()
 

@@ -1,0 +1,69 @@
+"""The namespace that apisnoop is installed in, and the DaemonSet in it, before and after Helm's part."""
+
+import click
+
+from apisnoop.cli.cluster_objects import read_object
+from apisnoop.cli.installation import daemon_sets
+from apisnoop.cluster_api import Api
+from apisnoop.errors import ApisnoopError, RefusedError
+from apisnoop.fleet.facts import DRAIN, is_draining
+from apisnoop.fleet.objects import DaemonSet, Thing
+
+MANAGED_BY, OURS = "app.kubernetes.io/managed-by", "kubectl-apisnoop"
+"""Label of a namespace that we have made, and may remove."""
+ENFORCE = "pod-security.kubernetes.io/enforce"
+
+
+def prepare_namespace(api: Api, namespace: str) -> None:
+    """Have a namespace in which the node agents may run. Raises ApisnoopError where they would be refused."""
+    path = f"/api/v1/namespaces/{namespace}"
+    found = read_object(api, path, Thing)
+    if found is None:
+        labels = {ENFORCE: "privileged", MANAGED_BY: OURS}
+        made = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": labels}}
+        api.create("/api/v1/namespaces", made)
+        return
+    if found.metadata.deletion_timestamp:
+        raise ApisnoopError(f"namespace {namespace} is being deleted: wait until it has gone, or name another with -n")
+    level = (found.metadata.labels or {}).get(ENFORCE, "")
+    if level in {"baseline", "restricted"}:
+        raise ApisnoopError(
+            f"namespace {namespace} enforces PodSecurity {level}, which refuses the node agents: "
+            f"kubectl label --overwrite namespace {namespace} {ENFORCE}=privileged, or name another with -n"
+        )
+
+
+def remove_namespace(api: Api, namespace: str) -> bool:
+    """Delete the namespace if we have made it; tell whether that was so."""
+    path = f"/api/v1/namespaces/{namespace}"
+    found = read_object(api, path, Thing)
+    if found is None or (found.metadata.labels or {}).get(MANAGED_BY) != OURS:
+        return False
+    api.delete(path, found.metadata.uid)
+    return True
+
+
+def path_of(daemon_set: DaemonSet) -> str:
+    """Give the path of a DaemonSet."""
+    return f"/apis/apps/v1/namespaces/{daemon_set.metadata.namespace}/daemonsets/{daemon_set.metadata.name}"
+
+
+def drain(api: Api, daemon_set: DaemonSet) -> None:
+    """Have every agent let go of its pods and end; the object stays, so that it is seen who does not."""
+    api.patch(path_of(daemon_set), _node_selector("true"))
+
+
+def take_drain_back(api: Api, namespace: str) -> None:
+    """Let agents run again after an uninstall that was not finished: Helm leaves alone what it has not written."""
+    try:
+        found = daemon_sets(api, namespace)
+    except RefusedError as error:
+        click.echo(f"apisnoop: {error}", err=True)
+        return
+    for one in found:
+        if is_draining(one):
+            api.patch(path_of(one), _node_selector(None))
+
+
+def _node_selector(value: str | None) -> dict[str, object]:
+    return {"spec": {"template": {"spec": {"nodeSelector": {DRAIN: value}}}}}

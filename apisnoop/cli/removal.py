@@ -1,0 +1,176 @@
+"""Taking an installation apart in the order that leaves pods undisturbed, whatever of it is still there.
+
+Everything is looked for by its labels, so that half an installation goes as a whole one does; Helm is asked to forget a
+release that it knows.
+"""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from apisnoop.cli.agents import each_agent, find_agents
+from apisnoop.cli.cluster_objects import list_objects, read_object
+from apisnoop.cli.helm import connection_options, find_helm, run_helm
+from apisnoop.cli.home import drain, remove_namespace
+from apisnoop.cli.installation import WEBHOOKS, daemon_sets
+from apisnoop.cluster_api import Api
+from apisnoop.errors import ApisnoopError, RefusedError
+from apisnoop.fleet.facts import SELECTOR
+from apisnoop.fleet.objects import COMPONENT, INSTANCE, Pod, Thing
+from apisnoop.fleet.remains import BUNDLE, COLLECTIONS, Carriers, carriers, is_removable, object_path
+from apisnoop.reports.wording import clean, counted
+
+SLICE = 10.0
+"""Seconds after which a watch is begun anew."""
+SHOWN = 10
+"""Pods that are named."""
+RELEASES = "owner=helm,name="
+HELM_SECONDS = "120s"
+
+
+class Removal:
+    """One uninstall. Look at `found` and `question`, then `run`."""
+
+    def __init__(self, api: Api, place: str | None, connection: tuple[Path | None, str | None]) -> None:
+        """`place` is the namespace it is installed in, if not all are to be looked into. Raises ApisnoopError."""
+        self._api, self._connection = api, connection
+        everything = self._ours()
+        self._releases = sorted({release_of(one) for _, one in everything if place in {None, one.metadata.namespace}})
+        self._objects = [found for found in everything if release_of(found[1]) in self._releases]
+        self._bundles = list(self._find("/api/v1/configmaps", f"{SELECTOR},{COMPONENT}=bundle"))
+        self._daemon_sets = daemon_sets(api, place)
+        self._carriers = Carriers((), {})
+        known = {one.metadata.namespace for collection, one in self._objects if collection.endswith("/secrets")}
+        self.homes = sorted(known | {one.metadata.namespace for one in self._daemon_sets})
+
+    @property
+    def found(self) -> bool:
+        """Tell whether there is anything of apisnoop."""
+        return bool(self._objects or self._bundles)
+
+    @property
+    def question(self) -> str:
+        """Say what is about to happen."""
+        where = f" from namespace {', '.join(self.homes)}" if self.homes else ""
+        return f"Remove apisnoop{where}, with all calls on its nodes that were not pulled?"
+
+    def run(self, seconds: float) -> bool:
+        """Take it apart; tell whether every node has let go. Raises ApisnoopError where we have no right to."""
+        for _, one in (found for found in self._objects if found[0] == WEBHOOKS):
+            self._api.delete(f"{WEBHOOKS}/{one.metadata.name}")
+        silent = self._drain(seconds)
+        self._forget_releases()
+        for collection, one in self._ours():
+            if release_of(one) in self._releases:
+                self._delete(collection, one)
+        kept = self._remove_bundles()
+        homes = [home for home in self.homes if remove_namespace(self._api, home)]
+        self._tell(silent, kept, homes)
+        return not silent
+
+    # -- nodes ----------------------------------------------------------------------------------------------------
+
+    def _drain(self, seconds: float) -> list[str]:
+        """Have agents let go and end; give the nodes of those that have not by then."""
+        for one in self._daemon_sets:
+            drain(self._api, one)
+        agents = [pod for home in self.homes for pod in find_agents(self._api, home) if pod.spec.node_name]
+        if agents:
+            click.echo(f"waiting for {counted(len(agents), 'node')} to let go of their pods", err=True)
+        deadline = time.monotonic() + seconds
+        ended = each_agent(agents, lambda one: self._await_end(one, deadline))
+        return sorted({pod.spec.node_name for pod, gone in ended if not gone})
+
+    def _await_end(self, pod: Pod, deadline: float) -> bool:
+        collection = f"/api/v1/namespaces/{pod.metadata.namespace}/pods"
+        while (left := deadline - time.monotonic()) > 0:
+            now = read_object(self._api, f"{collection}/{pod.metadata.name}", Thing)
+            if now is None or now.metadata.uid != pod.metadata.uid:
+                return True
+            events = self._api.watch(collection, pod.metadata.name, min(left, SLICE))
+            if any(event == "DELETED" for event, _ in events):
+                return True
+        return False
+
+    # -- objects --------------------------------------------------------------------------------------------------
+
+    def _ours(self) -> list[tuple[str, Thing]]:
+        """Find everything that the chart has made and what came of it; bundles are looked at apart."""
+        return [
+            (collection, one)
+            for collection in COLLECTIONS
+            for one in self._find(collection, SELECTOR)
+            if is_removable(one.metadata)
+        ]
+
+    def _find(self, collection: str, selector: str) -> list[Thing]:
+        try:
+            return list(list_objects(self._api, collection, Thing, labelSelector=selector))
+        except RefusedError as error:
+            if error.status == 404:  # a kind that this cluster does not have
+                return []
+            raise
+
+    def _delete(self, collection: str, one: Thing) -> None:
+        self._api.delete(object_path(collection, one.metadata.namespace, one.metadata.name))
+
+    def _forget_releases(self) -> None:
+        for release in self._releases:
+            for home in self.homes:
+                secrets = f"/api/v1/namespaces/{home}/secrets"
+                known = list(list_objects(self._api, secrets, Thing, labelSelector=f"{RELEASES}{release}"))
+                if not known:
+                    continue
+                if find_helm():
+                    self._ask_helm(release, home)
+                for one in known:  # gone already, unless Helm is not here or has failed
+                    self._api.delete(f"{secrets}/{one.metadata.name}")
+
+    def _ask_helm(self, release: str, home: str) -> None:
+        where = ["--namespace", home, *connection_options(*self._connection)]
+        try:
+            run_helm(["uninstall", release, *where, "--ignore-not-found", "--timeout", HELM_SECONDS])
+        except ApisnoopError as error:
+            click.echo(f"apisnoop: {error}; going on without it", err=True)
+
+    def _remove_bundles(self) -> dict[str, tuple[str, ...]]:
+        """Remove bundles that no pod mounts; give the others' pods by their namespace."""
+        pods = list(list_objects(self._api, "/api/v1/pods", Pod))
+        self._carriers = carriers(pods)
+        kept = {}
+        for one in self._bundles:
+            place = one.metadata.namespace
+            if place in self._carriers.bundled:
+                kept[place] = self._carriers.bundled[place]
+            else:
+                self._delete("/api/v1/configmaps", one)
+        return kept
+
+    # -- words ----------------------------------------------------------------------------------------------------
+
+    def _tell(self, silent: list[str], kept: dict[str, tuple[str, ...]], homes: list[str]) -> None:
+        click.echo("apisnoop is removed" + (f", and namespace {', '.join(homes)}" if homes else ""))
+        for node in silent:
+            what = "connections are not redirected for longer than its lease; its agent ends when the node is back"
+            click.echo(f"apisnoop: node {clean(node)} did not answer: {what}", err=True)
+        if waiting := self._carriers.waiting:
+            names = ", ".join(map(clean, waiting[:SHOWN])) + (
+                f" and {len(waiting) - SHOWN:,} more" if waiting[SHOWN:] else ""
+            )
+            said = f"{counted(len(waiting), 'pod')} were made with our init container, which does nothing any more"
+            click.echo(f"apisnoop: {said}, and lose it when they are made anew: {names}", err=True)
+        for place, pods in kept.items():
+            said = f"ConfigMap {BUNDLE} stays in namespace {place} until these pods have gone: {_some(pods)}"
+            click.echo(f"apisnoop: {said}; then: kubectl apisnoop uninstall", err=True)
+
+
+def release_of(one: Thing) -> str:
+    """Give the Helm release that an object is of."""
+    return (one.metadata.labels or {}).get(INSTANCE, "")
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
+    return ", ".join(map(clean, names[:SHOWN])) + more

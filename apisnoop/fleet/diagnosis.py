@@ -1,0 +1,218 @@
+"""What is wrong with an installation, in the order in which to mend it, each with the next command.
+
+Pure: from facts to findings. Nothing is found that is only not ideal.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import msgspec
+
+from apisnoop.fleet.facts import Facts, is_draining
+from apisnoop.fleet.objects import Pod, Request
+from apisnoop.fleet.status import (
+    INTERCEPTING,
+    MISSING,
+    NO_AGENT,
+    STARTING,
+    UNNOTICED,
+    WELL,
+    NodeState,
+    PodState,
+    Status,
+    agents_by_node,
+    status_of,
+)
+from apisnoop.fleet.wishes import is_ours
+from apisnoop.node.wanted import INJECTED, MARK
+
+SOON = 24 * 3600
+"""Seconds before its end at which a certificate should have been renewed: that happens at two thirds of its life."""
+HURRY = 60.0
+"""Seconds that a new pod may take to be recorded before it is called forgotten."""
+
+
+class Finding(msgspec.Struct, frozen=True):
+    """Something that is wrong."""
+
+    what: str
+    """One line."""
+    then: str
+    """The command that mends it or tells more."""
+
+
+def diagnose(facts: Facts) -> list[Finding]:
+    """Find what is wrong, the gravest first."""
+    if facts.daemon_set is None:
+        return [Finding("apisnoop is not installed: no DaemonSet of it was found", "kubectl apisnoop install")]
+    status = status_of(facts)
+    found = [*_installation(facts), *_certificate(facts, status)]
+    found += [*_nodes(facts, status), *_versions(facts, status), *_webhook(facts), *_pods(facts, status)]
+    return list(dict.fromkeys(found))
+
+
+def _installation(facts: Facts) -> Iterator[Finding]:
+    if len(facts.daemon_sets) > 1:
+        places = ", ".join(f"{one.metadata.namespace}/{one.metadata.name}" for one in facts.daemon_sets)
+        yield Finding(
+            f"apisnoop is installed {len(facts.daemon_sets)} times ({places}): their agents take pods from one another",
+            f"kubectl apisnoop uninstall -n {facts.daemon_sets[-1].metadata.namespace}",
+        )
+    assert facts.daemon_set is not None
+    if is_draining(facts.daemon_set):
+        yield Finding("an uninstall was begun and not finished: nothing is recorded", "kubectl apisnoop uninstall")
+    elif not facts.agents:
+        yield Finding(
+            f"DaemonSet {facts.daemon_set.metadata.name} has no pods",
+            f"kubectl describe daemonset {facts.daemon_set.metadata.name} -n {facts.daemon_set.metadata.namespace}",
+        )
+
+
+def _certificate(facts: Facts, status: Status) -> Iterator[Finding]:
+    known, place = status.certificate, status.namespace
+    last = facts.certificate_jobs[-1].metadata.name if facts.certificate_jobs else ""
+    jobs = f"kubectl logs -n {place} job/{last} --tail=20" if last else f"kubectl get jobs,events -n {place}"
+    pending = [
+        one for one in facts.requests if not any(c.type in {"Approved", "Denied"} for c in one.status.conditions or ())
+    ]
+    for request in pending:
+        name = request.metadata.name
+        yield Finding(f"certificate signing request {name} waits for approval", f"kubectl certificate approve {name}")
+    if not known.mode and not pending:
+        failed = any(job.status.failed and not job.status.succeeded for job in facts.certificate_jobs)
+        yield Finding("there is no certificate" + (": its Job has failed" if failed else " yet"), jobs)
+    elif known.mode == "none":
+        yield Finding(f"there is no certificate that pods accept, so nothing can be recorded: {known.reason}", jobs)
+    ends = _seconds(known.not_after)
+    if ends is not None and ends <= facts.now:
+        yield Finding(f"the certificate has ended ({known.not_after}): {known.reason or 'it was not renewed'}", jobs)
+    elif ends is not None and ends - facts.now < min(SOON, _life(known.renew_at, ends)):
+        why = f": {known.reason}" if known.reason else ""
+        yield Finding(f"the certificate ends soon ({known.not_after}) and should have been renewed{why}", jobs)
+
+
+def _is_decided(request: Request) -> bool:
+    return any(one.type in {"Approved", "Denied"} for one in request.status.conditions or ())
+
+
+def _life(renew_at: str, ends: float) -> float:
+    """Give half of the time between renewal and end: a renewal that is so late has failed."""
+    renewal = _seconds(renew_at)
+    return SOON if renewal is None else (ends - renewal) / 2
+
+
+def _nodes(facts: Facts, status: Status) -> Iterator[Finding]:
+    ready = {node.metadata.name: node.is_ready for node in facts.nodes or ()}
+    for node in status.nodes:
+        if node.state == WELL and not node.why:
+            continue
+        if node.state == NO_AGENT and not node.asked:
+            continue  # a node that nobody wants anything of
+        if not ready.get(node.name, True):
+            yield Finding(
+                f"node {node.name} is not ready: what its pods do is unknown", f"kubectl describe node {node.name}"
+            )
+        elif node.state == NO_AGENT:
+            yield Finding(
+                f"node {node.name} has no agent, and {node.asked} of its pods should be recorded: {node.why}",
+                f"kubectl describe daemonset -n {status.namespace}",
+            )
+        else:
+            yield Finding(f"node {node.name}: {node.state}: {node.why}", _look_at(node))
+
+
+def _look_at(node: NodeState) -> str:
+    namespace, _, name = node.agent.partition("/")
+    if node.state == STARTING:
+        return f"kubectl describe pod {name} -n {namespace}"
+    return f"kubectl logs {name} -n {namespace} --all-containers --tail=20"
+
+
+def _versions(facts: Facts, status: Status) -> Iterator[Finding]:
+    found = {version for node in status.nodes for version in (node.version, node.proxy_version) if version}
+    others = sorted(found - {facts.version})
+    if others:
+        yield Finding(
+            f"nodes run apisnoop {', '.join(others)}, and this is {facts.version}",
+            "kubectl apisnoop install, or use a kubectl-apisnoop of that version",
+        )
+
+
+def _webhook(facts: Facts) -> Iterator[Finding]:
+    deployment, configuration = facts.webhook, facts.webhook_configuration
+    if deployment is None:
+        return
+    name, place = deployment.metadata.name, deployment.metadata.namespace
+    logs = f"kubectl logs deploy/{name} -n {place} --tail=20"
+    if deployment.status.ready_replicas == 0 and deployment.spec.replicas:
+        yield Finding(
+            "no pod of the webhook is ready: the first calls of new pods are missed",
+            f"kubectl describe deploy {name} -n {place}",
+        )
+    if configuration is None:
+        what = "the webhook's configuration is gone: the API server asks it about no pod"
+        yield Finding(what, "kubectl apisnoop install")
+    elif any(not one.client_config.ca_bundle for one in configuration.webhooks):
+        yield Finding("the webhook's configuration has no caBundle, so the API server cannot ask it", logs)
+    else:
+        forgotten = [pod.key for pod in facts.pods or () if _was_forgotten(pod, facts)]
+        if forgotten:
+            yield Finding(
+                f"the webhook was not asked about {_some(forgotten)}, which asked to be recorded when made; "
+                "first calls may be missing",
+                logs,
+            )
+
+
+def _was_forgotten(pod: Pod, facts: Facts) -> bool:
+    """Tell whether the API server has not asked about a pod that it should have asked about."""
+    metadata, configuration = pod.metadata, facts.webhook_configuration
+    marks, labels = metadata.annotations or {}, metadata.labels or {}
+    # Whether a mark was there from the beginning is known of the template's only: those have an owner.
+    said = (marks | labels if MARK not in marks else marks).get(MARK, "").lower() == "true"
+    if not said or INJECTED in marks or pod.is_over or is_ours(metadata) or not metadata.owner_references:
+        return False
+    made, since = (
+        _seconds(metadata.creation_timestamp or ""),
+        _seconds((configuration.metadata.creation_timestamp or "") if configuration else ""),
+    )
+    return made is not None and since is not None and made > since + HURRY
+
+
+def _pods(facts: Facts, status: Status) -> Iterator[Finding]:
+    lost = {node.name for node in status.nodes if node.state != WELL}
+    made = {pod.metadata.uid: _seconds(pod.metadata.creation_timestamp or "") for pod in facts.pods or ()}
+    for pod in status.pods:
+        if pod.state == MISSING and (pod.node in lost or not agents_by_node(facts.agents).get(pod.node)):
+            continue  # its node is the finding
+        late = facts.now - (made.get(pod.uid) or 0.0) > HURRY
+        if pod.wanted and pod.state not in {INTERCEPTING, "draining"} and (pod.state != UNNOTICED or late):
+            what = f"pod {pod.namespace}/{pod.name} is asked for and not recorded: {pod.state}: {pod.why}"
+            yield Finding(what, _tell(pod))
+        if pod.unseen:
+            said = ", ".join(f"{count} {reason}" for reason, count in sorted(pod.unseen.items()))
+            yield Finding(f"pod {pod.namespace}/{pod.name} makes connections that cannot be read: {said}", _tell(pod))
+    yield from _nonsense(facts)
+
+
+def _nonsense(facts: Facts) -> Iterator[Finding]:
+    """Name marks that cannot be understood, which count as no."""
+    for pod in facts.pods or ():
+        wish = facts.wishes.of(pod, facts.now, facts.longest)
+        if not wish.yes and ("neither true nor false" in wish.why or "is no time" in wish.why):
+            yield Finding(wish.why, f"kubectl get pod {pod.metadata.name} -n {pod.metadata.namespace} -o yaml")
+
+
+def _tell(pod: PodState) -> str:
+    return f"kubectl describe pod {pod.name} -n {pod.namespace}"
+
+
+def _some(names: list[str], most: int = 3) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more pods" if len(names) > most else "")
+
+
+def _seconds(moment: str) -> float | None:
+    try:
+        return datetime.fromisoformat(moment).timestamp()
+    except ValueError:
+        return None

@@ -1,0 +1,87 @@
+"""What an uninstall has to remove, and what has to stay until pods have gone that were made while it was installed."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from apisnoop.fleet.objects import Pod
+from apisnoop.fleet.wishes import OURS
+from apisnoop.node.wanted import PART_OF, Metadata
+
+INIT_CONTAINERS = frozenset({"apisnoop-wait", "apisnoop-redirect"})
+"""What the webhook puts into pods; both end by themselves when nobody answers."""
+BUNDLE = "apisnoop-root-ca.crt"
+"""ConfigMap with authorities, which pods of own-CA mode mount."""
+_CORE = ("pods", "services", "serviceaccounts", "secrets", "configmaps")
+COLLECTIONS = (
+    "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
+    "/apis/apps/v1/daemonsets",
+    "/apis/apps/v1/deployments",
+    "/apis/batch/v1/cronjobs",
+    "/apis/batch/v1/jobs",
+    "/apis/policy/v1/poddisruptionbudgets",
+    "/apis/networking.k8s.io/v1/networkpolicies",
+    "/apis/coordination.k8s.io/v1/leases",
+    *(f"/api/v1/{plural}" for plural in _CORE),
+    "/apis/rbac.authorization.k8s.io/v1/rolebindings",
+    "/apis/rbac.authorization.k8s.io/v1/roles",
+    "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
+    "/apis/rbac.authorization.k8s.io/v1/clusterroles",
+    "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings",
+    "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies",
+    "/apis/certificates.k8s.io/v1/certificatesigningrequests",
+)
+"""Where objects of ours can be, those first that make others."""
+
+
+CHART, CHART_NAME = "helm.sh/chart", "apisnoop-"
+
+
+def is_removable(metadata: Metadata) -> bool:
+    """Tell whether an object is one of the chart's, or was made by one.
+
+    Others may call their programs apisnoop, too; so one label is not enough.
+    """
+    labels = metadata.labels or {}
+    return labels.get(PART_OF) == OURS and labels.get(CHART, "").startswith(CHART_NAME)
+
+
+@dataclass(frozen=True, slots=True)
+class Carriers:
+    """Pods that were changed when they were made; they go on, and are as they were when they are made anew."""
+
+    waiting: tuple[str, ...]
+    """namespace/name of those with our init container."""
+    bundled: dict[str, tuple[str, ...]]
+    """By namespace, names of those that mount the bundle, and cannot start again without it."""
+
+
+def carriers(pods: Iterable[Pod]) -> Carriers:
+    """Find pods that still carry something of ours."""
+    waiting, bundled = [], dict[str, tuple[str, ...]]()
+    for pod in pods:
+        if pod.is_over:
+            continue
+        if any(one.name in INIT_CONTAINERS for one in pod.spec.init_containers or ()):
+            waiting.append(pod.key)
+        if BUNDLE in config_maps(pod):
+            place = pod.metadata.namespace
+            bundled[place] = (*bundled.get(place, ()), pod.metadata.name)
+    return Carriers(tuple(waiting), bundled)
+
+
+def config_maps(pod: Pod) -> Iterator[str]:
+    """Name the ConfigMaps that a pod mounts."""
+    for volume in pod.spec.volumes or ():
+        if volume.config_map:
+            yield volume.config_map.name
+        for source in (volume.projected.sources or ()) if volume.projected else ():
+            if source.config_map:
+                yield source.config_map.name
+
+
+def object_path(collection: str, namespace: str, name: str) -> str:
+    """Give the path of an object of a collection of all namespaces."""
+    if not namespace:
+        return f"{collection}/{name}"
+    group, _, plural = collection.rpartition("/")
+    return f"{group}/namespaces/{namespace}/{plural}/{name}"
