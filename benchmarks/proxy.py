@@ -5,6 +5,7 @@ and whether memory grows with calls.
 """
 
 import statistics
+from collections.abc import Callable, Mapping, Sequence
 
 from benchmarks.proxy_rig import Proxy, Rig, Target, apisnoop_run, mitmdump, rig
 from benchmarks.row import Row
@@ -27,15 +28,16 @@ def run() -> list[Row]:
     with rig() as made:
         with apisnoop_run(made) as proxy:
             with mitmdump(made) as stock:
-                rows = [_throughput(proxy, stock, protocol) for protocol in (1, 2)]
+                rows = [throughput("proxy", proxy, stock, protocol) for protocol in (1, 2)]
             rows.append(_large(proxy, made.direct))
-        return [*rows, _memory(made)]
+        return [*rows, *_memory(made)]
 
 
-def _throughput(proxy: Proxy, stock: Proxy, protocol: int) -> Row:
+def throughput(name: str, proxy: Proxy, stock: Proxy, protocol: int) -> Row:
+    """Compare how many requests both carry with a second of processor time, by turns."""
     pairs = [[_per_cpu_second(one, protocol) for one in (proxy, stock)] for _ in range(ROUNDS + 1)][1:]
     our, peer = (statistics.median(column) for column in zip(*pairs, strict=True))
-    return Row(f"proxy, HTTP/{protocol}", our, "requests/CPU s", 2, 3, peer=peer, note="against mitmdump")
+    return Row(f"{name}, HTTP/{protocol}", our, "requests/CPU s", 2, 3, peer=peer, note="against mitmdump")
 
 
 def _per_cpu_second(proxy: Proxy, protocol: int) -> float:
@@ -53,14 +55,23 @@ def _large(proxy: Proxy, direct: Target) -> Row:
     return Row("large bodies, HTTP/2", through, "MB/s", 0.3, 0.5, peer=without, note="against no proxy")
 
 
-def _memory(made: Rig) -> Row:
+def _memory(made: Rig) -> list[Row]:
     """Measure the growth that many calls cause: the slope of a line through checkpoints, as allocators make steps."""
     with apisnoop_run(made, f"--calls={made.folder / 'calls.jsonl'}") as proxy:
-        held = []
-        for _ in range((WARM_UP + MANY) // STEP):
-            proxy.drive(OBJECT, 2, STEP, *NAMES)
-            held.append(proxy.resident_bytes())
-    held = held[WARM_UP // STEP - 1 :]
-    growth = statistics.linear_regression(range(len(held)), held).slope * MANY / STEP / held[0] * 100
+        return growth({"memory": proxy.resident_bytes}, lambda count: proxy.drive(OBJECT, 2, count, *NAMES))
+
+
+def growth(residents: Mapping[str, Callable[[], int]], drive: Callable[[int], object]) -> list[Row]:
+    """Have many calls made, and look at the memory between them; a row for each of `residents`, by name."""
+    looks = []
+    for _ in range((WARM_UP + MANY) // STEP):
+        drive(STEP)
+        looks.append([resident() for resident in residents.values()])
+    columns = zip(*looks[WARM_UP // STEP - 1 :], strict=True)
+    return [_growth(name, column) for name, column in zip(residents, columns, strict=True)]
+
+
+def _growth(name: str, held: Sequence[int]) -> Row:
+    more = statistics.linear_regression(range(len(held)), held).slope * MANY / STEP / held[0] * 100
     note = f"from call {WARM_UP:,} on, {held[0] / 1e6:.0f} MB"
-    return Row(f"memory after {MANY:,} calls", growth, "% more", 1, 0.1, at_least=False, note=note)
+    return Row(f"{name} after {MANY:,} calls", more, "% more", 1, 0.1, at_least=False, note=note)

@@ -50,20 +50,20 @@ class Target:
 
 
 class Proxy(Target):
-    """A proxy with a process of its own."""
+    """A proxy with processes of its own."""
 
-    def __init__(self, pid: int, load: Path, address: str, authority: Path, start: Starter) -> None:
+    def __init__(self, pids: Sequence[int], load: Path, address: str, authority: Path, start: Starter) -> None:
+        """`pids` are all that works for it."""
         super().__init__(load, address, authority, start)
-        self._pid = pid
+        self._pids = tuple(pids)
 
     def cpu_seconds(self) -> float:
         """Give the processor time it has used, in user space and in the kernel; that of its children is not in it."""
-        fields = Path(f"/proc/{self._pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
+        return sum(_cpu_seconds(pid) for pid in self._pids)
 
     def resident_bytes(self) -> int:
         """Give the memory it holds."""
-        return int(Path(f"/proc/{self._pid}/statm").read_text().split()[1]) * _PAGE
+        return sum(resident_bytes(pid) for pid in self._pids)
 
 
 class Rig:
@@ -78,18 +78,30 @@ class Rig:
 @contextmanager
 def rig() -> Iterator[Rig]:
     """Build the load program, and start the server."""
+    with tempfile.TemporaryDirectory() as name:
+        folder, load = Path(name), Path(name) / "load"
+        build_load(load)
+        write_certificate(folder)
+        with listening(load, "serve", "-certificate", folder / "chain.pem", "-key", folder / "key.pem") as port:
+            yield Rig(folder, load, port)
+
+
+def build_load(path: Path) -> None:
+    """Build the load program, to run anywhere on this machine."""
     go = shutil.which("go")
     if go is None:
         raise RuntimeError("the load program needs Go; install it or put it on PATH")
-    with tempfile.TemporaryDirectory() as name:
-        folder, load = Path(name), Path(name) / "load"
-        subprocess.run([go, "build", "-o", load, "."], cwd=HERE / "load", check=True)
-        write_certificate(folder)
-        serve: list[str | Path] = [load, "serve", "-certificate", folder / "chain.pem", "-key", folder / "key.pem"]
-        with subprocess.Popen(serve, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
-            assert server.stdout
-            yield Rig(folder, load, server.stdout.readline().strip().rpartition(":")[2])
-            server.terminate()
+    environment = {**os.environ, "CGO_ENABLED": "0"}
+    subprocess.run([go, "build", "-o", path, "."], cwd=HERE / "load", env=environment, check=True)
+
+
+@contextmanager
+def listening(load: Path, *words: str | Path) -> Iterator[str]:
+    """Run the load program as a server; give its port."""
+    with subprocess.Popen([load, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdout
+        yield server.stdout.readline().strip().rpartition(":")[2]
+        server.terminate()
 
 
 @contextmanager
@@ -114,7 +126,7 @@ def apisnoop_run(made: Rig, *options: str) -> Iterator[Proxy]:
         [entry] = yaml.safe_load(shown.read_text())["clusters"]
         authority = made.folder / "authority.pem"
         authority.write_bytes(b64decode(entry["cluster"]["certificate-authority-data"]))
-        yield Proxy(process.pid, made.load, entry["cluster"]["server"], authority, start)
+        yield Proxy([process.pid], made.load, entry["cluster"]["server"], authority, start)
         lines.close()
     if process.returncode:
         raise RuntimeError(f"apisnoop run left with {process.returncode}")
@@ -123,17 +135,39 @@ def apisnoop_run(made: Rig, *options: str) -> Iterator[Proxy]:
 @contextmanager
 def mitmdump(made: Rig) -> Iterator[Proxy]:
     """Start stock mitmdump as reverse proxy before the server, with its defaults."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = str(probe.getsockname()[1])
     both = made.folder / "both.pem"
     both.write_bytes((made.folder / "key.pem").read_bytes() + made.authority.read_bytes())
-    where = ("--mode", f"reverse:https://127.0.0.1:{made.port}", "--listen-host", "127.0.0.1", "--listen-port", port)
-    trust = ("--certs", f"*={both}", "--set", f"ssl_verify_upstream_trusted_ca={made.authority}")
-    program = [str(PROGRAMS / "mitmdump"), *where, *trust, "--set", f"confdir={made.folder}"]
+    with stock(both, f"127.0.0.1:{made.port}", made.authority) as (pid, port):
+        yield Proxy([pid], made.load, f"https://127.0.0.1:{port}", made.authority, _output)
+
+
+@contextmanager
+def stock(certificate: Path, server: str, authority: Path) -> Iterator[tuple[int, int]]:
+    """Start mitmdump on the server's own address; give its process and its port.
+
+    `server` is ADDRESS:PORT, `certificate` a PEM file with key and chain for clients, `authority` what the server's own
+    chains to.
+    """
+    host = server.rpartition(":")[0]
+    with socket.create_server((host, 0)) as probe:
+        port = probe.getsockname()[1]
+    where = ("--mode", f"reverse:https://{server}", "--listen-host", host, "--listen-port", str(port))
+    trust = ("--certs", f"*={certificate}", "--set", f"ssl_verify_upstream_trusted_ca={authority}")
+    program = [str(PROGRAMS / "mitmdump"), *where, *trust, "--set", f"confdir={certificate.parent}"]
     with subprocess.Popen(program, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        _wait_for(int(port))
-        yield Proxy(process.pid, made.load, f"https://127.0.0.1:{port}", made.authority, _output)
+        _wait_for((host, port))
+        yield process.pid, port
         process.terminate()
+
+
+def resident_bytes(pid: int) -> int:
+    """Give the memory that a process holds, shared pages counted in full."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
+
+
+def _cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
 
 
 def _kubeconfig(made: Rig) -> dict[str, Any]:
@@ -150,11 +184,11 @@ def _output(words: Sequence[str]) -> str:
     return subprocess.run(words, check=True, capture_output=True, text=True).stdout
 
 
-def _wait_for(port: int) -> None:
+def _wait_for(address: tuple[str, int]) -> None:
     deadline = time.monotonic() + 60
     while True:
         try:
-            socket.create_connection(("127.0.0.1", port)).close()
+            socket.create_connection(address).close()
         except OSError:
             if time.monotonic() > deadline:
                 raise

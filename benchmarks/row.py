@@ -17,7 +17,8 @@ class Row:
     value: float
     unit: str
     must: float
-    aim: float
+    aim: float | None
+    """None: there is none beyond `must`."""
     at_least: bool = True
     """Whether more is better: `must` is a floor; else a ceiling."""
     peer: float | None = None
@@ -33,6 +34,8 @@ class Row:
     def verdict(self) -> str:
         """One of: aim, must, short."""
         for name, bound in (("aim", self.aim), ("must", self.must)):
+            if bound is None:
+                continue
             if self.judged >= bound if self.at_least else self.judged <= bound:
                 return name
         return "short"

@@ -33,6 +33,7 @@ type driver struct {
 	requests int
 	names    int
 	watch    bool
+	every    time.Duration
 }
 
 // drive sends requests from several connections, one after the other on each.
@@ -44,6 +45,7 @@ func drive(arguments []string) error {
 	connections := flags.Int("connections", 4, "connections")
 	streams := flags.Int("streams", 1, "requests at a time on each connection (HTTP/2)")
 	requests := flags.Int("requests", 1000, "requests in all")
+	rate := flags.Float64("rate", 0, "requests a second on each connection, whether answers come or not; 0: each after the last")
 	names := flags.Int("names", 0, "objects to ask for by turns: their `number` is appended to the URL")
 	watch := flags.Bool("watch", false, "measure how late the first event of a watch arrives")
 	if err := flags.Parse(arguments); err != nil {
@@ -54,6 +56,9 @@ func drive(arguments []string) error {
 		return err
 	}
 	d := driver{url: *url, requests: *requests / (*connections * *streams), names: *names, watch: *watch}
+	if *rate > 0 {
+		d.every = time.Duration(float64(time.Second) / *rate)
+	}
 	var all []time.Duration
 	var total result
 	var lock sync.Mutex
@@ -106,22 +111,45 @@ func newClient(roots *x509.CertPool, protocol int) *http.Client {
 }
 
 func (d driver) run(client *http.Client) (durations []time.Duration, total result) {
-	for number := range d.requests {
+	var lock sync.Mutex
+	one := func(number int) {
 		url := d.url
 		if d.names > 0 {
 			url = fmt.Sprintf("%s-%d", url, number%d.names)
 		}
 		took, bytes, err := d.ask(client, url)
+		lock.Lock()
+		defer lock.Unlock()
 		if err != nil {
 			total.Errors++
 			total.Error = err.Error()
-			continue
+			return
 		}
 		total.Requests++
 		total.Bytes += bytes
 		durations = append(durations, took)
 	}
+	if d.every > 0 {
+		_, _, _ = d.ask(client, d.url) // opens the connection; how long that takes is another question
+		d.steadily(one)
+		return durations, total
+	}
+	for number := range d.requests {
+		one(number)
+	}
 	return durations, total
+}
+
+// steadily starts one request after the other at a fixed rate, so that one that stalls makes no other late.
+func (d driver) steadily(one func(number int)) {
+	var group sync.WaitGroup
+	ticker := time.NewTicker(d.every)
+	defer ticker.Stop()
+	for number := range d.requests {
+		<-ticker.C
+		group.Go(func() { one(number) })
+	}
+	group.Wait()
 }
 
 func (d driver) ask(client *http.Client, url string) (time.Duration, int64, error) {

@@ -4,6 +4,9 @@
 //	load serve -certificate FILE -key FILE          prints its address, then serves until its input ends
 //	load drive -url URL -ca FILE -protocol 1|2 ...   prints one JSON object
 //	load mix -url URL -ca FILE -token TOKEN ...      the same, with a real API server
+//	load sink -listen ADDRESS                        prints its address, then takes bytes over TCP until its input ends
+//	load connect -to ADDRESS -for DURATION           prints how many connections it could open and use, one by one
+//	load pour -to ADDRESS -for DURATION              prints how many bytes one connection took
 package main
 
 import (
@@ -12,9 +15,11 @@ import (
 )
 
 func main() {
-	commands := map[string]func([]string) error{"serve": serve, "drive": drive, "mix": mix}
+	commands := map[string]func([]string) error{
+		"serve": serve, "drive": drive, "mix": mix, "sink": sink, "connect": connect, "pour": pour,
+	}
 	if len(os.Args) < 2 || commands[os.Args[1]] == nil {
-		fmt.Fprintln(os.Stderr, "load: say serve, drive or mix")
+		fmt.Fprintln(os.Stderr, "load: say serve, drive, mix, sink, connect or pour")
 		os.Exit(2)
 	}
 	if err := commands[os.Args[1]](os.Args[2:]); err != nil {

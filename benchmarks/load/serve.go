@@ -25,23 +25,33 @@ func serve(arguments []string) error {
 	flags := flag.NewFlagSet("serve", flag.ExitOnError)
 	certificate := flags.String("certificate", "", "PEM `file` of the certificate")
 	key := flags.String("key", "", "PEM `file` of its key")
+	address := flags.String("listen", "127.0.0.1:0", "`address` to listen on")
 	if err := flags.Parse(arguments); err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	listener, err := listen(*address)
 	if err != nil {
 		return err
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/", answer)
+	mux.HandleFunc("/bytes", sendBytes)
+	mux.HandleFunc("/watch", sendEvents)
+	return http.ServeTLS(listener, mux, *certificate, *key)
+}
+
+// listen opens a listener, prints where, and ends the program with its input.
+func listen(address string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, err
 	}
 	fmt.Println(listener.Addr())
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		os.Exit(0)
 	}()
-	mux := http.NewServeMux()
-	mux.HandleFunc("/", answer)
-	mux.HandleFunc("/bytes", sendBytes)
-	mux.HandleFunc("/watch", sendEvents)
-	return http.ServeTLS(listener, mux, *certificate, *key)
+	return listener, nil
 }
 
 func answer(writer http.ResponseWriter, request *http.Request) {
