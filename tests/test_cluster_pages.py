@@ -1,6 +1,7 @@
 """The pages for those who run apisnoop in a cluster name what is really there."""
 
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,22 @@ def test_everything_outside_the_namespace_is_removed_by_hand():
         kind, name = one["kind"].lower(), one["metadata"]["name"]
         line = rf"kubectl (-n \S+ )?delete \S*{kind}\S* .*\b{re.escape(name)}\b"
         assert re.search(line, BY_HAND), f"{one['kind']} {name} is not removed"
+
+
+@pytest.mark.cluster
+def test_what_is_removed_by_hand_is_gone(api_server):
+    """The page's own commands, in their order, leave nothing of an installation; what is not there stops none."""
+    api_server.kubectl("create", "namespace", "apisnoop")
+    api_server.kubectl("apply", "-f", "-", stdin=yaml.safe_dump_all(OBJECTS))
+    commands = [
+        shlex.split(line, comments=True)[2:] for line in BY_HAND.splitlines() if re.match(r"\$ kubectl .*delete", line)
+    ]
+    assert len(commands) == 7
+    for command in commands:
+        api_server.kubectl(*command)
+    kinds = ",".join(sorted({one["kind"].lower() for one in OBJECTS}))
+    left = api_server.get(kinds, "-A", "-l", "app.kubernetes.io/part-of=apisnoop")["items"]
+    assert [f"{one['kind']} {one['metadata']['name']}" for one in left] == []
 
 
 def test_the_table_in_a_pod_is_named_as_it_is():
