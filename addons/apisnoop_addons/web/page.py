@@ -14,7 +14,8 @@ class Page(IndexHandler):  # type: ignore[no-untyped-call]  # __init_subclass__
 
     def render(self, template_name: str, **values: Any) -> Any:  # noqa: ANN401 - as tornado has it
         """Render mitmweb's template, and name the style sheet behind its own."""
-        page = self.render_string(template_name, **values)
+        # Where mitmweb 12.2 looks for it in its form, it is not.
+        page = self.render_string(template_name, static_url=lambda _: "/static/favicon.ico", **values)
         return self.finish(page.replace(b"</head>", b'<link rel="stylesheet" href="./apisnoop.css"></head>'))
 
 

@@ -78,7 +78,7 @@ class Viewer(WebMaster):
     def take(self, message: Copy | Loss) -> None:
         """Show a call, or what has become of it since; or say that some are not shown."""
         if isinstance(message, Loss):
-            logger.warning("%d calls are not shown: more than can be looked at; all are recorded", message.calls)
+            logger.warning("calls left out here: %d, more than can be looked at; all are recorded", message.calls)
             return
         state, name = message.state, message.state["id"]  # flows take their states apart
         known = self.view.get_by_id(name)

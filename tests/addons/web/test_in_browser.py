@@ -121,7 +121,7 @@ def test_a_person_logs_in_sees_who_called_finds_no_secret_and_can_replay_nothing
             "Display Event Log"
         ]
         browser.one("header .menu-group:last-child input").click()
-        browser.until("document.querySelector('.eventlog').textContent.includes('calls are not shown')")
+        browser.until("document.querySelector('.eventlog').textContent.includes('left out here: 1,')")
         browser.driver.save_screenshot(str(tmp_path / "log.png"))
         browser.one(".nav-tabs-lg > a:nth-of-type(3)").click()
 

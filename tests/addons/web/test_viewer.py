@@ -70,7 +70,7 @@ async def test_calls_that_are_not_shown_are_told_of(tmp_path):
         looker.viewer.take(Loss(17))
         await eventually(lambda: looker.viewer.events.data)
         [event] = json.loads((await looker.ask("/events")).body)
-        assert "17 calls are not shown" in event["message"]
+        assert "calls left out here: 17" in event["message"]
 
 
 @in_loop
@@ -123,3 +123,13 @@ async def test_anybody_may_ask_whether_it_is_well(tmp_path):
     """The probe has no password."""
     async with viewing(tmp_path) as looker:
         assert (await looker.ask("/healthz", password="")).body == b"ok\n"
+
+
+@in_loop
+async def test_the_form_asks_for_nothing_that_is_not_there(tmp_path):
+    """Not for mitmweb's icon where it is not, which would be told as an error at each login."""
+    async with viewing(tmp_path) as looker:
+        form = await looker.ask("/", password="")
+        assert b'href="./static/favicon.ico"' in form.body
+        assert (await looker.ask("/static/favicon.ico", password="")).code == 200
+        assert json.loads((await looker.ask("/events")).body) == []
