@@ -38,9 +38,11 @@ class Installation:
 
     def __init__(self, cluster):
         self.cluster = cluster
+        self.installed = False
 
     def install(self, *settings, verb="install", options=("--wait", "--timeout=120s")):
         """Run `helm install`, which waits until everything is ready."""
+        self.installed = True
         given = [f"--set={setting}" for setting in (*IMAGES, *settings)]
         where = ("--create-namespace",) if verb == "install" else ()
         return self.cluster.helm(verb, "apisnoop", CHART, "--namespace", HOME, *where, *options, *given)
@@ -49,6 +51,7 @@ class Installation:
         """Run `helm uninstall`, wait until the last pod has gone, and remove the namespace."""
         self.cluster.helm("uninstall", "apisnoop", "--namespace", HOME, "--wait", "--timeout=90s")
         self.kubectl("wait", "pods", "--all", "--for=delete", "--timeout=90s")
+        self.installed = False
 
     def kubectl(self, *words, **keywords):
         """Run kubectl in the release's namespace."""
@@ -87,11 +90,8 @@ class Installation:
         found = self.cluster.get("pod", pod, "--namespace", namespace)
         node = next(one for one in self.cluster.nodes if one.name == found["spec"]["nodeName"])
 
-        def run(*words):
-            return subprocess.run(node.command(*words), capture_output=True, text=True, check=True, timeout=30).stdout
-
-        pid = run("sh", "-c", FIND.format(uid=found["metadata"]["uid"])).strip()
-        return run("nsenter", "--target", pid, "--net", "nft", "list", "ruleset")
+        command = node.command("sh", "-c", RULES.format(uid=found["metadata"]["uid"]))
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
 
     def ask(self, pod, port, path):
         """Ask a container's loopback port, as `kubectl apisnoop` does."""
@@ -123,7 +123,13 @@ class Installation:
             return {gap.pod for store in stores for gap in gaps_of(recordings_in(store))}
 
 
-FIND = "for p in /proc/[0-9]*; do if grep -qs pod{uid} $p/cgroup; then echo ${{p#/proc/}}; exit; fi; done; exit 1"
+# Any process of the pod will do, and it may end while it is looked at.
+RULES = """
+for process in /proc/[0-9]*; do
+    grep -qs pod{uid} $process/cgroup && nsenter --target ${{process#/proc/}} --net nft list ruleset 2>&- && exit
+done
+exit 1
+"""
 CALLS = """
     SELECT callers.pod, callers.container, callers.service_account, targets.operation, sum(count) FROM tallies
     JOIN callers ON callers.id = tallies.caller JOIN targets ON targets.id = tallies.target

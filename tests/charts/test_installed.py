@@ -1,44 +1,23 @@
 """The chart in a real cluster of two nodes: what it is for, done by what it installs."""
 
 import json
-import secrets
 
 import pytest
 
-from tests.charts.installation import HOME, Installation, until
-from tests.charts.workloads import REQUESTS, deployment, every_kind, listed, pod, reader, steadily
+from tests.charts.conftest import SETTINGS
+from tests.charts.installation import HOME, until
+from tests.charts.workloads import MARK, REQUESTS, deployment, every_kind, listed, pod, steadily
 
 pytestmark = pytest.mark.cluster
 PODS = 6
 """Of all kinds: the DaemonSet has two, one on each node."""
 
 
-@pytest.fixture(scope="module")
-def installed(two_nodes, apisnoop_archive, apisnoop_proxy_archive):
-    """Install the chart as it is, but for the images' names."""
-    for archive in (apisnoop_archive, apisnoop_proxy_archive):
-        two_nodes.load_image(archive)
-    installation = Installation(two_nodes)
-    installation.install()
-    yield installation
-    installation.uninstall()
-
-
-def created(cluster, level="privileged", **labels):
-    """Make a namespace whose pods may read ConfigMaps."""
-    name = f"charts-{secrets.token_hex(3)}"
-    enforce = {"pod-security.kubernetes.io/enforce": level}
-    cluster.apply(
-        {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": {**enforce, **labels}}}
-    )
-    cluster.kubectl("wait", "serviceaccount/default", "--for=create", "--timeout=60s", "--namespace", name)
-    cluster.apply(reader(name), name)
-    return name
-
-
-def test_a_running_pod_and_a_deployment_are_recorded_when_they_are_annotated(installed, two_nodes, tmp_path):
+def test_a_running_pod_and_a_deployment_are_recorded_when_they_are_annotated(
+    installed, two_nodes, a_namespace, tmp_path
+):
     """Nothing is restarted, and pod, container and service account are known."""
-    where = created(two_nodes)
+    where = a_namespace()
 
     def kubectl(*words, **keywords):
         return two_nodes.kubectl(*words, "--namespace", where, **keywords)
@@ -58,13 +37,12 @@ def test_a_running_pod_and_a_deployment_are_recorded_when_they_are_annotated(ins
     kubectl("annotate", "pod/bare", "deployment/web", "apisnoop-")
     for one in pods:
         until(lambda name=one["metadata"]["name"]: installed.rules(where, name) == "")
-    kubectl("delete", "namespace", where, "--wait=false")
 
 
 @pytest.mark.parametrize("level", ["baseline", "restricted"])
-def test_new_pods_are_recorded_from_their_first_request_on(installed, two_nodes, tmp_path, level):
+def test_new_pods_are_recorded_from_their_first_request_on(installed, two_nodes, a_namespace, tmp_path, level):
     """Pods of every kind, in namespaces that enforce PodSecurity: as many calls as each has made, none fewer."""
-    where = created(two_nodes, level)
+    where = a_namespace(level)
     kinds = every_kind(where)
     two_nodes.kubectl("apply", "--filename=-", "--namespace", where, stdin=listed(*kinds.values()))
 
@@ -79,12 +57,11 @@ def test_new_pods_are_recorded_from_their_first_request_on(installed, two_nodes,
         return counts if len(pods) == PODS and lacking <= installed.gaps(tmp_path) else None
 
     counts = until(complete)
-    assert {name.split("-")[0] for name, count in counts.items() if count == REQUESTS} <= set(kinds)
+    assert REQUESTS in counts.values()
     assert all(count <= REQUESTS for count in counts.values())
     pods = two_nodes.get("pods", "--namespace", where)["items"]
     assert all(pod["metadata"]["annotations"]["apisnoop/injected"] for pod in pods)
     assert all(pod["spec"]["initContainers"][0]["name"] == "apisnoop-wait" for pod in pods)
-    two_nodes.kubectl("delete", "namespace", where, "--wait=false")
 
 
 def test_helms_own_test_sees_a_pod_being_recorded(installed):
@@ -94,3 +71,15 @@ def test_helms_own_test_sees_a_pod_being_recorded(installed):
     left = json.loads(installed.kubectl("get", "serviceaccounts,roles,rolebindings", "-o", "json"))["items"]
     assert "apisnoop-test" not in {one["metadata"]["name"] for one in left}
     installed.kubectl("delete", "pod", "apisnoop-test")
+
+
+def test_an_upgrade_hands_the_nodes_over(installed, two_nodes, a_namespace, tmp_path):
+    """A program that asks all the while fails not once, and the new proxies record it."""
+    where = a_namespace()
+    two_nodes.kubectl("apply", "-f", "-", "-n", where, stdin=listed(pod("asking", steadily(where), **MARK)))
+    until(lambda: installed.calls_of(tmp_path, where))
+    before = installed.agents()
+    installed.install(*SETTINGS, "agent.leaseSeconds=6", verb="upgrade")
+    assert set(before.values()).isdisjoint(installed.agents().values())
+    until(lambda: installed.calls_of(tmp_path, where))
+    assert two_nodes.kubectl("logs", "asking", "-n", where, "-c", "app") == ""  # it says what fails

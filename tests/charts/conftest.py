@@ -1,0 +1,69 @@
+"""One release of the chart for all tests that need it, in the cluster of two nodes."""
+
+import secrets
+from pathlib import Path
+
+import pytest
+
+from tests.charts.installation import Installation
+from tests.charts.workloads import reader
+
+SETTINGS = ("mitmweb.enabled=true", "metrics.enabled=true")
+"""As it is shipped, with what is off by default switched on where it disturbs nobody."""
+_RELEASE = pytest.StashKey[Installation]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown(item, nextitem):
+    """Uninstall the release before other tests get the cluster."""
+    given = item.config.stash.get(_RELEASE, None)
+    if given is None or nextitem is None or Path(__file__).parent in nextitem.path.parents:
+        return
+    if given.installed:
+        given.uninstall()
+
+
+@pytest.fixture(scope="session")
+def release(request, two_nodes, apisnoop_archive, apisnoop_proxy_archive):
+    """Give the release, installed or not, in a cluster whose nodes have the images."""
+    for archive in (apisnoop_archive, apisnoop_proxy_archive):
+        two_nodes.load_image(archive)
+    request.config.stash[_RELEASE] = given = Installation(two_nodes)
+    return given
+
+
+@pytest.fixture
+def installed(release):
+    """Have the release be there."""
+    if not release.installed:
+        release.install(*SETTINGS)
+    return release
+
+
+@pytest.fixture
+def absent(release):
+    """Have the release not be there."""
+    if release.installed:
+        release.uninstall()
+    return release
+
+
+@pytest.fixture
+def a_namespace(two_nodes):
+    """Give a function that makes a namespace, whose pods may read ConfigMaps; they go after the test."""
+    names = []
+
+    def make(level="privileged", **labels):
+        name = f"charts-{secrets.token_hex(3)}"
+        enforce = {"pod-security.kubernetes.io/enforce": level}
+        two_nodes.apply(
+            {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": {**enforce, **labels}}}
+        )
+        names.append(name)
+        two_nodes.kubectl("wait", "serviceaccount/default", "--for=create", "--timeout=60s", "--namespace", name)
+        two_nodes.apply(reader(name), name)
+        return name
+
+    yield make
+    for name in names:
+        two_nodes.kubectl("delete", "namespace", name, "--wait=false")
