@@ -4,6 +4,7 @@ in threads, for a pod's file system may never answer.
 
 import asyncio
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -27,6 +28,7 @@ class Entrance:
         self._host, self._proc = host, proc
         self._processes = PodProcesses(proc)
         self._lock = threading.Lock()
+        self._looked = float("-inf")
         self._trusting = ThreadPoolExecutor(4, "trust")
 
     def close(self) -> None:
@@ -35,8 +37,9 @@ class Entrance:
 
     def containers(self, pod_uid: str) -> dict[int, str]:
         """Return a pod's processes and the runtime's ID of the container of each."""
+        asked = time.monotonic()
         with self._lock:
-            self._processes.refresh()
+            self._refresh(asked)
             return {pid: group.container for pid, group in self._processes.of_pod(pod_uid).items()}
 
     async def enter(self, pod: PodFacts) -> Foothold:
@@ -62,12 +65,19 @@ class Entrance:
             return Trust(False, "its file system does not answer, so that its ca.crt cannot be read")
 
     def _enter(self, pod: PodFacts) -> Foothold:
+        asked = time.monotonic()
         with self._lock:
             try:
                 return self._find(pod)
             except NotThereError:
-                self._processes.refresh()
+                self._refresh(asked)
             return self._find(pod)
+
+    def _refresh(self, asked: float) -> None:
+        """Look at the node's processes as they were when this was asked for, or later: many may ask at once."""
+        if self._looked < asked:
+            self._looked = time.monotonic()
+            self._processes.refresh()
 
     def _find(self, pod: PodFacts) -> Foothold:
         addresses = pod.addresses
@@ -77,8 +87,9 @@ class Entrance:
         return find_foothold(self._processes, pod.uid, addresses, self._proc, self._host)
 
     def _stay(self, pod: PodFacts, foothold: Foothold) -> bool:
+        asked = time.monotonic()
         with self._lock:
-            self._processes.refresh()
+            self._refresh(asked)
             return find_sibling(self._processes, pod.uid, foothold, self._proc)
 
     def _trust(self, pod: PodFacts, pid: int) -> Trust:

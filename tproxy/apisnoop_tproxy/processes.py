@@ -19,6 +19,7 @@ from apisnoop_tproxy.cgroup_path import PodCgroup, parse_cgroup
 PROC = Path("/proc")
 HOST = PROC / "1"
 """The node's first process, which the agent sees (hostPID): the way to the node's namespaces and files."""
+_LARGEST = 1 << 14
 _YOUNG_SECONDS = 10.0
 """For how long a process may still be on its way: a container's is made outside and moved into its control group."""
 
@@ -62,7 +63,7 @@ class PodProcesses:
             seen = self._seen.get(pid)
             if seen is None or seen.inode != inode:
                 self._seen[pid] = _Seen(inode, now, self._read(pid))
-            elif seen.since > now - _YOUNG_SECONDS:
+            elif seen.group is None and seen.since > now - _YOUNG_SECONDS:
                 self._seen[pid] = _Seen(inode, seen.since, self._read(pid))
 
     def forget(self, pid: int) -> None:
@@ -89,8 +90,10 @@ class PodProcesses:
             os.close(pidfd)
 
     def _read(self, pid: int) -> PodCgroup | None:
-        with suppress(OSError):
-            return parse_cgroup((self._proc / str(pid) / "cgroup").read_text())
+        # There may be thousands, and pathlib would take three times as long.
+        with suppress(OSError), open(f"{self._proc}/{pid}/cgroup", "rb", buffering=0) as file:  # noqa: PTH123
+            found = file.read(_LARGEST)
+            return parse_cgroup(found.decode()) if b"pod" in found else None
         return None
 
 
