@@ -7,7 +7,7 @@ from importlib import import_module
 
 from benchmarks.row import Row
 
-BENCHMARKS = ["match", "importing", "coverage", "startup", "proxy", "watch", "webhook", "inside"]
+BENCHMARKS = ["match", "importing", "coverage", "startup", "proxy", "watch", "webhook", "agent", "inside"]
 
 ASKED_FOR = ["crowd"]
 """Those that take long: only by name."""
