@@ -1,137 +1,126 @@
 """What a newcomer sees first: `scripts/demo`.
 
-A real Kubernetes on this machine, real clients through `apisnoop run`, what they called, and the proof that nothing was
-missed: the API server's own audit log, joined call by call. It leaves files in `demo-output` and, unless told to keep
-the cluster, nothing else. The exit code is 0 only if the two agree.
+A real Kubernetes with two nodes on this machine. First a program through `apisnoop run`, then pods that are recorded
+inside the cluster; each time what they called, and the proof that nothing was missed: the API server's own audit log,
+joined call by call. It leaves files in `demo-output` and, unless told to keep the cluster, nothing else. The exit code
+is 0 only if everything agrees and no trace is left.
 """
 
 from __future__ import annotations
 
 import argparse
-import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cluster import Cluster
-from e2e.audit_join import join_files
+from e2e.demo_inside import show_inside
+from e2e.demo_run import show_run
+from e2e.demo_screen import relative, say, step
 from e2e.programs import Programs
 from e2e.robot import create_robot
-from e2e.settled import wait_until_settled
 from e2e.ways import APISNOOP
-from e2e.workload import workload_command, workload_environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    from e2e.audit_join import Agreement
-    from e2e.robot import Robot
+    from types import FrameType
 
 OUTPUT = Path("demo-output")
 DISAGREES, USAGE, FAILED, INTERRUPTED = 1, 2, 3, 130
+PARTS = {"run": show_run, "inside": show_inside}
+ON_YOUR_OWN = """
+On your own cluster, with Helm and a registry that its nodes pull from (`kubectl apisnoop` needs apisnoop on the PATH):
+     scripts/build-image       # then push apisnoop and apisnoop-proxy to the registry
+     kubectl apisnoop install --set image.core.repository=REGISTRY/apisnoop \\
+         --set image.proxy.repository=REGISTRY/apisnoop-proxy
+     kubectl annotate pod NAME apisnoop=true      # or: kubectl apisnoop on deploy/NAME --for 10m
+     kubectl apisnoop status
+     kubectl apisnoop coverage --cluster
+     kubectl apisnoop uninstall"""
 
 
 def main() -> int:
-    """Run the demo and return the exit code; what went wrong is one line on standard error."""
+    """Run the demo and return the exit code; what went wrong is said on standard error, without a traceback."""
     parser = argparse.ArgumentParser(prog="scripts/demo", description="See apisnoop at work on a real Kubernetes.")
     parser.add_argument("--keep", action="store_true", help="keep the cluster and say how to use and to end it")
+    parser.add_argument("--only", choices=tuple(PARTS), help="show only a program on this machine, or only pods")
     options = parser.parse_args()
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     try:
-        return show(keep=options.keep)
+        return show([options.only] if options.only else list(PARTS), keep=options.keep)
     except (OSError, RuntimeError, subprocess.SubprocessError) as error:
-        print("\n".join([f"scripts/demo: {error}", *getattr(error, "__notes__", [])]), file=sys.stderr)
+        print("\n".join(reasons(error)), file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
 
 
-def show(*, keep: bool) -> int:
-    """Show everything, step by step, and return whether recording and audit log agree."""
+def show(parts: Sequence[str], *, keep: bool) -> int:
+    """Show the parts, step by step, and return whether all that was recorded is true."""
+    began = time.monotonic()
     say("apisnoop: what do real clients call on a real Kubernetes, and was every call seen?")
     shutil.rmtree(OUTPUT, ignore_errors=True)
     OUTPUT.mkdir()
-    with step("1/4  Kubernetes on this machine: API server, controllers, scheduler, DNS, one node"):
-        cluster = Cluster.start()
-    with cluster, tempfile.TemporaryDirectory() as folder:
+    with held_cluster(keep=keep) as cluster, tempfile.TemporaryDirectory() as folder:
         programs = Programs.build(cluster.kubectl_path)
         robot = create_robot(cluster, Path(folder))
-        with step(f"2/4  Clients through `apisnoop run`, all as the service account {robot.namespace}/robot"):
-            record(workload_command(programs, robot.namespace), robot)
-            wait_until_settled(cluster.audit_log, robot.user)
-        with step("3/4  What they called\n"):
-            report(robot)
-        with step("4/4  The API server's audit log of the same service account, call by call"):
-            agreement = join_files(cluster.audit_log, OUTPUT / "calls.jsonl", robot.user)
-            say(indented(str(agreement)))
-        if keep:
-            cluster.stay()
-            say(f'\nThe cluster is yours:  eval "$(scripts/cluster env {cluster.directory.name})"')
-            say("It ends with:          scripts/cluster down")
-    return conclude(agreement)
-
-
-def record(command: Sequence[str], robot: Robot) -> None:
-    """Run the workload through apisnoop, its lines indented; raise RuntimeError where it fails."""
-    files = ("--db", OUTPUT / "apisnoop.db", "--calls", OUTPUT / "calls.jsonl", "--report", os.devnull)
-    words = [APISNOOP, "run", "--quiet", *files, "--", *command]
-    with subprocess.Popen(
-        words, env=workload_environment(robot.kubeconfig), stdout=subprocess.PIPE, text=True
-    ) as running:
-        assert running.stdout is not None
-        for line in running.stdout:
-            say(indented(line.rstrip()))
-    if running.returncode:
-        raise RuntimeError(f"the clients left with {running.returncode}; what they said is above")
-
-
-def report(robot: Robot) -> None:
-    """Print the coverage, and write it for a browser and for programs."""
-    sys.stdout.flush()
-    coverage = [APISNOOP, "coverage", "--db", OUTPUT / "apisnoop.db", "--kubeconfig", robot.kubeconfig]
-    subprocess.run(coverage, check=True)
-    for form, name in (("html", "report.html"), ("json", "coverage.json")):
-        subprocess.run([*coverage, "--output", form, "--output-file", OUTPUT / name], check=True)
-
-
-def conclude(agreement: Agreement) -> int:
-    """Say how it went and where to look further."""
-    say(f"\nWritten to {OUTPUT}: report.html (open it in a browser), coverage.json, calls.jsonl, apisnoop.db")
-    say(f"To look further, apisnoop is {relative(APISNOOP)} here, or after `. {relative(APISNOOP.parent)}/activate`:")
-    say(f"     {relative(APISNOOP)} gaps --db {OUTPUT}/apisnoop.db")
-    if not agreement.holds:
-        say("\nThey DO NOT agree.")
-        return DISAGREES
-    joined = agreement.joined_by_id + agreement.joined_by_time
-    say(f"\nThey agree: {joined:,} calls, each recorded exactly once with the same verb, path, status and user.")
-    return 0
+        faults = [fault for part in parts for fault in PARTS[part](cluster, programs, robot, OUTPUT)]
+    say_what_is_written()
+    say(ON_YOUR_OWN)
+    return conclude(faults, time.monotonic() - began)
 
 
 @contextmanager
-def step(title: str) -> Iterator[None]:
-    """Say what begins, and how long it took."""
-    say(f"\n{title}")
-    started = time.monotonic()
-    yield
-    say(f"     ({time.monotonic() - started:.0f} s)")
+def held_cluster(*, keep: bool) -> Iterator[Cluster]:
+    """Start a cluster for a block; to be kept, it has to come to the block's end."""
+    with ExitStack() as at_the_end:
+        with step("Kubernetes on this machine: API server, controllers, scheduler, DNS, two nodes"):
+            cluster = at_the_end.enter_context(Cluster.start(nodes=2))
+        yield cluster
+        if keep:
+            cluster.stay()
+            at_the_end.pop_all()
+            say(f'\nThe cluster is yours:  eval "$(scripts/cluster env {cluster.directory.name})"')
+            say(f"It ends with:          scripts/cluster down {cluster.directory.name}")
 
 
-def say(text: str) -> None:
-    """Print at once, for people who watch and for logs without a terminal."""
-    print(text, flush=True)
+def reasons(error: BaseException) -> Iterator[str]:
+    """Say what went wrong, the first thing first: cleaning up after it may have failed, too."""
+    if error.__context__ is not None and not error.__suppress_context__:
+        yield from reasons(error.__context__)
+    yield f"scripts/demo: {error}"
+    yield from getattr(error, "__notes__", [])
 
 
-def relative(path: Path) -> Path:
-    """Give a path as it is called from the project's folder, if it lies below."""
-    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+def say_what_is_written() -> None:
+    """Name the files that are left, and how to look further."""
+    names = ", ".join(sorted(path.name for path in OUTPUT.iterdir()))
+    say(f"\nWritten to {OUTPUT}: {names} (.html: open it in a browser)")
+    say(f"To look further, apisnoop is {relative(APISNOOP)} here, or after `. {relative(APISNOOP.parent)}/activate`:")
+    if (OUTPUT / "apisnoop.db").exists():
+        say(f"     {relative(APISNOOP)} gaps --db {OUTPUT}/apisnoop.db")
 
 
-def indented(text: str) -> str:
-    return "\n".join(f"     {line}" for line in text.splitlines())
+def conclude(faults: Sequence[str], seconds: float) -> int:
+    """Say how it went, as the last word, and give the exit code."""
+    took = f"{seconds // 60:.0f} min {seconds % 60:.0f} s"
+    if faults:
+        say("\n".join([f"\nAfter {took}, this is NOT as it should be:", *(f"  - {fault}" for fault in faults)]))
+        return DISAGREES
+    say(f"\nAll of it agrees with the API server's own audit log, and nothing was left behind ({took}).")
+    return 0
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    """End as Ctrl-C does, so that everything is cleaned up."""
+    raise KeyboardInterrupt
 
 
 if __name__ == "__main__":

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from e2e import demo
-from e2e.audit_join import Agreement
-
-FINE = Agreement("robot", 2, 2, 2, 0, 2, (), (), (), {})
 
 
 @pytest.mark.parametrize(
@@ -20,17 +16,73 @@ FINE = Agreement("robot", 2, 2, 2, 0, 2, (), (), (), {})
         (Path("/opt/bin/apisnoop"), "/opt/bin/apisnoop"),
     ],
 )
-def test_the_last_words_can_be_followed(monkeypatch, capsys, program, named):
+def test_what_is_written_can_be_looked_into(monkeypatch, capsys, tmp_path, program, named):
     """The report proposes commands that begin with apisnoop, which is on nobody's PATH yet."""
     monkeypatch.setattr(demo, "APISNOOP", program)
-    assert demo.conclude(FINE) == 0
+    monkeypatch.setattr(demo, "OUTPUT", tmp_path)
+    for name in ("report.html", "apisnoop.db"):
+        (tmp_path / name).touch()
+    demo.say_what_is_written()
     said = capsys.readouterr().out
+    assert "apisnoop.db, report.html" in said
     assert f"apisnoop is {named} here, or after `. {Path(named).parent}/activate`:" in said
-    assert f"\n     {named} gaps --db demo-output/apisnoop.db\n" in said
-    assert "They agree: 2 calls" in said
+    assert f"\n     {named} gaps --db {tmp_path}/apisnoop.db\n" in said
 
 
-def test_a_disagreement_is_the_last_word_and_the_exit_code(capsys):
+def test_what_is_wrong_is_the_last_word_and_the_exit_code(capsys):
     """Whoever runs it in a script sees it, too."""
-    assert demo.conclude(replace(FINE, different=(None,))) == demo.DISAGREES
-    assert capsys.readouterr().out.endswith("They DO NOT agree.\n")
+    assert demo.conclude(["something is wrong"], 61) == demo.DISAGREES
+    assert capsys.readouterr().out.endswith("After 1 min 1 s, this is NOT as it should be:\n  - something is wrong\n")
+
+
+def test_where_nothing_is_wrong_the_time_is_told(capsys):
+    """The next run can be planned."""
+    assert demo.conclude([], 185) == 0
+    assert capsys.readouterr().out.endswith("(3 min 5 s).\n")
+
+
+def test_what_failed_first_is_told_first():
+    """Cleaning up afterwards may fail as well, and is seldom why."""
+    first, second = OSError("no room"), RuntimeError("not cleaned")
+    first.add_note("on the disk")
+    second.__context__ = first
+    assert list(demo.reasons(second)) == ["scripts/demo: no room", "on the disk", "scripts/demo: not cleaned"]
+
+
+class Held:
+    """In place of a cluster, which would take its time."""
+
+    directory = Path("/var/tmp/0")
+    stays = ended = False
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.ended = True
+
+    def stay(self):
+        self.stays = True
+
+
+@pytest.fixture
+def held(monkeypatch):
+    """Have the demo start that."""
+    made = Held()
+    monkeypatch.setattr(demo.Cluster, "start", lambda **_: made)
+    return made
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_cluster_is_kept_for_whoever_asks_for_it(held, keep):
+    """And ends for everybody else."""
+    with demo.held_cluster(keep=keep):
+        pass
+    assert (held.stays, held.ended) == (keep, not keep)
+
+
+def test_a_demo_that_fails_keeps_no_cluster(held):
+    """Nothing has said where it is."""
+    with pytest.raises(RuntimeError), demo.held_cluster(keep=True):
+        raise RuntimeError
+    assert (held.stays, held.ended) == (False, True)
