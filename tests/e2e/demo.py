@@ -114,7 +114,7 @@ def conclude(faults: Sequence[str], seconds: float) -> int:
     if faults:
         say("\n".join([f"\nAfter {took}, this is NOT as it should be:", *(f"  - {fault}" for fault in faults)]))
         return DISAGREES
-    say(f"\nAll of it agrees with the API server's own audit log, and nothing was left behind ({took}).")
+    say(f"\nAll is as it should be: recording and the API server's own audit log agree, call by call ({took}).")
     return 0
 
 

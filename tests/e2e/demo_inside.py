@@ -162,6 +162,8 @@ class _Inside:
         ]
         if faults:
             tell((self.output / "watch.log").read_text())
+        wait_until(lambda: not self._rules(), "the pods' redirects to go")
+        tell(f"The redirects have gone from all {len(self.pods)} pods, which run on.")
         return faults
 
     def uninstall(self) -> list[str]:
@@ -182,13 +184,13 @@ class _Inside:
         """Leave out rounds in which nodes report that they did not record, and say so."""
         with tempfile.TemporaryDirectory() as folder, self.installation.stores(Path(folder)) as stores:
             gaps = [gap for store in stores for gap in gaps_of(recordings_in(store))]
-        kept = rounds
+        kept = dict(rounds)
         for gap in gaps:
-            kept = {
-                pod: [one for one in some if pod != gap.pod or not one.is_touched_by(gap)] for pod, some in kept.items()
-            }
-            tell(f"Left out, as {gap.node} reports a gap: what {gap.pod} did meanwhile ({gap.reason})")
-        return kept
+            before = kept.get(gap.pod, [])
+            kept[gap.pod] = [one for one in before if not one.is_touched_by(gap)]
+            if lost := len(before) - len(kept[gap.pod]):
+                tell(f"Left out: {lost} rounds of {gap.pod}, in which {gap.node} reports a gap ({gap.reason})")
+        return {pod: kept[pod] for pod in self.pods}
 
     def _rules(self) -> list[str]:
         return [
