@@ -48,8 +48,15 @@ def verdict(agreement: Agreement) -> str:
 
 def _record(command: Sequence[str], robot: Robot, output: Path) -> None:
     """Run the workload through apisnoop, its lines indented; raise RuntimeError where it fails."""
-    files = ("--db", output / "apisnoop.db", "--calls", output / "calls.jsonl", "--report", os.devnull)
-    words = [APISNOOP, "run", "--quiet", *files, "--", *command]
+    files: list[str | Path] = [
+        "--db",
+        output / "apisnoop.db",
+        "--calls",
+        output / "calls.jsonl",
+        "--report",
+        os.devnull,
+    ]
+    words: list[str | Path] = [APISNOOP, "run", "--quiet", *files, "--", *command]
     environment = workload_environment(robot.kubeconfig)
     with subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
@@ -66,7 +73,14 @@ def _record(command: Sequence[str], robot: Robot, output: Path) -> None:
 def _report(robot: Robot, output: Path) -> None:
     """Print the coverage, and write it for a browser and for programs."""
     sys.stdout.flush()
-    coverage = [APISNOOP, "coverage", "--db", output / "apisnoop.db", "--kubeconfig", robot.kubeconfig]
+    coverage: list[str | Path] = [
+        APISNOOP,
+        "coverage",
+        "--db",
+        output / "apisnoop.db",
+        "--kubeconfig",
+        robot.kubeconfig,
+    ]
     subprocess.run(coverage, check=True)
     for form, name in (("html", "report.html"), ("json", "coverage.json")):
         subprocess.run([*coverage, "--output", form, "--output-file", output / name], check=True)
