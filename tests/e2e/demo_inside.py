@@ -116,7 +116,7 @@ class _Inside:
     @contextmanager
     def watching(self) -> Iterator[None]:
         """Have the calls of all nodes written to a file during a block, as `watch` gives them."""
-        command = [APISNOOP, "watch", "--namespace", self.robot.namespace, "--output", "json"]
+        command: list[str | Path] = [APISNOOP, "watch", "--namespace", self.robot.namespace, "--output", "json"]
         with self.calls.open("wb") as calls, (self.output / "watch.log").open("wb") as log:
             running = subprocess.Popen(
                 command, env=self.shell.environment, stdin=subprocess.DEVNULL, stdout=calls, stderr=log
