@@ -59,7 +59,7 @@ def not_seen_line(one: NotSeen) -> str:
 
 def not_recorded_line(one: NotRecorded) -> str:
     """Say why a pod is not recorded that should be."""
-    return f"{_place(one.namespace, one.name, one.node)}: {one.state} ({one.reason})"
+    return f"{_place(one.namespace, one.name, one.node)}: {one.state}, {one.reason}"
 
 
 def not_recorded_summary(count: int) -> str:

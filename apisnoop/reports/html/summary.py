@@ -134,7 +134,8 @@ def _missing(report: CoverageReport) -> list[Element]:
     seen = report.provenance
     lost = sum(lost.count for lost in seen.lost) - (seen.recordings.not_seen_count if seen.recordings else 0)
     partial = sum(bool(source.state) and source.kind != "node" for source in seen.sources)
-    said = [note.rstrip(".") for note in (*cautions(seen), *seen.notes)]
+    said = [f"{caution[0].lower()}{caution[1:]}".rstrip(".") for caution in cautions(seen)]
+    said += [note.rstrip(".") for note in seen.notes]
     if partial:
         said.insert(0, f"{counted(partial, 'recording')} {'is' if partial == 1 else 'are'} incomplete")
     if lost:
