@@ -6,6 +6,7 @@ import re
 import subprocess
 import tomllib
 from datetime import timedelta
+from functools import reduce
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -136,6 +137,18 @@ def test_the_schema_knows_the_values_and_no_others():
     for section, value in values.items():
         properties = schema["properties"][section].get("properties")
         assert properties is None or set(properties) == set(value), section
+
+
+def test_the_readme_names_values_that_exist():
+    """And says their defaults as they are."""
+    values = yaml.safe_load((CHART / "values.yaml").read_text())
+    rows = re.findall(r"^\| (`[a-z][\w.`, ]+) \| ([^|]+) \|", (CHART / "README.md").read_text(), re.MULTILINE)
+    assert len(rows) > 5
+    for names, default in rows:
+        for name in re.findall(r"`([\w.]+)`", names):
+            found = reduce(lambda at, key: at[key], name.split("."), values)
+            if isinstance(found, bool | str) and found != "":
+                assert str(found).lower() == default
 
 
 def test_only_the_agent_has_privileges():
