@@ -55,7 +55,7 @@ def main() -> int:
         signal.signal(number, _interrupt)
     try:
         return show([options.only] if options.only else list(PARTS), keep=options.keep)
-    except (OSError, RuntimeError, subprocess.SubprocessError) as error:
+    except (AssertionError, OSError, RuntimeError, subprocess.SubprocessError) as error:
         print("\n".join(reasons(error)), file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
