@@ -53,24 +53,33 @@ spec:
 
 
 class NodeAgent:
-    """The agent in the first node of a cluster."""
+    """An agent in the first node of a cluster; each has a folder and a port of its own."""
 
-    def __init__(self, cluster):
+    def __init__(self, cluster, number=0):
         self.cluster, self.node = cluster, cluster.nodes[0]
-        self.folder = self.node.directory / "disk" / str(FOLDER).lstrip("/")
+        place = FOLDER / str(number)
+        self.address = f"127.0.0.1:{15020 + 100 * number}"
+        self.folder = self.node.directory / "disk" / str(place).lstrip("/")
         self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "agent.sock").unlink(missing_ok=True)
         authority = Authority.load(self.node.directory.parent / "pki")
         authority.issue("tls", user="system:node:apisnoop", hosts=["kubernetes.default.svc"], directory=self.folder)
         (self.folder / "kubeconfig").write_text(self._kubeconfig())
         environment = [
             f"NODE_NAME={self.node.name}",
-            f"APISNOOP_AGENT_SOCKET={FOLDER}/agent.sock",
-            f"APISNOOP_TLS={FOLDER}",
+            f"APISNOOP_AGENT_SOCKET={place}/agent.sock",
+            f"APISNOOP_TLS={place}",
+            f"APISNOOP_LISTEN={self.address}",
         ]
-        command = [sys.executable, "-m", "apisnoop_tproxy", "agent", "--kubeconfig", str(FOLDER / "kubeconfig")]
+        command = [sys.executable, "-m", "apisnoop_tproxy", "agent", "--kubeconfig", str(place / "kubeconfig")]
         self.log = self.folder / "agent.log"
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(self.node.command("env", *environment, *command), stdout=log, stderr=log)
+        deadline = time.monotonic() + 60
+        while not (self.folder / "agent.sock").exists():
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise TimeoutError(self.log.read_text())
+            time.sleep(0.05)
 
     def _kubeconfig(self):
         """Give the administrator's kubeconfig with the address that nodes know."""
@@ -87,7 +96,7 @@ class NodeAgent:
 
     def status(self):
         """Ask for its state."""
-        code = "import urllib.request as r; print(r.urlopen('http://127.0.0.1:15020/status').read().decode())"
+        code = f"import urllib.request as r; print(r.urlopen('http://{self.address}/status').read().decode())"
         return json.loads(self._in_node(sys.executable, "-c", code))
 
     def noted(self, uid):
@@ -111,13 +120,12 @@ class NodeAgent:
         return subprocess.run(self.node.command(*words), capture_output=True, text=True, check=True).stdout
 
     async def proxy(self):
-        """Connect a proxy as soon as the agent listens."""
-        for _ in range(200):
+        """Connect a proxy; there is a moment between the socket's file and its first listening."""
+        while True:
             try:
                 return FakeProxy(self.folder / "agent.sock")
-            except OSError:
+            except ConnectionRefusedError:
                 await asyncio.sleep(0.05)
-        raise TimeoutError(self.log.read_text())
 
     def stop(self):
         """End it as Kubernetes does."""
@@ -182,14 +190,14 @@ async def test_a_new_pod_starts_when_it_is_recorded(cluster, agent, namespace):
         enrol = await proxy.enrolled(namespace)
         await asyncio.to_thread(cluster.kubectl, "wait", "pod/early", "--for=condition=Ready", "-n", namespace)
         assert enrol.caller.pod == "early"
-        assert cluster.kubectl("logs", "early", "-c", "apisnoop-wait", "-n", namespace) == "enrolled\n"
-        status = await asyncio.to_thread(agent.status)
-        (found,) = [one for one in status["pods"] if one["namespace"] == namespace]
+        said = await asyncio.to_thread(cluster.kubectl, "logs", "early", "-c", "apisnoop-wait", "-n", namespace)
+        assert said == "enrolled\n"
+        found = await asyncio.to_thread(standing, agent, namespace)
         pod = json.loads(await asyncio.to_thread(cluster.kubectl, "get", "pod", "early", "-n", namespace, "-o", "json"))
         began = pod["status"]["containerStatuses"][0]["state"]["running"]["startedAt"]
         assert (found["state"], found["reason"]) == ("intercepting", "Wanted")
         assert found["since"] <= began
-        noted = agent.noted(pod["metadata"]["uid"])
+        noted = await asyncio.to_thread(agent.noted, pod["metadata"]["uid"])
         assert noted == [pod["status"]["podIP"]]
     finally:
         proxy.close()
@@ -216,3 +224,36 @@ async def test_the_node_says_how_it_goes(cluster, agent, namespace):
         await becomes(lambda: ("ApisnoopStopped", "told") in reasons())
     finally:
         proxy.close()
+
+
+@in_loop
+async def test_an_upgraded_agent_takes_the_node_over(cluster, agent, namespace):
+    """While the old one still runs, the new one takes a pod over for good; when it goes, the old one has it again."""
+    proxy = await agent.proxy()
+    words = ("--image=local/busybox:1", "--image-pull-policy=Never", "--annotations=apisnoop=true", "-n", namespace)
+    await asyncio.to_thread(cluster.kubectl, "run", "kept", *words, "--", "sleep", "infinity")
+    held = await proxy.enrolled(namespace)
+    newer = await asyncio.to_thread(NodeAgent, cluster, 1)
+    try:
+        successor = await newer.proxy()
+        await successor.enrolled(namespace)
+        await proxy.until(lambda: proxy.retired(held.enrolment))
+        proxy.drained(held.enrolment)
+        generation = (await asyncio.to_thread(newer.status))["generation"]
+        await becomes(lambda: standing(agent, namespace)["reason"] == "NewerAgent")
+        assert (await asyncio.to_thread(standing, newer, namespace))["state"] == "intercepting"
+        assert f"apisnoop {generation} " in await asyncio.to_thread(agent.rules, "kept", namespace)
+        successor.close()
+    finally:
+        await asyncio.to_thread(newer.stop)
+    try:
+        await proxy.enrolled(namespace)
+        await becomes(lambda: standing(agent, namespace)["state"] == "intercepting")
+    finally:
+        proxy.close()
+
+
+def standing(agent, namespace):
+    """Ask how it stands with the one pod of a namespace."""
+    (found,) = [one for one in agent.status()["pods"] if one["namespace"] == namespace]
+    return found
