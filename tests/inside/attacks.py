@@ -74,6 +74,7 @@ def garbage():
     """Send what is neither TLS nor anything else."""
     for _ in range(20):
         with connect() as sock, suppress(OSError):
+            sock.settimeout(1)
             sock.sendall(os.urandom(20_000))
             ended(sock)
     return {}
@@ -106,9 +107,10 @@ def never_reads():
 
 def half_open():
     """Open connections and say nothing on them."""
+    over = time.monotonic() + 2 * PATIENCE
     with ExitStack() as stack:
         opened = 0
-        for _ in range(HALF_OPEN):
+        while opened < HALF_OPEN and time.monotonic() < over:
             with suppress(OSError):
                 stack.enter_context(socket.create_connection(API, 1))
                 opened += 1

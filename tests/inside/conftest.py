@@ -73,9 +73,11 @@ def cluster() -> Iterator[Cluster]:
 def installation(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
     """Agent and proxy, running."""
     made = Installation(cluster, tmp_path_factory.mktemp("installation"))
-    made.start()
-    yield made
-    made.stop()
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from cluster.node import Node
 
-SECONDS = 60.0
+SECONDS = 120.0
 PAUSE = 0.02
 
 

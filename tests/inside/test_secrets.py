@@ -44,11 +44,14 @@ def planted(module_shop, tmp_path_factory):
     cluster.kubectl("create", "secret", "generic", "plan", f"--from-file={folder}", *space)
     pod = shop.recorded_pod("planter", volumes={"/plan": {"secret": {"secretName": "plan"}}, **python_volumes()})
     settings = ("KUBECONFIG=/plan/kubeconfig", "KUBECACHEDIR=/tmp", f"PYTHONPATH={TESTS}")
-    with Tap(installation) as tap:
+
+    def plant():
         since = time.time()
-        issued = pod.run("env", *settings, PYTHON, "-m", "e2e.planting", "/plan/plan.json").strip()
-        truth = shop.compare(tap, since=since)
-        calls = tap.lines()
+        with Tap(installation) as tap:
+            issued = pod.run("env", *settings, PYTHON, "-m", "e2e.planting", "/plan/plan.json").strip()
+            return issued, shop.compare(tap, since=since), tap.lines()
+
+    issued, truth, calls = installation.undisturbed(pod, folder, plant)
     assert truth.agreement.holds, str(truth.agreement)
     values |= {"bearer-token": shop.robot.token, "issued-token": issued}
     values |= {f"signature of {name}": values[name].rsplit(".", 1)[1] for name in ("bearer-token", "issued-token")}
