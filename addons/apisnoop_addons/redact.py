@@ -87,15 +87,11 @@ def redacted_copy(original: http.HTTPFlow) -> http.HTTPFlow:
     copy.timestamp_created = original.timestamp_created
     request_body, response_body = kept_bodies(original)
     copy.request = _request(original, request_body)
-    if original.response is not None:
-        copy.response = _response(original.response, response_body)
-        copy.marked = mark_of(copy.request.path, copy.response.status_code)
-        if copy.response.status_code == UPGRADED:  # which is over when its connection is
-            copy.response.timestamp_end = None if original.live else time.time()
     if original.error is not None:
         copy.error = flow.Error(outcome_of(original) or REFUSED_BY_PROXY, original.error.timestamp)
-        if copy.response is not None and copy.response.timestamp_end is None:
-            copy.response.timestamp_end = original.error.timestamp  # as far as it came
+    if original.response is not None:
+        copy.response = _response(original.response, _end(original, original.response), response_body)
+        copy.marked = mark_of(copy.request.path, copy.response.status_code)
     caller = original.metadata.get(CALLER)
     if isinstance(caller, Caller):
         copy.comment = describe(caller)
@@ -134,7 +130,7 @@ def _request(original: http.HTTPFlow, body: bytes | None) -> http.Request:
     )
 
 
-def _response(response: http.Response, body: bytes | None) -> http.Response:
+def _response(response: http.Response, end: float | None, body: bytes | None) -> http.Response:
     return http.Response(
         http_version=response.data.http_version,
         status_code=response.status_code,
@@ -143,8 +139,17 @@ def _response(response: http.Response, body: bytes | None) -> http.Response:
         content=body,
         trailers=None,
         timestamp_start=response.timestamp_start,
-        timestamp_end=response.timestamp_end,
+        timestamp_end=end,
     )
+
+
+def _end(original: http.HTTPFlow, response: http.Response) -> float | None:
+    """Tell when an answer was over; None while it goes on. An upgrade's is over when its connection is."""
+    if response.status_code == UPGRADED:
+        return None if original.live else time.time()
+    if response.timestamp_end is None and original.error is not None:
+        return original.error.timestamp
+    return response.timestamp_end
 
 
 def _keep(fields: Iterable[tuple[bytes, bytes]], kept: frozenset[bytes]) -> http.Headers:

@@ -1,12 +1,11 @@
 """The viewer as its users have it: installed by the chart, reached by `kubectl port-forward`, looked at in Chromium."""
 
 import base64
-import secrets
 
 import pytest
 
 from tests.addons.web.person import Person, chromium
-from tests.charts.installation import HOME, Installation, until
+from tests.charts.installation import HOME, until
 from tests.charts.workloads import MARK, listed, pod
 
 pytestmark = [pytest.mark.cluster, pytest.mark.browser]
@@ -14,6 +13,7 @@ pytestmark = [pytest.mark.cluster, pytest.mark.browser]
 PORT = 8081
 PLANTED = "planted-51c0ffee"
 ENCODED = base64.b64encode(PLANTED.encode()).decode()
+TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 PROGRAM = """
 kubectl create secret generic planted --from-literal=key={planted} >/dev/null
 kubectl get configmaps --watch >/dev/null &
@@ -30,37 +30,21 @@ echo done
 """
 
 
-@pytest.fixture(scope="module")
-def installed(two_nodes, apisnoop_archive, apisnoop_proxy_archive):
-    """Install the chart with its viewer."""
-    for archive in (apisnoop_archive, apisnoop_proxy_archive):
-        two_nodes.load_image(archive)
-    installation = Installation(two_nodes)
-    installation.install("mitmweb.enabled=true")
-    yield installation
-    installation.uninstall()
-
-
 @pytest.fixture
-def looked_at(installed, two_nodes):
+def looked_at(installed, two_nodes, a_namespace):
     """Have a marked pod handle a secret, watch, and open a shell in another; give its namespace, node and token."""
-    where = f"viewer-{secrets.token_hex(3)}"
-    two_nodes.kubectl("create", "namespace", where)
-    two_nodes.kubectl("wait", "serviceaccount/default", "--for=create", "--timeout=60s", "--namespace", where)
-    two_nodes.kubectl(
-        *("create", "rolebinding", "all", "--clusterrole=admin", f"--serviceaccount={where}:default", "-n", where)
-    )
-    other, busy = _spec("exec sleep infinity"), _spec(PROGRAM.format(planted=PLANTED))
-    two_nodes.kubectl("apply", "-f", "-", "-n", where, stdin=listed(pod("other", other)))
-    two_nodes.kubectl("wait", "pod/other", "--for=condition=Ready", "--timeout=60s", "-n", where)
-    two_nodes.kubectl("apply", "-f", "-", "-n", where, stdin=listed(pod("busy", busy, **MARK)))
-    two_nodes.kubectl("wait", "pod/busy", "--for=condition=Ready", "--timeout=60s", "-n", where)
-    token = two_nodes.kubectl("exec", "busy", "-n", where, "--", "cat", TOKEN)
-    yield where, two_nodes.get("pod", "busy", "-n", where)["spec"]["nodeName"], token
-    two_nodes.kubectl("delete", "namespace", where, "--wait=false")
+    where = a_namespace()
 
+    def kubectl(*words, **how):
+        return two_nodes.kubectl(*words[:1], "--namespace", where, *words[1:], **how)
 
-TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
+    kubectl("create", "rolebinding", "all", "--clusterrole=admin", f"--serviceaccount={where}:default")
+    kubectl("apply", "--filename=-", stdin=listed(pod("other", _spec("exec sleep infinity"))))
+    kubectl("wait", "pod/other", "--for=condition=Ready", "--timeout=60s")
+    kubectl("apply", "--filename=-", stdin=listed(pod("busy", _spec(PROGRAM.format(planted=PLANTED)), **MARK)))
+    kubectl("wait", "pod/busy", "--for=condition=Ready", "--timeout=60s")
+    node = two_nodes.get("pod", "busy", "--namespace", where)["spec"]["nodeName"]
+    return where, node, kubectl("exec", "busy", "--", "cat", TOKEN)
 
 
 def _spec(program):

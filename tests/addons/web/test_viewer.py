@@ -1,5 +1,6 @@
 """What the viewer shows, and what it is not able to do."""
 
+import gc
 import json
 import logging
 
@@ -81,6 +82,24 @@ async def test_what_is_kept_is_bounded(tmp_path):
         for flow in made:
             looker.viewer.take(copied(flow))
         assert sorted(flow["id"] for flow in await flows_of(looker)) == sorted(flow.id for flow in made[2:])
+
+
+@in_loop
+async def test_once_it_is_full_it_grows_no_more(tmp_path):
+    """However many calls come, and come back with what has become of them."""
+
+    def objects_after_many(looker):
+        for number in range(100):
+            flow = made_flow(f"/api/v1/nodes/{number}")
+            looker.viewer.take(copied(flow))
+            looker.viewer.take(copied(flow))
+        gc.collect()
+        return len(gc.get_objects())
+
+    async with viewing(tmp_path, Bounds(flows=20)) as looker:
+        objects_after_many(looker)
+        full = objects_after_many(looker)
+        assert objects_after_many(looker) < full + 500, "100 flows are more"
 
 
 @in_loop
