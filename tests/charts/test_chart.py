@@ -19,6 +19,7 @@ from apisnoop_certs.policy import Tie, policy_objects
 from apisnoop_certs.settings import requests_named
 from apisnoop_webhook.command import serve
 from cluster import binaries
+from tests.charts.fields import is_known, strangers
 
 pytestmark = pytest.mark.cluster  # helm comes with the test cluster's programs
 
@@ -85,6 +86,20 @@ def test_each_mode_renders_what_a_person_looked_at(request, mode):
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
     assert text == path.read_text(), f"{path.name} differs: look at it, then pytest --regenerate"
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_lowest_supported_kubernetes_has_every_field(mode):
+    """A field that came later than 1.30, or a value of another type, would be refused or dropped there."""
+    things = [one for one in yaml.safe_load_all((GOLDEN / f"{mode}.yaml").read_text()) if one and is_known(one)]
+    assert len(things) > 20
+    assert [path for one in things for path in strangers(one)] == []
+
+
+def test_a_field_of_a_later_kubernetes_is_found():
+    """So is a number where a word is expected."""
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": 1}, "spec": {"resources": {}, "hostPID": True}}
+    assert strangers(pod) == ["Pod.metadata.name is int, not string", "Pod.spec.resources"]
 
 
 @pytest.mark.parametrize(
