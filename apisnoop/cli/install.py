@@ -56,10 +56,12 @@ def install(  # noqa: PLR0913, PLR0917 - one argument an option, given by name
     where = ["--namespace", namespace, *helm.connection_options(kubeconfig, context)]
     values = [*(f"--set={one}" for one in settings), *(f"--values={one}" for one in files)]
     helm.demand_helm()
-    if dry_run:
-        helm.run_helm(["template", release, folder, *where, *values], to_stdout=True)
-        return ExitCode.OK
     api = open_api(kubeconfig, context)
+    if dry_run:
+        # Helm would take the newest Kubernetes that it knows, or, depending on how it was built, a very old one.
+        version = f"--kube-version={api.get('/version')['gitVersion']}"
+        helm.run_helm(["template", release, folder, version, *where, *values], to_stdout=True)
+        return ExitCode.OK
     prepare_namespace(api, namespace)
     helm.run_helm(["upgrade", "--install", release, folder, "--reset-then-reuse-values", *where, *values])
     take_drain_back(api, namespace)

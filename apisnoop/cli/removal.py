@@ -13,7 +13,7 @@ import click
 from apisnoop.cli.agents import each_agent, find_agents
 from apisnoop.cli.cluster_objects import list_objects, read_object
 from apisnoop.cli.helm import connection_options, find_helm, run_helm
-from apisnoop.cli.home import drain, remove_namespace
+from apisnoop.cli.home import MANAGED_BY, OURS, drain, remove_namespace
 from apisnoop.cli.installation import WEBHOOKS, daemon_sets
 from apisnoop.cluster_api import Api
 from apisnoop.errors import ApisnoopError, RefusedError
@@ -26,7 +26,8 @@ SLICE = 10.0
 """Seconds after which a watch is begun anew."""
 SHOWN = 10
 """Pods that are named."""
-RELEASES = "owner=helm,name="
+RECORDS = "owner=helm"
+"""Label of the Secrets in which Helm keeps releases; another is the release's name."""
 HELM_SECONDS = "120s"
 
 
@@ -43,12 +44,15 @@ class Removal:
         self._daemon_sets = daemon_sets(api, place)
         self._carriers = Carriers((), {})
         known = {one.metadata.namespace for collection, one in self._objects if collection.endswith("/secrets")}
-        self.homes = sorted(known | {one.metadata.namespace for one in self._daemon_sets})
+        made = list(list_objects(api, "/api/v1/namespaces", Thing, labelSelector=f"{MANAGED_BY}={OURS}"))
+        self._made = {one.metadata.name for one in made if place in {None, one.metadata.name}}
+        """Namespaces that `install` has made."""
+        self.homes = sorted(known | self._made | {one.metadata.namespace for one in self._daemon_sets})
 
     @property
     def found(self) -> bool:
         """Tell whether there is anything of apisnoop."""
-        return bool(self._objects or self._bundles)
+        return bool(self._objects or self._bundles or self._made)
 
     @property
     def question(self) -> str:
@@ -117,16 +121,16 @@ class Removal:
         self._api.delete(object_path(collection, one.metadata.namespace, one.metadata.name))
 
     def _forget_releases(self) -> None:
-        for release in self._releases:
-            for home in self.homes:
-                secrets = f"/api/v1/namespaces/{home}/secrets"
-                known = list(list_objects(self._api, secrets, Thing, labelSelector=f"{RELEASES}{release}"))
-                if not known:
-                    continue
+        """Have Helm forget what it knows of us; where it is not here, or has failed, its records go without it."""
+        for home in self.homes:
+            secrets = f"/api/v1/namespaces/{home}/secrets"
+            records = list(list_objects(self._api, secrets, Thing, labelSelector=RECORDS))
+            ours = [one for one in records if home in self._made or _recorded(one) in self._releases]
+            for release in sorted({_recorded(one) for one in ours}):
                 if find_helm():
                     self._ask_helm(release, home)
-                for one in known:  # gone already, unless Helm is not here or has failed
-                    self._api.delete(f"{secrets}/{one.metadata.name}")
+            for one in ours:
+                self._api.delete(f"{secrets}/{one.metadata.name}")
 
     def _ask_helm(self, release: str, home: str) -> None:
         where = ["--namespace", home, *connection_options(*self._connection)]
@@ -169,6 +173,10 @@ class Removal:
 def release_of(one: Thing) -> str:
     """Give the Helm release that an object is of."""
     return (one.metadata.labels or {}).get(INSTANCE, "")
+
+
+def _recorded(record: Thing) -> str:
+    return (record.metadata.labels or {}).get("name", "")
 
 
 def _some(names: Sequence[str]) -> str:

@@ -49,6 +49,4 @@ def _agreed(question: str) -> bool:
     except click.Abort:
         if sys.stdin.isatty():
             raise
-        raise click.UsageError(
-            "nobody answers on standard input: to remove it all without being asked, add --yes"
-        ) from None
+        raise click.UsageError("nobody answers on standard input: to remove it unasked, add --yes") from None
