@@ -244,5 +244,5 @@ def test_mode_init_asks_for_no_more_than_it_needs():
     after = admitted(pod(), injection=replace(INJECTION, interception=Interception.INIT))
     ours = after["spec"]["initContainers"][0]
     assert ours["name"] == REDIRECT
-    assert ours["securityContext"]["capabilities"] == {"add": ["NET_ADMIN", "NET_RAW"], "drop": ["ALL"]}
+    assert ours["securityContext"]["capabilities"] == {"add": ["NET_ADMIN"], "drop": ["ALL"]}
     assert ours["securityContext"]["readOnlyRootFilesystem"]

@@ -48,7 +48,7 @@ def _wait(injection: Injection) -> Container:
 
 
 def _redirect(injection: Injection) -> Container:
-    """Write the rules from inside: NET_ADMIN, which `baseline` refuses. NET_RAW is what iptables' own sockets need."""
+    """Write the rules from inside, by netlink: NET_ADMIN, which `baseline` refuses."""
     return {
         "name": REDIRECT,
         "image": injection.image,
@@ -58,7 +58,7 @@ def _redirect(injection: Injection) -> Container:
         "env": [{"name": "APISNOOP_NODE_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.hostIP"}}}],
         "securityContext": {
             "allowPrivilegeEscalation": False,
-            "capabilities": {"add": ["NET_ADMIN", "NET_RAW"], "drop": ["ALL"]},
+            "capabilities": {"add": ["NET_ADMIN"], "drop": ["ALL"]},
             "privileged": False,
             "readOnlyRootFilesystem": True,
             "runAsNonRoot": False,
