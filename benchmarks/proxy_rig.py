@@ -100,8 +100,10 @@ def listening(load: Path, *words: str | Path) -> Iterator[str]:
     """Run the load program as a server; give its port."""
     with subprocess.Popen([load, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout
-        yield server.stdout.readline().strip().rpartition(":")[2]
-        server.terminate()
+        try:
+            yield server.stdout.readline().strip().rpartition(":")[2]
+        finally:
+            server.terminate()
 
 
 @contextmanager
@@ -155,9 +157,11 @@ def stock(certificate: Path, server: str, authority: Path) -> Iterator[tuple[int
     trust = ("--certs", f"*={certificate}", "--set", f"ssl_verify_upstream_trusted_ca={authority}")
     program = [str(PROGRAMS / "mitmdump"), *where, *trust, "--set", f"confdir={certificate.parent}"]
     with subprocess.Popen(program, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
-        _wait_for((host, port))
-        yield process.pid, port
-        process.terminate()
+        try:
+            _wait_for((host, port))
+            yield process.pid, port
+        finally:
+            process.terminate()
 
 
 def resident_bytes(pid: int) -> int:
