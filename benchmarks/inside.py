@@ -37,7 +37,7 @@ def run() -> Iterator[Row]:
         with made.mitmdump(web) as stock:
             for protocol in (1, 2):
                 yield throughput("node proxy and agent", made.through(web), stock, protocol)
-        yield from _later(made.stand_in(web), made.stand_in(other))
+        yield from _later(made.through(web), made.stand_in(other))
         made.release(web)
         with made.sink() as sink:
             yield from _beside(made, sink, (web, other))
