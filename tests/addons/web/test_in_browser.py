@@ -117,6 +117,11 @@ def test_a_person_logs_in_sees_who_called_finds_no_secret_and_can_replay_nothing
         assert browser.one("td.col-comment").rect["width"] > 300, "who calls has room"
         browser.driver.save_screenshot(str(tmp_path / "list.png"))
 
+        browser.one(".nav-tabs-lg > a.special").click()
+        browser.until("document.querySelector('.dropdown-menu')")
+        offered = [one.text.strip() for one in browser.all(".dropdown-menu a") if one.is_displayed()]
+        assert offered == ["Save", "Save filtered"]
+        browser.one(".main-view").click()
         browser.one(".nav-tabs-lg > a:nth-of-type(4)").click()
         assert [one.text for one in browser.all("header .menu-entry, header button") if one.is_displayed()] == [
             "Display Event Log"
