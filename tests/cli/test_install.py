@@ -33,7 +33,7 @@ def apisnoop(server, *words):
 
 
 def test_what_is_installed_goes_without_a_trace(server):
-    """Namespace included, which `install` has made so that agents may run; and not unasked: unpulled calls go with it."""
+    """Namespace included, which `install` has made so that agents may run; not unasked: unpulled calls go with it."""
     answer = apisnoop(server, "install", "--no-wait", "--set", "agent.leaseSeconds=7")
     assert answer.exit_code == 0
     labels = server.get("namespace", HOME)["metadata"]["labels"]
