@@ -85,10 +85,11 @@ FAULTS = {
 def test_a_pod_goes_on_without_us(shop, installation, tmp_path, fault):
     """New connections reach the API directly after a while, none hangs; recording resumes, and the gap is known."""
     strike, mend, while_ = FAULTS[fault]
-    (web,) = shop.pods("web")
+    web, untouched = shop.pods("web", "untouched")
     web.annotate("apisnoop=true")
     wait_until(lambda: installation.is_recording(web), "the pod to be recorded")
     polling = {kind: web.poll(kind, 20, BEFORE + DURING + AFTER) for kind in ("fresh", "http1", "http2")}
+    beside = untouched.poll("fresh", 10, BEFORE + DURING + AFTER)
     time.sleep(BEFORE)
     struck = time.time()
     try:
@@ -103,9 +104,10 @@ def test_a_pod_goes_on_without_us(shop, installation, tmp_path, fault):
     fresh = [answer for answer in answers["fresh"] if struck + while_ <= answer.at]
     assert len(fresh) > 50
     assert [answer for answer in fresh if not answer.direct] == []
-    assert [answer for answer in fresh if answer.seconds > 1.0] == []
+    longest = max(answer.seconds for answer in beside.answers())  # what this machine makes of it without us
+    assert [answer for answer in fresh if answer.seconds > 1.0 + longest] == []
     every = [answer for found in answers.values() for answer in found]
-    assert [answer for answer in every if answer.seconds > HANG] == []
+    assert [answer for answer in every if answer.seconds > HANG + longest] == []
     assert_recording_resumed(shop, installation, web)
     (gap,) = installation.gaps(web, tmp_path)
     assert struck - 1.5 <= gap.start <= struck + while_

@@ -50,6 +50,7 @@ class Proxy:
         self._idle = asyncio.Event()
         self._idle.set()
         self._checking: asyncio.TimerHandle | None = None
+        self._stopped = False
 
     async def start(self) -> None:
         """Start the addons, and to look after the loop."""
@@ -96,7 +97,13 @@ class Proxy:
         return self._meter.worst()
 
     async def stop(self, grace: float = 0.0) -> None:
-        """Close the listeners, give open connections `grace` seconds to end, cut the rest, stop the addons."""
+        """Close the listeners, give open connections `grace` seconds to end, cut the rest, stop the addons.
+
+        Harmless when done before.
+        """
+        if self._stopped:
+            return
+        self._stopped = True
         for listener in list(self._served):
             await self.unlisten(listener)
         try:

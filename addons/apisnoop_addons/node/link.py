@@ -32,7 +32,7 @@ from apisnoop.node.messages import (
 RETRY_SECONDS = 0.2
 """How long to wait before the agent is looked for again."""
 IDENTIFY_SECONDS = 1.5
-ANSWER_SECONDS = 2.5
+ANSWER_SECONDS = 3.3
 """How long the agent may take to answer; a new connection waits for both answers, one after the other. Together they
 are less than the lease, after which connections need no agent: a client that tries again then gets through."""
 

@@ -264,7 +264,8 @@ class Pods:
             return Admission(None)
         source = (client.peername[0], client.peername[1])
         known = await self._link.identify(pod.enrolment, source, destination)
-        caller = msgspec.structs.replace(pod.caller, container=known.container)
+        # Whose credentials a call carries is the call's to say: a pod may use another account's, or none.
+        caller = msgspec.structs.replace(pod.caller, container=known.container, service_account="")
         if known.untouched:
             self._records.unseen(caller, PASSED_THROUGH)
         return Admission(caller, untouched=known.untouched, upstream=destination)

@@ -68,15 +68,21 @@ async def run(settings: Settings) -> None:
         raise ApisnoopError(
             f"cannot listen on {host}:{port}: {error.strerror or error}; give another by APISNOOP_LISTEN"
         ) from None
+
+    async def hand_over() -> None:
+        """Have new connections go past us, and let those that are open end while the agent can still be asked."""
+        await pods.leave()
+        await proxy.stop(GRACE)
+
     await proxy.start()
     if feed is not None:
         await feed.open()
     try:
         works = (follow_catalogue(become), take_orders(), pods.run(), ledger.run(), certificate.run())
-        await until_told_to_end(*works, before=pods.leave)
+        await until_told_to_end(*works, before=hand_over)
     finally:
         questions.stop()
-        await proxy.stop(GRACE)
+        await proxy.stop()
         if feed is not None:
             feed.close()
         await ledger.close()
