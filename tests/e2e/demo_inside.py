@@ -6,6 +6,7 @@ cluster can give: the API server's audit log knows what the pods called, and the
 
 from __future__ import annotations
 
+import os
 import subprocess
 import tempfile
 import time
@@ -90,9 +91,9 @@ class _Inside:
     def load_images(self) -> None:
         """Build the images and load them on both nodes."""
         tell("On a Debian with Python that is made once; a minute or two the first time, seconds later on.")
-        with tempfile.TemporaryDirectory(dir=self.cluster.directory) as folder:  # goes with the cluster at the latest
+        with _scratch_folder(self.cluster) as folder:
             for name in IMAGES:
-                archive = project_images.build(Path(folder), name, __version__)
+                archive = project_images.build(folder, name, __version__)
                 self.cluster.load_image(archive)
                 tell(f"{name}:{__version__}, {archive.stat().st_size >> 20} MiB, is on both nodes")
 
@@ -189,7 +190,7 @@ class _Inside:
             before = kept.get(gap.pod, [])
             kept[gap.pod] = [one for one in before if not one.is_touched_by(gap)]
             if lost := len(before) - len(kept[gap.pod]):
-                tell(f"Left out: {lost} rounds of {gap.pod}, in which {gap.node} reports a gap ({gap.reason})")
+                tell(f"Left out: {lost} of the rounds of {gap.pod}, as {gap.node} reports a gap ({gap.reason})")
         return {pod: kept[pod] for pod in self.pods}
 
     def _rules(self) -> list[str]:
@@ -214,6 +215,23 @@ class _Inside:
 
     def _kubectl(self, *words: str) -> str:
         return self.cluster.kubectl(*words, "--namespace", self.robot.namespace)
+
+
+@contextmanager
+def _scratch_folder(cluster: Cluster) -> Iterator[Path]:
+    """Give a folder that goes with the cluster at the latest, and have programs keep their temporary files there.
+
+    A build that is killed removes none of its own.
+    """
+    kept = os.environ.get("TMPDIR")
+    with tempfile.TemporaryDirectory(dir=cluster.directory, ignore_cleanup_errors=True) as folder:
+        os.environ["TMPDIR"] = folder
+        try:
+            yield Path(folder)
+        finally:
+            del os.environ["TMPDIR"]
+            if kept is not None:
+                os.environ["TMPDIR"] = kept
 
 
 def _environment(cluster: Cluster) -> dict[str, str]:
