@@ -252,7 +252,7 @@ def test_clients_outlive_a_restart_of_their_server(shop, ways):
     """Calls fail while they fail from a pod that nobody touches, and go on when they do there."""
     path = f"--path=/api/v1/namespaces/{shop.namespace}/configmaps/kube-root-ca.crt"
     for pod, kind in itertools.product(ways, KINDS):  # an exec would end with the server that carries it
-        command = f"{CLIENTS} poll --connections={kind} --rate=10 --for=30s {path} >/tmp/{kind} 2>&1 </dev/null &"
+        command = f"{CLIENTS} poll --connections={kind} --rate=10 --for=25s {path} >/tmp/{kind} 2>&1 </dev/null &"
         pod.run("sh", "-c", command)
     time.sleep(3.0)
     shop.cluster.restart_apiserver()

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.cluster
 LEASE = 5.0
 """Seconds after which the kernel forgets what the agent does not renew."""
 HANG = 5.0
-BEFORE, DURING, AFTER = 2.0, 8.0, 8.0
+BEFORE, DURING, AFTER = 2.0, 7.5, 5.0
 
 
 def kill_proxy(installation):

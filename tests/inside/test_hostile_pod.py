@@ -54,7 +54,7 @@ def test_other_pods_hardly_notice_an_attack(shop, installation):
     hostile = shop.recorded_pod("hostile", volumes=python_volumes())
     victim = shop.recorded_pod("victim")
     before = [running.answers() for running in (victim.poll("fresh", 10, QUIET), victim.poll("http2", 20, QUIET))]
-    polling = [victim.poll("fresh", 10, 60), victim.poll("http2", 20, 60)]
+    polling = [victim.poll("fresh", 10, 45), victim.poll("http2", 20, 45)]
     told = attack(hostile, "garbage", "headers", "never_reads", "half_open")
     during = [running.answers() for running in polling]
     assert set(told) == {"garbage", "headers", "never_reads", "half_open"}
