@@ -11,12 +11,14 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Thread
 from time import monotonic, perf_counter, sleep
+from typing import Any
 
 from apisnoop.node.channel import Channel, close_all, connect
 from apisnoop.node.messages import FROM_AGENT, Beat, Drained, Enrol, Enrolled, FromAgent, Hello, Retire
@@ -29,7 +31,7 @@ PODS = 200
 TOGGLES = 200
 ROUNDS = 3
 _PATIENCE = 30.0
-_SETTLED = 0.1
+_LISTEN = "127.0.0.9:15020"
 _PODS, _NAMESPACES = "/api/v1/pods", "/api/v1/namespaces"
 
 
@@ -66,21 +68,17 @@ def measure() -> tuple[float, float, float]:
 
 def _all_at_once(server: Server, made: list[FakePod]) -> float:
     """Return the 99th percentile of the milliseconds after which the pods of a namespace have their rules."""
-    _calm(made)
+    server.mark(_NAMESPACES, "shop", "labels", {})
+    _switched_off(made)
     began = perf_counter()
     server.mark(_NAMESPACES, "shop", "labels", {"apisnoop": "true"})
-    took = _until_changed(made, began)
-    server.mark(_NAMESPACES, "shop", "labels", {})
-    _calm(made)
-    server.mark(_NAMESPACES, "shop", "labels", {"apisnoop": "true"})
-    _until_changed(made, began)
-    return _p99(took)
+    return _p99(_until_changed(made, began))
 
 
 def _one(server: Server, pod: FakePod) -> float:
     """Switch one pod off and on again; return the milliseconds until its rule is there."""
     server.mark(_PODS, pod.uid, "annotations", {"apisnoop": "false"})
-    _calm([pod])
+    _switched_off([pod])
     began = perf_counter()
     server.mark(_PODS, pod.uid, "annotations", {"apisnoop": "true"})
     (took,) = _until_changed([pod], began)
@@ -99,15 +97,21 @@ def _until_changed(waiting: list[FakePod], began: float) -> list[float]:
     return took
 
 
-def _calm(made: list[FakePod]) -> None:
-    """Wait until no rule of these has changed for a while: leases are renewed where there are some."""
+def _switched_off(made: list[FakePod]) -> None:
+    """Wait until the agent has nothing left in these, and forget what has changed."""
+    uids = {pod.uid for pod in made}
     deadline = monotonic() + _PATIENCE
-    while monotonic() < deadline:
-        for pod in made:
-            pod.forget_changes()
-        sleep(_SETTLED)
-        if not wait_for_changes(made, 0):
-            return
+    while uids & {one["uid"] for one in _status()["pods"]}:
+        assert monotonic() < deadline, f"pods are not off after {_PATIENCE:g} s"
+        sleep(0.05)
+    for pod in made:
+        pod.forget_changes()
+
+
+def _status() -> dict[str, Any]:
+    with urllib.request.urlopen(f"http://{_LISTEN}/status", timeout=_PATIENCE) as answer:
+        found: dict[str, Any] = json.load(answer)
+    return found
 
 
 @contextmanager
@@ -117,7 +121,7 @@ def _agent(folder: Path, port: int) -> Iterator["subprocess.Popen[bytes]"]:
         "APISNOOP_AGENT_SOCKET": str(folder / "agent.sock"),
         "APISNOOP_TLS": str(folder),
         "APISNOOP_KUBELET": str(folder / "kubelet"),
-        "APISNOOP_LISTEN": "127.0.0.9:15020",
+        "APISNOOP_LISTEN": _LISTEN,
     }
     command = [sys.executable, "-m", "benchmarks.agent_process", f"http://127.0.0.1:{port}"]
     with (

@@ -304,6 +304,10 @@ class Agent:
         pod = self.pods.get(uid)
         return pod.existing() if pod is not None else 0
 
+    def count_existing(self) -> dict[str, int]:
+        """Count them for every pod, by UID; may be called from another thread, for it takes milliseconds a pod."""
+        return {uid: pod.existing() for uid, pod in list(self.pods.items())}
+
     # -- what pods need --------------------------------------------------------------------------------------------
 
     @property

@@ -8,6 +8,7 @@ import errno
 import socket
 import struct
 import sys
+import threading
 from collections.abc import Collection, Iterator
 from contextlib import suppress
 
@@ -68,6 +69,7 @@ class SocketDiagnosis:
 
     def __init__(self) -> None:
         self._netlink = Netlink(NETLINK_SOCK_DIAG)
+        self._lock = threading.Lock()  # lists take milliseconds, so that they are made in threads where they are many
 
     def close(self) -> None:
         """Let go of the namespace."""
@@ -79,12 +81,16 @@ class SocketDiagnosis:
         identity = _ID.pack(source[1], destination[1], _packed(family, source[0]), _packed(family, destination[0]))
         request = _request(family, 0xFFFFFFFF) + identity + _NO_COOKIE
         try:
-            answers = self._netlink.ask(encode_message(_SOCK_DIAG_BY_FAMILY, NLM_F_ACK, request))
+            answers = self._ask(encode_message(_SOCK_DIAG_BY_FAMILY, NLM_F_ACK, request))
         except OSError as error:
             if error.errno == errno.ENOENT:
                 return None
             raise
         return next(iter(_read(answers)), None)
+
+    def connections(self) -> list[Sock]:
+        """List all. The kernel walks through the whole node's table for each list: ask once and choose from it."""
+        return list(self._dump())
 
     def on_port(self, port: int) -> list[Sock]:
         """List connections whose near end is `port`, those that nobody has accepted yet among them."""
@@ -103,13 +109,17 @@ class SocketDiagnosis:
         """
         request = _request(sock.family, 0xFFFFFFFF) + sock.identity
         with suppress(FileNotFoundError):
-            self._netlink.ask(encode_message(_SOCK_DESTROY, NLM_F_ACK, request))
+            self._ask(encode_message(_SOCK_DESTROY, NLM_F_ACK, request))
 
     def _dump(self, local: int = 0, remote: int = 0) -> Iterator[Sock]:
         identity = _ID.pack(local, remote, _ANY, _ANY) + bytes(12)
         for family in (socket.AF_INET, socket.AF_INET6):
             message = encode_message(_SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, _request(family, _ALIVE) + identity)
-            yield from _read(self._netlink.ask(message))
+            yield from _read(self._ask(message))
+
+    def _ask(self, message: bytes) -> list[Answer]:
+        with self._lock:
+            return self._netlink.ask(message)
 
 
 def _request(family: int, states: int) -> bytes:

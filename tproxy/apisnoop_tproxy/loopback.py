@@ -62,7 +62,8 @@ class Loopback:
 
     async def _status(self, _: web.Request) -> web.Response:
         chain = await asyncio.to_thread(_read, self._settings.certificate)
-        body = msgspec.json.encode(status_of(self._agent, chain))
+        existing = await asyncio.to_thread(self._agent.count_existing)
+        body = msgspec.json.encode(status_of(self._agent, chain, existing))
         return web.Response(body=body, content_type="application/json", headers=_NO_STORE)
 
     async def _healthz(self, _: web.Request) -> web.Response:

@@ -103,12 +103,15 @@ class PodControl:
             self.let_go(f"it cannot be intercepted: {error}")
             self._become(Condition.SKIPPED, Cause(Code.RULE_FAILED, str(error)))
             return LATER
-        return self._until(again, self._blocked[0] if refusal is not None else self.wanted.until)
+        return self._in_time(again, refused=refusal is not None)
 
-    def _until(self, again: float | None, moment: float | None) -> float | None:
-        """Look again at a moment that is yet to come, if not before."""
-        left = 0.0 if moment is None else moment - time.time()
-        if left <= 0:
+    def _in_time(self, again: float | None, *, refused: bool) -> float | None:
+        """Look again when its time is over, or when it need not be left alone any more, if not before."""
+        moment = (self._blocked[0] or None) if refused else self.wanted.until
+        if moment is None or (refused and not self.wanted.yes):
+            return again
+        left = max(0.0, moment - time.time())
+        if refused and left == 0.0:
             return again
         return left if again is None else min(again, left)
 

@@ -98,18 +98,17 @@ class Presence:
     @property
     def busy(self) -> bool:
         """Whether any connection goes through a table of ours."""
-        return any(self.foothold.diagnosis.on_port(port) for port in self.ports)
+        return any(sock.local[1] in self.ports for sock in self.foothold.diagnosis.connections())
 
     def break_carried(self) -> None:
         """Reset all that go through the proxy."""
-        for port in self.ports:
-            self._break(self.foothold.diagnosis.on_port(port))
+        self._break([sock for sock in self.foothold.diagnosis.connections() if sock.local[1] in self.ports])
 
     def direct(self, destinations: Collection[Address]) -> list[Sock]:
         """List API connections that go past the proxy, being older than the rule, or opened while it did not act."""
-        diagnosis = self.foothold.diagnosis
-        carried = {sock.remote for port in self.ports for sock in diagnosis.on_port(port)}
-        return [sock for sock in diagnosis.towards(destinations) if sock.mark != MARK and sock.local not in carried]
+        found, api = self.foothold.diagnosis.connections(), set(destinations)
+        carried = {sock.remote for sock in found if sock.local[1] in self.ports}
+        return [sock for sock in found if sock.remote in api and sock.mark != MARK and sock.local not in carried]
 
     def break_direct(self, destinations: Collection[Address]) -> None:
         """Reset those, so that their clients connect anew."""

@@ -1,7 +1,6 @@
-"""How it stands with the node, as JSON: what `/status` answers and `kubectl apisnoop status` shows. Pure but for
-counting sockets.
-"""
+"""How it stands with the node, as JSON: what `/status` answers and `kubectl apisnoop status` shows. Pure."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import msgspec
@@ -62,8 +61,8 @@ class Status(msgspec.Struct, frozen=True):
     pods: list[PodStatus]
 
 
-def status_of(agent: Agent, chain: bytes) -> Status:
-    """Put it together; `chain` is the certificate (PEM)."""
+def status_of(agent: Agent, chain: bytes, existing: Mapping[str, int]) -> Status:
+    """Put it together; `chain` is the certificate (PEM), `existing` what `Agent.count_existing` says."""
     health = agent.health
     pods = sorted(agent.pods.values(), key=lambda pod: (pod.facts.namespace, pod.facts.name))
     return Status(
@@ -78,7 +77,7 @@ def status_of(agent: Agent, chain: bytes) -> Status:
         ),
         certificate=read_certificate(chain),
         leases=agent.leases,
-        pods=[_pod_status(pod) for pod in pods if pod.state.name is not Condition.OFF],
+        pods=[_pod_status(pod, existing.get(pod.facts.uid, 0)) for pod in pods if pod.state.name is not Condition.OFF],
     )
 
 
@@ -91,7 +90,7 @@ def read_certificate(chain: bytes) -> CertificateStatus | None:
     return CertificateStatus(_rfc3339(leaf.not_valid_after_utc.timestamp()), leaf.issuer.rfc4514_string())
 
 
-def _pod_status(pod: PodControl) -> PodStatus:
+def _pod_status(pod: PodControl, existing: int) -> PodStatus:
     return PodStatus(
         namespace=pod.facts.namespace,
         name=pod.facts.name,
@@ -101,7 +100,7 @@ def _pod_status(pod: PodControl) -> PodStatus:
         why=pod.state.why,
         since=_rfc3339(pod.state.since),
         until=_rfc3339(pod.wanted.until) if pod.wanted.until is not None else None,
-        existing=pod.existing(),
+        existing=existing,
     )
 
 
