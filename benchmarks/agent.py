@@ -145,10 +145,12 @@ def _proxy(path: Path) -> Iterator[None]:
     loop = asyncio.new_event_loop()
     thread = Thread(target=loop.run_until_complete, args=(_serve(path),))
     thread.start()
-    yield
-    loop.call_soon_threadsafe(lambda: [task.cancel() for task in asyncio.all_tasks(loop)])
-    thread.join()
-    loop.close()
+    try:
+        yield
+    finally:
+        loop.call_soon_threadsafe(lambda: [task.cancel() for task in asyncio.all_tasks(loop)])
+        thread.join()
+        loop.close()
 
 
 async def _serve(path: Path) -> None:
