@@ -132,13 +132,16 @@ def _precedence(pod: Pod) -> tuple[bool, bool, str]:
 def _nodes(facts: Facts, pods: tuple[PodState, ...]) -> Iterator[NodeState]:
     agents = agents_by_node(facts.agents)
     names = {node.metadata.name for node in facts.nodes or ()} | agents.keys()
+    down = {node.metadata.name for node in facts.nodes or () if not node.is_ready}
     for name in names:
         asked = sum(1 for pod in pods if pod.node == name and pod.wanted)
         here = agents.get(name, [])
         if not here:
             yield NodeState(name, NO_AGENT, _why_no_agent(facts), asked=asked)
-        else:
-            yield _node(name, here[0], facts.answers.get(here[0].metadata.uid, Answer()), asked)
+            continue
+        found = _node(name, here[0], facts.answers.get(here[0].metadata.uid, Answer()), asked)
+        silent = not found.version and name in down
+        yield msgspec.structs.replace(found, state=NO_ANSWER, why="the node is not ready") if silent else found
 
 
 def _node(name: str, agent: Pod, answer: Answer, asked: int) -> NodeState:

@@ -196,6 +196,16 @@ def test_a_node_whose_agent_is_not_ready_says_what_the_agent_lacks():
     assert (found.state, found.why) == ("not ready", "container agent: ErrImagePull: no such image")
 
 
+def test_an_agent_on_a_node_that_is_down_lacks_nothing_itself():
+    """Its pod is called not ready by then, with no reason of its own."""
+    found = nodes(
+        agents=(agent("n1", status={"conditions": []}),),
+        answers={N1: Answer(trouble="timed out")},
+        nodes=(node("n1", ready=False),),
+    )
+    assert (found["n1"].state, found["n1"].why) == ("no answer", "the node is not ready")
+
+
 def test_everything_can_be_written_as_json():
     """No value in it is of a kind that JSON has not."""
     told = {N1: answer("n1", intercepted("web-0"))}
