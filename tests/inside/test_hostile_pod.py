@@ -3,12 +3,12 @@
 import json
 import statistics
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from tests.inside.pods import python_volumes
-from tests.inside.processes import wait_until
 from tests.inside.seen import Tap
 
 pytestmark = pytest.mark.cluster
@@ -30,14 +30,20 @@ def percentile(answers):
     return statistics.quantiles([answer.seconds for answer in answers], n=100)[98]
 
 
-def test_forgeries_are_worth_what_they_are_without_us(shop, installation):
+def test_forgeries_are_worth_what_they_are_without_us(shop, installation, tmp_path):
     """The listener itself says nothing; forged tokens, names and addresses neither open a door nor enter the record."""
     (outside,) = shop.pods("outside", volumes=python_volumes())
     hostile = shop.recorded_pod("hostile", volumes=python_volumes())
-    with Tap(installation) as tap:
-        told = attack(hostile, "listener", "forged")
-        wait_until(lambda: len(forged(tap, shop)) == 3, "the forged calls to be recorded")
-        calls = forged(tap, shop)
+
+    def forge():
+        since = time.time()
+        with Tap(installation) as tap:
+            told = attack(hostile, "listener", "forged")
+            shop.compare(tap, since=since)
+            return told, forged(tap, shop)
+
+    told, calls = installation.undisturbed(hostile, tmp_path, forge)
+    assert len(calls) == 3
     assert told["listener"] == {"ports": 1, "said": ""}
     assert told["forged"] == attack(outside, "forged")["forged"]
     assert told["forged"]["statuses"] == ["401", "403", "200"]

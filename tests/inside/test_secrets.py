@@ -52,7 +52,9 @@ def planted(module_shop, tmp_path_factory):
             return issued, shop.compare(tap, since=since), tap.lines()
 
     issued, truth, calls = installation.undisturbed(pod, folder, plant)
-    assert truth.agreement.holds, str(truth.agreement)
+    assert not truth.agreement.missing, str(truth.agreement)
+    assert not truth.agreement.extra, str(truth.agreement)
+    assert {one.event.user for one in truth.agreement.different} <= {"system:anonymous"}  # with a name and a password
     values |= {"bearer-token": shop.robot.token, "issued-token": issued}
     values |= {f"signature of {name}": values[name].rsplit(".", 1)[1] for name in ("bearer-token", "issued-token")}
     snapshot = installation.snapshot(folder / "snapshot.db")
