@@ -16,6 +16,20 @@ AT_ONCE = 100
 RETRY_SECONDS = 1.0
 """Until it is tried again when the system has run out of descriptors or memory."""
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_GONE = frozenset(
+    {
+        errno.ECONNABORTED,
+        errno.ENETDOWN,
+        errno.EPROTO,
+        errno.ENOPROTOOPT,
+        errno.EHOSTDOWN,
+        errno.ENONET,
+        errno.EHOSTUNREACH,
+        errno.EOPNOTSUPP,
+        errno.ENETUNREACH,
+    }
+)
+"""What went wrong with a connection while it waited; Linux tells the one who accepts it, as accept(2) has it."""
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +47,7 @@ class Acceptor:
         self._loop = asyncio.get_running_loop()
         self._arriving: set[asyncio.Task[object]] = set()
         self._retry: asyncio.TimerHandle | None = None
+        self._stopped = False
 
     @property
     def arriving(self) -> bool:
@@ -46,13 +61,18 @@ class Acceptor:
         self._loop.add_reader(self._socket, self._accept)
 
     def stop(self) -> None:
-        """Take what has connected so far, then close the socket."""
+        """Take what has connected so far, or as much of it as the system has the means for; then close the socket."""
+        self._stopped = True
         if self._retry is not None:
             self._retry.cancel()
         self._loop.remove_reader(self._socket)
-        while self._accept_one():
-            pass
-        self._socket.close()
+        try:
+            while self._accept_one():
+                pass
+        except OSError as error:
+            logger.warning("cannot accept what has connected last: %s", error.strerror)
+        finally:
+            self._socket.close()
 
     def _accept(self) -> None:
         for _ in range(AT_ONCE):
@@ -65,9 +85,9 @@ class Acceptor:
             sock, address = self._socket.accept()
         except (BlockingIOError, InterruptedError):
             return False
-        except ConnectionAbortedError:  # it went while it waited
-            return True
         except OSError as error:
+            if error.errno in _GONE:
+                return True
             if error.errno not in _EXHAUSTED:
                 raise
             self._pause(error)
@@ -81,6 +101,8 @@ class Acceptor:
     def _pause(self, error: OSError) -> None:
         """Leave connections waiting for a moment: the kernel would call us again and again, to no avail."""
         logger.warning("cannot accept connections for now: %s", error.strerror)
+        if self._stopped:
+            return
         self._loop.remove_reader(self._socket)
         self._retry = self._loop.call_later(RETRY_SECONDS, lambda: self._loop.add_reader(self._socket, self._accept))
 

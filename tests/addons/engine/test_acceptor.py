@@ -1,46 +1,148 @@
-"""Accepting on one socket when the system has nothing left to accept with."""
+"""Accepting on one socket when the system has nothing left to accept with, or tells of connections that went."""
 
 import asyncio
 import errno
+import os
 import socket
+
+import pytest
 
 from apisnoop_addons.engine import acceptor as acceptor_module
 from apisnoop_addons.engine.acceptor import Acceptor
 from tests.addons.engine.rig import HOST, free_socket
 from tests.looped import in_loop
 
+TURNS = 50
+"""Of the loop; a socket that is still watched would be asked in each."""
 
-class Exhausted:
-    """A listening socket for which there is no descriptor the first time."""
 
-    def __init__(self, sock):
+class Failing:
+    """A listening socket that cannot accept until it is told otherwise."""
+
+    def __init__(self, sock, number):
         self._sock = sock
+        self.number = number
         self.tries = 0
 
     def accept(self):
+        """Fail, or accept."""
         self.tries += 1
-        if self.tries == 1:
-            raise OSError(errno.EMFILE, "Too many open files")
+        if self.number:
+            raise OSError(self.number, os.strerror(self.number))
         return self._sock.accept()
 
     def __getattr__(self, name):
         return getattr(self._sock, name)
 
 
-@in_loop
-async def test_connections_wait_while_there_are_no_descriptors(monkeypatch):
-    """It neither ends nor asks again and again; a while later they are accepted."""
-    monkeypatch.setattr(acceptor_module, "RETRY_SECONDS", 0.05)
-    connected = asyncio.Queue()
+class Once(Failing):
+    """A listening socket that fails the first time."""
+
+    def accept(self):
+        """Fail for good only once."""
+        try:
+            return super().accept()
+        finally:
+            self.number = 0
+
+
+def greeting(connected):
+    """Give what makes protocols that put their transport into a queue."""
 
     class Greeter(asyncio.Protocol):
         def connection_made(self, transport):
             connected.put_nowait(transport)
 
-    listening = Exhausted(free_socket())
-    accepting = Acceptor(listening, lambda _: Greeter(), lambda: None)
+    return lambda _: Greeter()
+
+
+async def turns():
+    """Give the loop time to call whatever is ready again and again."""
+    for _ in range(TURNS):
+        await asyncio.sleep(0)
+
+
+@pytest.fixture
+def complaints():
+    """What the loop was told of failed callbacks."""
+    return []
+
+
+@in_loop
+async def test_connections_wait_while_there_are_no_descriptors(monkeypatch):
+    """It neither ends nor asks again and again."""
+    monkeypatch.setattr(acceptor_module, "RETRY_SECONDS", 3600)
+    connected = asyncio.Queue()
+    listening = Failing(free_socket(), errno.EMFILE)
+    accepting = Acceptor(listening, greeting(connected), lambda: None)
+    accepting.start(8)
+    with socket.create_connection((HOST, listening.getsockname()[1])):
+        await turns()
+        assert listening.tries == 1
+        listening.number = 0
+        accepting.stop()
+        (await connected.get()).abort()
+
+
+@in_loop
+async def test_connections_that_have_waited_are_accepted_a_while_later(monkeypatch):
+    """Descriptors may be there again by then."""
+    monkeypatch.setattr(acceptor_module, "RETRY_SECONDS", 0.05)
+    connected = asyncio.Queue()
+    listening = Once(free_socket(), errno.EMFILE)
+    accepting = Acceptor(listening, greeting(connected), lambda: None)
     accepting.start(8)
     with socket.create_connection((HOST, listening.getsockname()[1])):
         (await connected.get()).abort()
     assert listening.tries >= 2
     accepting.stop()
+
+
+@in_loop
+async def test_nothing_is_tried_again_once_it_has_stopped(monkeypatch, complaints):
+    """The socket is closed by then, and the loop would stumble over it."""
+    monkeypatch.setattr(acceptor_module, "RETRY_SECONDS", 0)
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    listening = Failing(free_socket(), errno.EMFILE)
+    accepting = Acceptor(listening, greeting(asyncio.Queue()), lambda: None)
+    accepting.start(8)
+    accepting.stop()
+    await turns()
+    assert (listening.tries, listening.fileno(), complaints) == (1, -1, [])
+
+
+@in_loop
+async def test_the_socket_is_closed_whatever_it_says():
+    """Stopping does not fail: there is more to stop than this."""
+    listening = Failing(free_socket(), errno.EPERM)
+    accepting = Acceptor(listening, greeting(asyncio.Queue()), lambda: None)
+    accepting.start(8)
+    accepting.stop()
+    assert listening.fileno() == -1
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ECONNABORTED",
+        "ENETDOWN",
+        "EPROTO",
+        "ENOPROTOOPT",
+        "EHOSTDOWN",
+        "ENONET",
+        "EHOSTUNREACH",
+        "EOPNOTSUPP",
+        "ENETUNREACH",
+    ],
+)
+@in_loop
+async def test_a_connection_that_went_does_not_stop_the_next(name):
+    """Linux tells of it on accepting; it is no failure of the listening socket."""
+    connected = asyncio.Queue()
+    listening = Once(free_socket(), getattr(errno, name))
+    accepting = Acceptor(listening, greeting(connected), lambda: None)
+    accepting.start(8)
+    with socket.create_connection((HOST, listening.getsockname()[1])):
+        accepting.stop()
+        (await connected.get()).abort()
+    assert listening.tries == 3
