@@ -1,11 +1,13 @@
 """Why something failed, in words for a person: what the system said, without numbers, classes and repeated names.
 
-Every message that passes on a failure of the operating system, the network or a parser takes its words from here; the
-object, its value and the next step are the caller's to add. It imports nothing, so that whoever fails can use it.
+Messages that pass on a failure of the operating system, the network or a parser take their words from here; the object,
+its value and the next step are the caller's to add. It imports nothing, so that whoever fails can use it. Only the
+stand-in for credential plugins does without, which imports nothing of this project at all.
 """
 
 import errno
 import os
+import sys
 
 OWN = {
     errno.EISDIR: "it is a folder",
@@ -49,21 +51,34 @@ def _words(error: BaseException) -> str:
 
 
 def _system_words(error: OSError) -> str:
-    # Known by their attributes: ssl, socket and http take longer to import than most commands run.
-    if told := getattr(error, "verify_message", ""):
-        return f"its certificate cannot be verified: {told}"
+    if _is_of_tls(error):
+        return _tls_words(error)
+    # Known by their attributes: http and urllib take longer to import than most commands run.
     reason = getattr(error, "reason", "")
     if isinstance(error, TimeoutError) and not error.errno:
         return "timed out"
     if code := getattr(error, "code", 0):
         return f"the server answered {code} {reason}"
-    if getattr(error, "library", "") and reason:
-        return f"TLS failed: {str(reason).lower().replace('_', ' ')}"
     number = error.errno or 0
     if number in OWN:
         return OWN[number]
     # Of a name that cannot be looked up the number is negative, and not one of the system's.
     return os.strerror(number) if number > 0 else str(error.strerror or reason or error)
+
+
+def _is_of_tls(error: OSError) -> bool:
+    """Tell whether a failure is an ssl.SSLError, which nothing can be where that module was never imported."""
+    ssl = sys.modules.get("ssl")
+    return ssl is not None and isinstance(error, ssl.SSLError)
+
+
+def _tls_words(error: OSError) -> str:
+    """Give what OpenSSL stumbled over; its numbers are its own, for which the system has other words."""
+    if told := getattr(error, "verify_message", ""):
+        return f"its certificate cannot be verified: {told}"
+    if getattr(error, "library", "") and (reason := getattr(error, "reason", "")):
+        return f"TLS failed: {str(reason).lower().replace('_', ' ')}"
+    return f"TLS failed: {str(error).partition(' (_ssl.c:')[0]}"
 
 
 def _yaml_words(error: BaseException) -> str:

@@ -79,6 +79,12 @@ def test_tls_is_told_in_words():
     assert cause_of(caught(secured.do_handshake)) == "TLS failed: wrong version number"
 
 
+def test_a_number_of_tls_is_not_taken_for_one_of_the_system():
+    """OpenSSL's 8 is the end of a connection, and the system's a program that cannot be executed."""
+    ended = ssl.SSLEOFError(ssl.SSL_ERROR_EOF, "EOF occurred in violation of protocol (_ssl.c:1000)")
+    assert cause_of(ended) == "TLS failed: EOF occurred in violation of protocol"
+
+
 def test_parsers_are_told_in_words():
     """Of YAML the line, of what is no text only that."""
     assert cause_of(caught(lambda: yaml.safe_load("a:\n- [1"))).startswith("expected ',' or ']'")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import apisnoop
+from apisnoop.causes import cause_of
 from apisnoop.errors import ApisnoopError
 
 PACKAGE = Path(apisnoop.__file__).parent
@@ -54,6 +55,6 @@ def run_helm(arguments: Sequence[str | Path], *, to_stdout: bool = False) -> Non
     try:
         done = subprocess.run(command, stdout=None if to_stdout else 2, stdin=subprocess.DEVNULL, check=False)
     except OSError as error:
-        raise ApisnoopError(f"helm cannot be run: {error.strerror}") from None
+        raise ApisnoopError(f"helm cannot be run: {cause_of(error)}") from None
     if done.returncode:
         raise ApisnoopError(f"helm {command[1]} has failed with {done.returncode}; what it says is above")

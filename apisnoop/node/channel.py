@@ -16,6 +16,7 @@ from pathlib import Path
 
 import msgspec
 
+from apisnoop.causes import cause_of
 from apisnoop.node.messages import Message, encode
 
 LARGEST = 128 * 1024
@@ -85,7 +86,7 @@ class Channel[Received]:
                 self._loop.add_writer(self._socket, self._writable)
                 return
             except OSError as error:
-                self.close(error.strerror or str(error))
+                self.close(cause_of(error))
                 return
             self._waiting.popleft()
             close_all(copies)
@@ -99,7 +100,7 @@ class Channel[Received]:
         except BlockingIOError:
             return
         except OSError as error:
-            self.close(error.strerror or str(error))
+            self.close(cause_of(error))
             return
         if not data or flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
             close_all(descriptors)

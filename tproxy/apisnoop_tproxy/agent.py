@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 
+from apisnoop.causes import cause_of
 from apisnoop.node.messages import (
     Address,
     Beat,
@@ -294,7 +295,7 @@ class Agent:
         try:
             sock = open_way_out(pod.presence.foothold, question.destination)
         except OSError as error:
-            self.say(Dialled(question.question, error=error.strerror or str(error)))
+            self.say(Dialled(question.question, error=cause_of(error)))
             return
         with sock:
             self.say(Dialled(question.question), (sock,))

@@ -9,6 +9,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from pathlib import Path
 
+from apisnoop.causes import cause_of
 from apisnoop_tproxy.addresses import local_addresses
 from apisnoop_tproxy.cgroup_path import PodCgroup
 from apisnoop_tproxy.diag import SocketDiagnosis
@@ -65,7 +66,7 @@ def find_foothold(
             try:
                 namespace = os.open(proc / str(pid) / "ns/net", os.O_RDONLY | os.O_CLOEXEC)
             except OSError as error:
-                reason = f"its process {pid} cannot be entered: {error.strerror}"
+                reason = f"its process {pid} cannot be entered: {cause_of(error)}"
                 continue
             if not held.alive:
                 os.close(namespace)

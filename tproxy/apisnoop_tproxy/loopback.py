@@ -12,6 +12,7 @@ from pathlib import Path
 import msgspec
 from aiohttp import web
 
+from apisnoop.causes import cause_of
 from apisnoop.errors import ApisnoopError
 from apisnoop_tproxy.agent import Agent
 from apisnoop_tproxy.cluster import Cluster
@@ -54,7 +55,7 @@ class Loopback:
             await web.TCPSite(runner, *address).start()
         except OSError as error:
             where = f"{address[0]}:{address[1]}"
-            raise ApisnoopError(f"cannot listen on {where} ({setting}): {error.strerror}") from None
+            raise ApisnoopError(f"cannot listen on {where} ({setting}): {cause_of(error)}") from None
 
     async def __aexit__(self, *_: object) -> None:
         for runner in self._runners:

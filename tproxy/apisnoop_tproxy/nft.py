@@ -10,6 +10,7 @@ import re
 
 import msgspec
 
+from apisnoop.causes import cause_of
 from apisnoop.errors import ApisnoopError
 from apisnoop_tproxy.netlink import Netlink
 from apisnoop_tproxy.rules import TABLE, parse_comment, render_removal
@@ -51,7 +52,7 @@ class Leases:
         try:
             self._netlink.ask(*messages)
         except OSError as error:
-            raise RuleError(f"table inet {TABLE}: {error.strerror}") from None
+            raise RuleError(f"table inet {TABLE}: {cause_of(error)}") from None
 
 
 def apply_rules(text: str) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from apisnoop.causes import cause_of
 from apisnoop.errors import ApisnoopError
 from apisnoop_tproxy.cgroup_path import PodCgroup, parse_cgroup
 
@@ -104,5 +105,5 @@ def require_node() -> None:
         (HOST / "root").stat()
     except OSError as error:
         raise ApisnoopError(
-            f"cannot look at the node's first process: {error.strerror}; the agent needs hostPID and SYS_PTRACE"
+            f"cannot look at the node's first process: {cause_of(error)}; the agent needs hostPID and SYS_PTRACE"
         ) from None

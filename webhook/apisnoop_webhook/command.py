@@ -15,6 +15,7 @@ from typing import TypedDict, Unpack
 import click
 
 from apisnoop import __version__
+from apisnoop.causes import cause_of
 from apisnoop.cli.options import kubeconfig_options
 from apisnoop.cluster_api import Api
 from apisnoop.errors import ApisnoopError, ExitCode
@@ -112,7 +113,7 @@ async def _serve(options: Options) -> None:
     try:
         server.listen(port, address)
     except OSError as error:
-        raise ApisnoopError(f"cannot listen at {options['listen']}: {error.strerror}; give another --listen") from None
+        raise ApisnoopError(f"cannot listen at {options['listen']}: {cause_of(error)}; give another --listen") from None
     ended, stop = asyncio.Event(), Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

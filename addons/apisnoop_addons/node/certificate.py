@@ -12,6 +12,7 @@ from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from apisnoop.causes import cause_of
 from apisnoop.errors import ApisnoopError
 from apisnoop_addons.engine.upstream import KeyPair
 
@@ -60,7 +61,7 @@ def read_pair(folder: Path) -> KeyPair:
         pair = KeyPair((generation / "tls.crt").read_bytes(), (generation / "tls.key").read_bytes())
     except OSError as error:
         raise ApisnoopError(
-            f"certificate {folder} cannot be read: {error.strerror}; the certificate Job writes it, see its log"
+            f"certificate {folder} cannot be read: {cause_of(error)}; the certificate Job writes it, see its log"
         ) from None
     if not pair.certificate.strip() or not pair.key.strip():
         raise ApisnoopError(f"certificate {folder} is empty: the certificate Job has not written it yet, see its log")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from mitmproxy.http import HTTPFlow
 
+from apisnoop.causes import cause_of
 from apisnoop_addons.web.wire import Loss, encode_copy, encode_loss
 
 MOST_WAITING = 4 * 2**20
@@ -68,7 +69,7 @@ class Feed:
             self._server = await asyncio.start_unix_server(self._serve, self._path)
             self._path.chmod(0o660)
         except OSError as error:
-            logger.error("nothing is shown: socket %s cannot be made: %s", self._path, error.strerror or error)  # noqa: TRY400
+            logger.error("nothing is shown: socket %s cannot be made: %s", self._path, cause_of(error))  # noqa: TRY400
 
     def close(self) -> None:
         """Let the viewer go."""

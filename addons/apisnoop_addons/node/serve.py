@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 
 from apisnoop import __version__
+from apisnoop.causes import cause_of
 from apisnoop.errors import ApisnoopError
 from apisnoop.operations.catalogue import Catalogue
 from apisnoop_addons.bodies import Bodies
@@ -66,7 +67,7 @@ async def run(settings: Settings) -> None:
         await ledger.close()
         host, port = settings.listen
         raise ApisnoopError(
-            f"cannot listen on {host}:{port}: {error.strerror or error}; give another by APISNOOP_LISTEN"
+            f"cannot listen on {host}:{port}: {cause_of(error)}; give another by APISNOOP_LISTEN"
         ) from None
 
     async def hand_over() -> None:
@@ -119,5 +120,5 @@ def _authority(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise ApisnoopError(
-            f"cluster CA {path} cannot be read: {error.strerror}; it is mounted with the service account's token"
+            f"cluster CA {path} cannot be read: {cause_of(error)}; it is mounted with the service account's token"
         ) from None

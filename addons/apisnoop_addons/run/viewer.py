@@ -14,6 +14,7 @@ import sys
 from mitmproxy.tools.web.webaddons import WebAuth
 from tornado.netutil import bind_sockets
 
+from apisnoop.causes import cause_of
 from apisnoop_addons.web.shelf import Bounds
 from apisnoop_addons.web.source import take_all
 from apisnoop_addons.web.viewer import Viewer
@@ -42,5 +43,5 @@ if __name__ == "__main__":
     try:
         asyncio.run(main(int(sys.argv[1])))
     except OSError as error:
-        sys.stdout.write(f"{error.strerror or error}\n")
+        sys.stdout.write(f"{cause_of(error)}\n")
         sys.exit(1)

@@ -13,6 +13,7 @@ from typing import NoReturn
 
 import click
 
+from apisnoop.causes import cause_of
 from apisnoop.errors import ApisnoopError, ExitCode
 from apisnoop_addons.web.settings import Settings, settings_from
 
@@ -76,7 +77,7 @@ async def run(settings: Settings) -> None:
         sockets = bind_sockets(port, host)
     except OSError as error:
         raise ApisnoopError(
-            f"cannot listen on {host}:{port}: {error.strerror or error}; give another by APISNOOP_UI_LISTEN"
+            f"cannot listen on {host}:{port}: {cause_of(error)}; give another by APISNOOP_UI_LISTEN"
         ) from None
     viewer = Viewer(HashedLogin(settings.password_hash), Bounds(settings.flows, settings.size))
     viewer.listen(sockets)
