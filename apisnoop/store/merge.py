@@ -96,14 +96,17 @@ NODES = """
 STANDINGS = """
     INSERT INTO main.standings SELECT * FROM other.standings WHERE TRUE
     ON CONFLICT DO UPDATE SET namespace = excluded.namespace, pod = excluded.pod, state = excluded.state,
-        why = excluded.why, existing = excluded.existing, asked = excluded.asked WHERE excluded.asked > asked
+        why = excluded.why, existing = excluded.existing, asked = excluded.asked
+        WHERE (excluded.asked, excluded.state, excluded.why, excluded.existing) > (asked, state, why, existing)
 """
 OUTDATED_STANDINGS = """
-    DELETE FROM main.standings WHERE asked < (
-        SELECT nodes.asked FROM main.nodes WHERE nodes.node = standings.node AND problem = ''
-    )
+    DELETE FROM main.standings WHERE asked < (SELECT max(taken) FROM main.origins WHERE node = standings.node)
 """
-"""What a node has answered later takes the place of all that it said before."""
+"""What a node has answered later takes the place of all that it said before.
+
+When it answered is taken from its snapshots. That only grows, while `nodes` forgets it as soon as the node is silent,
+and what a merger holds would depend on the order.
+"""
 IDEMPOTENT = (RUNS, CATALOGUES, RECORDINGS, ROLLED_UP, NODES, STANDINGS, OUTDATED_STANDINGS)
 """What two stores can both hold, and their merger holds once."""
 BOOKMARKS = (

@@ -9,12 +9,15 @@ from hypothesis import strategies as st
 
 from apisnoop.calls.audit.event import STARTED
 from apisnoop.calls.audit.tracking import Access, Beginning, Stretch, Unfinished
+from apisnoop.calls.recording import Recording, Standing
 from apisnoop.store import queries
 from apisnoop.store.caps import Caps
 from apisnoop.store.errors import StoreError
 from apisnoop.store.importing.importer import Importer
 from apisnoop.store.importing.unfinished import save_unfinished
 from apisnoop.store.merge import merge_into, shared_inputs
+from apisnoop.store.pull import note_standings, note_unanswered, pull_into
+from apisnoop.store.recordings import save_recordings
 from apisnoop.store.store import Store
 from tests.calls.sample import CATALOGUE, log
 from tests.store.batches import CALLERS, NINE, batch_of, batches
@@ -28,6 +31,19 @@ IMPORT = """
 TIGHT = Caps(findings=1, callers=1, namespaces=1, actions=1, names=1)
 
 names = st.sampled_from("ab")
+moments = st.integers(0, 3)
+asked = st.lists(
+    st.tuples(
+        st.sampled_from(["answers", "says nothing"]),
+        names,
+        moments,
+        st.lists(st.tuples(st.integers(0, 1), st.sampled_from(["skipped", "failed"])), max_size=2),
+    ),
+    max_size=4,
+)
+recorded = st.lists(
+    st.tuples(names, moments, moments, st.sampled_from(["", "off"])), max_size=2, unique_by=lambda one: one[:2]
+)
 records = st.fixed_dictionaries(
     {
         "runs": st.lists(st.tuples(names, st.none() | st.integers(0, 3), st.integers(0, 9)), max_size=2),
@@ -35,6 +51,8 @@ records = st.fixed_dictionaries(
         "unfinished": st.lists(st.tuples(names, st.sampled_from(["get", "watch"]), names), max_size=2),
         "seen": st.lists(st.tuples(st.integers(0, 3), st.integers(0, 2)), max_size=2, unique_by=lambda pair: pair[0]),
         "used": st.lists(st.integers(0, 9), max_size=2),
+        "asked": asked,
+        "recorded": recorded,
     }
 )
 described = st.tuples(st.lists(batches, max_size=2), records, st.sampled_from([Caps(), TIGHT]))
@@ -48,6 +66,28 @@ def stretch_of(requests):
         access = Access(match.target, CALLERS[0], match.verb, match.detail, match.namespace, match.name)
         stretch.begun[hash(audit_id)] = Beginning(audit_id, verb, STARTED, NINE, access)
     return stretch
+
+
+def ask_nodes(store, snapshots, asked):
+    """Have nodes asked for their snapshots, as `pull` does: they answer, with pods that are not recorded, or do not."""
+    for how, node, at, pods in asked:
+        if how == "answers":
+            with Store.open(snapshots / node, read_only=True) as snapshot:
+                is_newer = pull_into(store, snapshot, node=node, taken=float(at)).is_newer
+            if is_newer:
+                standings = [Standing("shop", f"web-{number}", f"u{number}", state, "why") for number, state in pods]
+                note_standings(store, node=node, pods=standings, at=float(at))
+        else:
+            note_unanswered(store, node=node, reason="no answer", at=float(at))
+
+
+def folder_with_nodes(paths):
+    """A folder with the empty stores of both nodes, which whatever is built in it has pulled."""
+    folder = paths.mktemp("merge")
+    (folder / "nodes").mkdir()
+    for node in "ab":
+        Store.open(folder / "nodes" / node).close()
+    return folder
 
 
 def build(path, made):
@@ -68,6 +108,12 @@ def build(path, made):
         connection.executemany("INSERT INTO seen_ids VALUES (?, ?)", kept["seen"])
         for moment in kept["used"]:
             connection.execute("INSERT OR REPLACE INTO catalogues VALUES ('1.36', 's', 'd', ?, ?)", (moment, moment))
+        ask_nodes(store, path.parent / "nodes", kept["asked"])
+        with store.transaction():
+            found = (
+                Recording("n", "shop", pod, pod, NINE + a, NINE + a + b, end) for pod, a, b, end in kept["recorded"]
+            )
+            save_recordings(connection, list(found))
     return path
 
 
@@ -101,7 +147,7 @@ def held(path):
 @given(a=described, b=described, c=described)
 def test_merging_is_associative_and_commutative(tmp_path_factory, a, b, c):
     """However three stores are merged, the result says the same, capped or not, and counts every call."""
-    folder = tmp_path_factory.mktemp("merge")
+    folder = folder_with_nodes(tmp_path_factory)
     x, y, z = (build(folder / name, made) for name, made in zip("xyz", (a, b, c), strict=True))
     left = held(merged(folder / "left", merged(folder / "xy", x, y), z))
     right = held(merged(folder / "right", x, merged(folder / "yz", y, z)))
@@ -111,11 +157,25 @@ def test_merging_is_associative_and_commutative(tmp_path_factory, a, b, c):
         assert calls_in(store) == sum(batch.calls for made in (a, b, c) for batch in made[0])
 
 
+def test_what_a_node_said_before_its_last_answer_is_forgotten_in_any_order(tmp_path):
+    """Also where it was silent since: C asked at 5, A at 10, B at 20 without an answer."""
+    Store.open(tmp_path / "node").close()
+    asked = {"c": ("answers", "node", 5, [(1, "skipped")]), "a": ("answers", "node", 10, [])}
+    for name, one in {**asked, "b": ("says nothing", "node", 20, [])}.items():
+        with Store.open(tmp_path / name) as store:
+            ask_nodes(store, tmp_path, [one])
+    left = held(merged(tmp_path / "left", merged(tmp_path / "ca", tmp_path / "c", tmp_path / "a"), tmp_path / "b"))
+    right = held(merged(tmp_path / "right", merged(tmp_path / "cb", tmp_path / "c", tmp_path / "b"), tmp_path / "a"))
+    assert left == right
+    assert left["standings"] == []
+    assert [problem for _, _, problem in left["nodes"]] == ["no answer"]
+
+
 @settings(max_examples=20, deadline=None)
 @given(a=described)
 def test_an_empty_store_changes_nothing(tmp_path_factory, a):
     """Merging into a new store is copying."""
-    folder = tmp_path_factory.mktemp("merge")
+    folder = folder_with_nodes(tmp_path_factory)
     x, empty = build(folder / "x", a), build(folder / "empty", ([], dict.fromkeys(a[1], ()), Caps()))
     assert held(merged(folder / "copy", x, empty)) == held(x)
 

@@ -238,21 +238,26 @@ def test_a_snapshot_that_was_cut_off_leaves_what_was_there(store, node, tmp_path
     assert contents(store) == before
 
 
-steps = st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 3), st.booleans()), max_size=8)
+steps = st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 3), st.booleans(), st.booleans()), max_size=8)
 
 
 @settings(max_examples=12, deadline=None)
 @given(steps)
 def test_pulls_of_any_order_hold_the_last_of_each_node(tmp_path_factory, made):
-    """Whenever which node is pulled into whom: a merger of two who pulled knows each node once, at its latest."""
+    """Whenever which node is pulled into whom, or is silent: a merger of two knows each node once, at its latest."""
     folder = tmp_path_factory.mktemp("pull")
     left, right = Store.open(folder / "left.db"), Store.open(folder / "right.db")
     nodes = {name: Store.open(folder / f"{name}.db") for name in "ab"}
-    expected = dict.fromkeys("ab", 0)
-    for taken, (name, calls, to_left) in enumerate(made):
+    expected, last = dict.fromkeys("ab", 0), dict[str, str]()
+    for taken, (name, calls, to_left, answers) in enumerate(made):
+        into = left if to_left else right
+        if not answers:
+            note_unanswered(into, node=name, reason="no answer", at=float(taken))
+            continue
         count(nodes[name], calls)
-        pull(left if to_left else right, nodes[name], folder, float(taken), node=name)
-        expected[name] = calls_in(nodes[name])
+        pull(into, nodes[name], folder, float(taken), node=name)
+        note_standings(into, node=name, pods=[skipped(taken)], at=float(taken))
+        expected[name], last[name] = calls_in(nodes[name]), f"web-{taken}"
     found = []
     for order in ((left, right), (right, left)):
         with Store.open(":memory:") as merged:
@@ -260,6 +265,8 @@ def test_pulls_of_any_order_hold_the_last_of_each_node(tmp_path_factory, made):
                 merge_into(merged, one)
             found.append(contents(merged))
             assert calls_in(merged) == sum(expected.values())
+            assert dict(standing_in(merged)) == last
+            assert len(standing_in(merged)) == len(last)
             assert sum(use.ok for use in queries.uses(merged.connection, Window())) == sum(expected.values())
     assert found[0] == found[1]
     for store in (left, right, *nodes.values()):
