@@ -96,7 +96,13 @@ def connect(address: PodAddress, patience: float) -> websocket.WebSocket:
         headers.append(f"Authorization: {token['value']}")
     connection = websocket.WebSocket(sslopt=_tls(configuration), skip_utf8_validation=True)
     connection.settimeout(patience)
-    options = {"header": headers, "subprotocols": [PROTOCOL], "timeout": patience, "suppress_origin": True}
+    options = {
+        "header": headers,
+        "subprotocols": [PROTOCOL],
+        "timeout": patience,
+        "suppress_origin": True,
+        "redirect_limit": 0,  # whoever it leads to would be sent the token
+    }
     if configuration.proxy or configuration.proxy_headers:
         options = websocket_proxycare(options, configuration, address.url, {})
     connection.connect(address.url, **options)  # type: ignore[no-untyped-call] # the library has no types for it

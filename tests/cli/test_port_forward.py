@@ -1,6 +1,10 @@
 """GET through a port-forward: what is said when it does not come about. The rest is in the tests of status and pull."""
 
+import socket
+import threading
+
 import pytest
+from kubernetes.client import Configuration
 
 from apisnoop.cli.cluster_objects import open_api
 from apisnoop.cli.port_forward import ForwardedPort, ForwardError, PodAddress, http_get
@@ -35,6 +39,38 @@ def test_nobody_listening_is_told_in_the_systems_words(api_server):
     configuration.host = "https://127.0.0.1:1"
     with pytest.raises(ForwardError, match=r"^connection refused$|^Connection refused$"):
         ask(configuration)
+
+
+@pytest.fixture
+def redirecting():
+    """An API server that sends everybody on to another server: both addresses, and whom the other was asked by."""
+    with socket.create_server(("127.0.0.1", 0)) as first, socket.create_server(("127.0.0.1", 0)) as other:
+        first.settimeout(10)
+        other.setblocking(False)
+
+        def redirect():
+            taken, _ = first.accept()
+            with taken:
+                taken.recv(1 << 16)
+                target = f"ws://127.0.0.1:{other.getsockname()[1]}/"
+                taken.sendall(f"HTTP/1.1 302 Found\r\nLocation: {target}\r\nContent-Length: 0\r\n\r\n".encode())
+
+        thread = threading.Thread(target=redirect)
+        thread.start()
+        yield first, other
+        thread.join()
+
+
+def test_a_redirect_is_not_followed(redirecting):
+    """The token is meant for the API server, not for whoever it leads to."""
+    first, other = redirecting
+    configuration = Configuration()
+    configuration.host = f"http://127.0.0.1:{first.getsockname()[1]}"
+    configuration.api_key = {"authorization": "Bearer secret"}
+    with pytest.raises(ForwardError, match="Redirect"):
+        ask(configuration)
+    with pytest.raises(BlockingIOError):
+        other.accept()
 
 
 @pytest.mark.parametrize(
