@@ -1,10 +1,10 @@
 """`apisnoop clear`: empty a store, or forget what is old."""
 
-import sys
 from pathlib import Path
 
 import click
 
+from apisnoop.cli.consent import has_consent
 from apisnoop.cli.options import db_option, moment
 from apisnoop.errors import ExitCode, UsageError
 from apisnoop.reports.wording import counted
@@ -41,8 +41,9 @@ def clear(db: Path, before: float | None, pods: bool, yes: bool) -> int:
         raise UsageError("--pods forgets which pods made old calls: say how old with --before, e.g. --before 30d")
     with Store.open(db, create=False) as store:
         what = "everything in it" if hour is None else f"{'the names of pods in ' * pods}all calls before that hour"
-        if not yes and not _agreed(db, what):
-            click.echo(f"{db}: nothing was deleted", err=True)
+        if not yes and not has_consent(
+            f"{db}: delete {what}?", otherwise=f"{db}: nothing was deleted", deed=f"delete {what}"
+        ):
             return ExitCode.INTERRUPTED
         done = _forget_pods(store, hour) if pods and hour is not None else f"{clear_store(store, hour):,} calls deleted"
     click.echo(f"{db}: {done}")
@@ -55,21 +56,3 @@ def _forget_pods(store: Store, hour: int) -> str:
     give_back(store)
     tallies = f"{rolled.tallies_before:,} tallies are {rolled.tallies_after:,} now"
     return f"{counted(rolled.pods, 'pod')} {'counts' if rolled.pods == 1 else 'count'} for their workload, {tallies}"
-
-
-def _agreed(db: Path, what: str) -> bool:
-    """Tell whether a person, or whatever writes to standard input, says yes.
-
-    Raises UsageError where nobody can answer; nothing is asked then.
-    """
-    if is_watched():
-        return click.confirm(f"{db}: delete {what}?", err=True)
-    answer = sys.stdin.readline()
-    if not answer:
-        raise UsageError(f"{db}: nothing was deleted, for nobody can be asked: to delete {what}, add --yes")
-    return answer.strip().lower() in {"y", "yes"}
-
-
-def is_watched() -> bool:
-    """Tell whether standard input is a terminal, with a person before it."""
-    return sys.stdin.isatty()

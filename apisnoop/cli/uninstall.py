@@ -1,10 +1,10 @@
 """`apisnoop uninstall`: take apisnoop out of a cluster, and leave nothing behind."""
 
-import sys
 from pathlib import Path
 
 import click
 
+from apisnoop.cli.consent import has_consent
 from apisnoop.cli.options import kubeconfig_options
 from apisnoop.errors import ExitCode
 
@@ -36,17 +36,6 @@ def uninstall(place: str | None, timeout: float, yes: bool, kubeconfig: Path | N
     if not removal.found:
         click.echo("There is nothing of apisnoop" + (f" in namespace {place}" if place else " in this cluster"))
         return ExitCode.OK
-    if not yes and not _agreed(removal.question):
-        click.echo("nothing was removed", err=True)
+    if not yes and not has_consent(removal.question, otherwise="nothing was removed", deed="remove it unasked"):
         return ExitCode.INTERRUPTED
     return ExitCode.OK if removal.run(timeout) else ExitCode.FINDINGS
-
-
-def _agreed(question: str) -> bool:
-    """Tell whether a person, or whatever writes to standard input, says yes."""
-    try:
-        return click.confirm(question, err=True)
-    except click.Abort:
-        if sys.stdin.isatty():
-            raise
-        raise click.UsageError("nobody answers on standard input: to remove it unasked, add --yes") from None

@@ -54,7 +54,7 @@ def test_nothing_goes_before_a_yes(db, reply, left):
 @pytest.mark.parametrize(("reply", "left"), [("y\n", 0), ("n\n", 10)])
 def test_a_person_is_asked(db, reply, left, monkeypatch):
     """On a terminal; what goes is named in the question."""
-    monkeypatch.setattr("apisnoop.cli.clear.is_watched", lambda: True)
+    monkeypatch.setattr("apisnoop.cli.consent.is_watched", lambda: True)
     result = CliRunner().invoke(cli, ["clear", "--db", str(db)], input=reply)
     assert calls(db) == left
     assert result.stderr.startswith(f"{db}: delete everything in it? [y/N]: ")
