@@ -19,6 +19,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from apisnoop.errors import ApisnoopError
 from cluster import Cluster
 from e2e.demo_inside import show_inside
 from e2e.demo_run import show_run
@@ -33,6 +36,10 @@ if TYPE_CHECKING:
 
 OUTPUT = Path("demo-output")
 DISAGREES, USAGE, FAILED, INTERRUPTED = 1, 2, 3, 130
+FAILURES = (
+    AssertionError, ApisnoopError, OSError, RuntimeError, msgspec.MsgspecError, subprocess.SubprocessError,
+)  # fmt: skip
+"""What goes wrong with the machine, the cluster or an answer, and is no mistake in the demo itself."""
 PARTS = {"run": show_run, "inside": show_inside}
 ON_YOUR_OWN = """
 On your own cluster, with Helm and a registry that its nodes pull from (`kubectl apisnoop` needs apisnoop on the PATH):
@@ -55,7 +62,7 @@ def main() -> int:
         signal.signal(number, _interrupt)
     try:
         return show([options.only] if options.only else list(PARTS), keep=options.keep)
-    except (AssertionError, OSError, RuntimeError, subprocess.SubprocessError) as error:
+    except FAILURES as error:
         print("\n".join(reasons(error)), file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from apisnoop.errors import ApisnoopError
 from e2e import demo
 
 
@@ -47,6 +50,22 @@ def test_what_failed_first_is_told_first():
     first.add_note("on the disk")
     second.__context__ = first
     assert list(demo.reasons(second)) == ["scripts/demo: no room", "on the disk", "scripts/demo: not cleaned"]
+
+
+@pytest.mark.parametrize(
+    "failure", [ApisnoopError("no answer"), msgspec.ValidationError("no answer"), OSError("no answer")]
+)
+def test_a_failure_is_told_without_a_traceback(monkeypatch, capsys, failure):
+    """Of apisnoop, of an answer that cannot be decoded, of the system: one line, and the exit code."""
+
+    def fail(*_, **__):
+        raise failure
+
+    monkeypatch.setattr(demo, "show", fail)
+    monkeypatch.setattr(demo.signal, "signal", lambda *_: None)
+    monkeypatch.setattr(sys, "argv", ["scripts/demo"])
+    assert demo.main() == demo.FAILED
+    assert capsys.readouterr().err == "scripts/demo: no answer\n"
 
 
 class Held:
