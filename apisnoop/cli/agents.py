@@ -67,5 +67,5 @@ def ask[T](api: Api, pod: Pod, port: int, kind: type[T], patience: float) -> T:
     with http_get(address_of(api, pod, port), "/status", patience=patience) as answer:
         try:
             return msgspec.json.decode(answer.read(MOST_STATUS), type=kind)
-        except (OSError, HTTPException, msgspec.DecodeError) as error:
+        except (OSError, HTTPException, msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ForwardError(cause_of(error)) from None

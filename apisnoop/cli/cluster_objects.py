@@ -5,6 +5,7 @@ from pathlib import Path
 
 import msgspec
 
+from apisnoop.causes import cause_of
 from apisnoop.cli.namespaces import current_namespace
 from apisnoop.cluster_api import JSON, Api
 from apisnoop.errors import ApisnoopError, RefusedError
@@ -52,8 +53,8 @@ def decode[T](decoder: msgspec.json.Decoder[T], body: bytes, path: str) -> T:
     """Decode what the server has sent. Raises ApisnoopError naming the path."""
     try:
         return decoder.decode(body)
-    except msgspec.DecodeError as error:
-        raise ApisnoopError(f"the API server's answer to {path} cannot be read: {error}") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ApisnoopError(f"the API server's answer to {path} cannot be read: {cause_of(error)}") from None
 
 
 def read_wishes(api: Api, namespace: str | None) -> Wishes:

@@ -42,7 +42,7 @@ class LiveCalls:
         try:
             left_out = msgspec.json.decode(text, type=LeftOut).left_out
             call = None if left_out else msgspec.json.decode(text, type=CallLine)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             click.echo(f"apisnoop: node {clean(node)} has sent a line that is no call", err=True)
             return
         if call is None:

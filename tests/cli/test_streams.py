@@ -1,7 +1,9 @@
 """Streams of calls from nodes, and how they are shown."""
 
 import contextlib
+import itertools
 import queue
+import threading
 from http.client import IncompleteRead
 
 import pytest
@@ -100,12 +102,52 @@ def test_a_node_that_never_answers_is_told_once(node):
 
 
 def test_a_new_agent_is_noticed(node, monkeypatch):
-    """An update replaces every agent; one that has gone is not called lost."""
+    """An update replaces every agent."""
     monkeypatch.setattr(module, "LOOK_AGAIN", 0.01)
     monkeypatch.setattr(module, "find_agents", lambda *_: [agent("n2")])
     node.answers.put([b"1\n"])
     with streamed() as events:
         assert [next(events), next(events)] == [Opened("n2", again=False), Line("n2", b"1")]
+
+
+def test_an_agent_that_has_gone_is_not_called_lost(node, monkeypatch):
+    """An update has replaced it; its stream ends, and is not opened again."""
+    begun, gone = threading.Event(), threading.Event()
+    old, new = agent("n1"), agent("n2")
+    looks = itertools.count(1)
+
+    def find_agents(*_):
+        begun.wait(10)
+        if next(looks) == 2:  # what the first look has found is known by now
+            gone.set()
+        return [new]
+
+    def calls_of_the_old():
+        begun.set()
+        yield b"1\n"
+        gone.wait(10)
+        yield IncompleteRead(b"")
+
+    def calls_of_the_new():
+        yield b"2\n"
+        for thread in threading.enumerate():
+            if thread.name == old.metadata.name:
+                thread.join(10)
+        yield b"3\n"
+
+    monkeypatch.setattr(module, "LOOK_AGAIN", 0.01)
+    monkeypatch.setattr(module, "find_agents", find_agents)
+    node.answers.put(calls_of_the_old())
+    node.answers.put(calls_of_the_new())
+    with streamed(old) as events:
+        found = [next(events) for _ in range(5)]
+    assert found == [
+        Opened("n1", again=False),
+        Line("n1", b"1"),
+        Opened("n2", again=False),
+        Line("n2", b"2"),
+        Line("n2", b"3"),
+    ]
 
 
 CALL = (
@@ -142,6 +184,14 @@ def test_what_is_missing_is_said_on_standard_error(capsys):
     assert nonsense == "apisnoop: node n1 has sent a line that is no call"
     assert lost.startswith("apisnoop: node n1: the stream is lost: timed out; its calls are not shown")
     assert back == "apisnoop: node n1 is back"
+
+
+@pytest.mark.parametrize("line", [b"\xff", b'{"path":"\xff"}', CALL.replace(b"pods", b"\xff")])
+def test_a_line_that_is_no_text_is_told(capsys, line):
+    """A node that was taken over ends nobody's view of the others."""
+    found = shown(capsys, Line("n1", line), Line("n2", CALL), as_json=True)
+    assert found.err == "apisnoop: node n1 has sent a line that is no call\n"
+    assert found.out == CALL.decode() + "\n"
 
 
 def test_a_caller_in_a_line_has_every_property_of_a_caller():

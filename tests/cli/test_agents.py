@@ -1,0 +1,35 @@
+"""Asking node agents."""
+
+import contextlib
+import io
+
+import pytest
+
+from apisnoop.cli import agents as module
+from apisnoop.cli.agents import answer_of, ask
+from apisnoop.cli.port_forward import ForwardError
+from apisnoop.node.status import PROXY_PORT, ProxyStatus
+from tests.fleet.things import agent
+
+
+@pytest.fixture
+def answering(monkeypatch):
+    """Have every agent answer what a test says."""
+
+    def answer(body):
+        monkeypatch.setattr(module, "address_of", lambda *_: None)
+        monkeypatch.setattr(module, "http_get", lambda *_, **__: contextlib.closing(io.BytesIO(body)))
+
+    return answer
+
+
+@pytest.mark.parametrize("body", [b"\xff", b'{"node":"\xff"}', b"nonsense", b"", b'{"node":1}'])
+def test_an_answer_that_cannot_be_read_is_that_nodes_trouble(answering, body):
+    """Whatever a node says, the others are told of, too."""
+    answering(body)
+    with pytest.raises(ForwardError):
+        ask(None, agent("n1"), PROXY_PORT, ProxyStatus, 1.0)
+    found = answer_of(None, agent("n1"))
+    assert (found.agent, found.proxy) == (None, None)
+    assert found.trouble.startswith("agent: ")
+    assert "; proxy: " in found.trouble
