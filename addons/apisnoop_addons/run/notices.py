@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import TextIO
 
 _MOST = 50
-"""Different notices; a command that fails in ever new ways should not bury its own output."""
+"""Different notices of each kind; a command that fails in ever new ways should not bury its own output."""
 
 
 class Notices:
@@ -18,19 +18,24 @@ class Notices:
         self._quiet = quiet
         self._is_muted = False
         self._stream = stream or sys.stderr
-        self._told: set[str] = set()
+        self._told: dict[bool, set[str]] = {True: set(), False: set()}
+        """By whether the quiet are told, too: what is only good to know must not use up the room of what went wrong."""
 
     def tell(self, text: str, *, always: bool = False) -> None:
         """Tell a line, unless it was told before.
 
         `always` for what is told to the quiet too: what went wrong, and what was asked for.
         """
-        if self._is_muted or (self._quiet and not always) or text in self._told or len(self._told) >= _MOST:
+        told = self._told[always]
+        if self._is_muted or (self._quiet and not always) or self._was_told(text) or len(told) >= _MOST:
             return
-        self._told.add(text)
+        told.add(text)
         # One write: the command writes to the same terminal.
         self._stream.write(f"apisnoop run: {text}\n")
         self._stream.flush()
+
+    def _was_told(self, text: str) -> bool:
+        return any(text in told for told in self._told.values())
 
     @contextmanager
     def faults_told(self) -> Iterator[None]:

@@ -54,6 +54,19 @@ def test_there_is_an_end_to_it():
     assert len(stream.getvalue().splitlines()) == 50
 
 
+def test_what_went_wrong_is_told_after_much_that_is_only_good_to_know():
+    """Each kind has an end of its own; a line is told once, whichever kind it is of."""
+    stream = io.StringIO()
+    notices = Notices(quiet=False, stream=stream)
+    for number in range(1000):
+        notices.tell(f"note {number}")
+    for number in range(1000):
+        notices.tell(f"fault {number}", always=True)
+    notices.tell("note 0", always=True)
+    lines = stream.getvalue().splitlines()
+    assert lines == [f"apisnoop run: {kind} {number}" for kind in ("note", "fault") for number in range(50)]
+
+
 def test_faults_that_are_logged_are_told_and_warnings_are_not():
     """In one line, without what the logger would add; afterwards logging is as it was."""
     stream = io.StringIO()
