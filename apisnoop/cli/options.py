@@ -5,7 +5,6 @@ one `window` argument.
 """
 
 import functools
-import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -15,6 +14,7 @@ from typing import Any
 import click
 
 from apisnoop.cli import candidates
+from apisnoop.durations import DAY, seconds_in
 from apisnoop.errors import ApisnoopError
 from apisnoop.operations.catalogue import Catalogue
 from apisnoop.operations.source import CLUSTER, load_catalogue
@@ -22,9 +22,7 @@ from apisnoop.store.window import Window
 
 type Decorated = Callable[..., Any]
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_DURATION = re.compile(r"(?:\d+[smhdw])+")
-_LONGEST = 100 * 365 * _UNITS["d"]
+_LONGEST = 100 * 365 * DAY
 
 
 class FilePath(click.Path):
@@ -135,8 +133,8 @@ def parse_moment(text: str, *, now: float) -> float:
 
     A time without a zone is UTC. Raises ValueError, naming the forms.
     """
-    if _DURATION.fullmatch(text):
-        seconds = sum(int(count) * _UNITS[unit] for count, unit in re.findall(r"(\d+)([smhdw])", text))
+    seconds = seconds_in(text)
+    if seconds is not None:
         if seconds > _LONGEST:
             raise ValueError(f"{text!r} is more than a hundred years")
         return now - seconds

@@ -4,19 +4,17 @@ Annotating an object restarts nothing, since its template stays as it is. A name
 by that only. What follows from marks is decided in `apisnoop.node.wanted`, here as on the nodes.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from apisnoop.durations import DAY, seconds_in
 from apisnoop.fleet.kinds import NAMESPACE, Kind
 from apisnoop.node.wanted import LEGACY_MARK, MARK, RESET, UNTIL, Marks, Metadata, wanted
 
 type Patch = dict[str, dict[str, dict[str, str | None]]]
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_DURATION = re.compile(r"(?:\d+[smhdw])+")
-LONGEST = 10 * 365 * _UNITS["d"]
+LONGEST = 10 * 365 * DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +29,9 @@ class Off:
 
 def parse_duration(text: str) -> int:
     """Read 90s, 10m, 1h30m, 2d as seconds. Raises ValueError."""
-    if not _DURATION.fullmatch(text):
+    seconds = seconds_in(text)
+    if seconds is None:
         raise ValueError(f"{text!r} is no duration like 10m, 1h30m or 2d")
-    seconds = sum(int(count) * _UNITS[unit] for count, unit in re.findall(r"(\d+)([smhdw])", text))
     if not 0 < seconds <= LONGEST:
         raise ValueError(f"{text!r} is not between a second and ten years")
     return seconds

@@ -1,0 +1,20 @@
+"""Durations as people write them."""
+
+import pytest
+
+from apisnoop.durations import seconds_in
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("0s", 0), ("90s", 90), ("10m", 600), ("1h30m", 5400), ("2d", 172_800), ("1w1d", 691_200), ("1m1m", 120)],
+)
+def test_parts_add_up(text, seconds):
+    """Each has its own unit."""
+    assert seconds_in(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "10", "m", "1.5h", "-1h", "1h ", "1H", "1h30", "1y"])
+def test_anything_else_is_no_duration(text):
+    """It may be a time; that is for others to find out."""
+    assert seconds_in(text) is None
