@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 
 from apisnoop.calls.call_line import CallerPart, CallLine
 from apisnoop.errors import UsageError
-from apisnoop.fleet.kinds import CRON_JOB, DAEMON_SET, DEPLOYMENT, JOB, NAMESPACE, POD, STATEFUL_SET, Reference
+from apisnoop.fleet.kinds import NAMESPACE, POD, Reference
 
-WORKLOADS = (DEPLOYMENT, STATEFUL_SET, DAEMON_SET, JOB, CRON_JOB)
 NOBODY = CallerPart()
 NO_ANSWER = 0
 """Status of a call that was never answered."""

@@ -72,9 +72,7 @@ def _certificate(facts: Facts, status: Status) -> Iterator[Finding]:
     known, place = status.certificate, status.namespace
     last = facts.certificate_jobs[-1].metadata.name if facts.certificate_jobs else ""
     jobs = f"kubectl logs -n {place} job/{last} --tail=20" if last else f"kubectl get jobs,events -n {place}"
-    pending = [
-        one for one in facts.requests if not any(c.type in {"Approved", "Denied"} for c in one.status.conditions or ())
-    ]
+    pending = [one for one in facts.requests if not _is_decided(one)]
     for request in pending:
         name = request.metadata.name
         yield Finding(f"certificate signing request {name} waits for approval", f"kubectl certificate approve {name}")
