@@ -108,6 +108,10 @@ class Recordings:
     """Connections that were open before their pod's recording began, and still were when its node was last asked."""
     not_recorded: tuple[NotRecorded, ...] = ()
     not_recorded_count: int = 0
+    asked_since: float | None = None
+    """First and last time (epoch seconds) at which the nodes told of these pods and older connections: how it was then,
+    whatever time the report is about. None where they told of none."""
+    asked_until: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

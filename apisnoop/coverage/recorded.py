@@ -1,7 +1,8 @@
 """What was recorded of pods in a cluster, and what was not: the part of a report's provenance that tells of lapses.
 
-It is worked out from the store's recordings for the report's window; a store that holds none has no such part. Lists
-are bounded, totals are not: they count what a list has no room for.
+It is worked out from the store's recordings for the report's window; a store that holds none has no such part. How pods
+stood when their nodes were last asked has no window: it is told with its time. Lists are bounded, totals are not: they
+count what a list has no room for.
 """
 
 import sqlite3
@@ -74,6 +75,8 @@ def recordings_of(
         older_connections=sum(row.existing for row in standings),
         not_recorded=tuple(missing[:MOST]),
         not_recorded_count=len(missing),
+        asked_since=min((row.asked for row in standings), default=None),
+        asked_until=max((row.asked for row in standings), default=None),
     )
 
 

@@ -274,6 +274,8 @@ def recordings_document(found: Recordings) -> Document:
         "gaps": [_gap(gap) for gap in found.gaps],
         "not_seen_count": found.not_seen_count,
         "not_seen": [{"who": one.who, "reason": one.reason, "connections": one.connections} for one in found.not_seen],
+        "asked_since": iso(found.asked_since),
+        "asked_until": iso(found.asked_until),
         "older_connections": found.older_connections,
         "not_recorded_count": found.not_recorded_count,
         "not_recorded": [

@@ -19,7 +19,7 @@ def recorded_lines(recordings: Recordings, most: int | None = SHOWN) -> list[tup
     count = recordings.not_recorded_count
     return [
         ("recorded", [_recorded(recordings), *_some(pods, recordings.pod_count, most)]),
-        *([("not recorded", [not_recorded_summary(count), *_some(missing, count, most)])] if count else []),
+        *([("not recorded", [not_recorded_summary(recordings), *_some(missing, count, most)])] if count else []),
         ("gaps", [gaps_summary(recordings), *_some(gaps, recordings.gap_count, most)]),
         ("not seen", [not_seen_summary(recordings), *_some(unseen, len(unseen), most)]),
     ]
@@ -62,10 +62,11 @@ def not_recorded_line(one: NotRecorded) -> str:
     return f"{_place(one.namespace, one.name, one.node)}: {one.state}, {one.reason}"
 
 
-def not_recorded_summary(count: int) -> str:
-    """Say how many pods should be recorded and were not."""
+def not_recorded_summary(found: Recordings) -> str:
+    """Say how many pods should be recorded and were not, and when that was: it has no part in the report's window."""
+    count = found.not_recorded_count
     were = "was" if count == 1 else "were"
-    return f"{counted(count, 'pod')} that should be recorded {were} not when last asked: the calls are not known"
+    return f"{counted(count, 'pod')} that should be recorded {were} not {_asked(found)}: the calls are not known"
 
 
 def gaps_summary(found: Recordings) -> str:
@@ -81,8 +82,9 @@ def not_seen_summary(found: Recordings) -> str:
     """Say how many connections could not be read."""
     parts = [f"{counted(found.not_seen_count, 'connection')} could not be read"] if found.not_seen_count else []
     if found.older_connections:
-        are = "is" if found.older_connections == 1 else "are"
-        parts.append(f"{counted(found.older_connections, 'connection')} {are} older than the recording")
+        were = "was" if found.older_connections == 1 else "were"
+        older = counted(found.older_connections, "connection")
+        parts.append(f"{older} {were} older than the recording {_asked(found)}")
     return (
         f"{', '.join(parts)}: the calls made over them are not known" if parts else "no connection, as far as is known"
     )
@@ -95,7 +97,7 @@ def cautions(provenance: Provenance) -> list[str]:
         if found.gap_count:
             said.append(f"Recorded with {gaps_summary(found)}.")
         if found.not_recorded_count:
-            said.append(f"{not_recorded_summary(found.not_recorded_count)}.")
+            said.append(f"{not_recorded_summary(found)}.")
         if found.not_seen_count or found.older_connections:
             said.append(f"{not_seen_summary(found)}.")
     silent = sorted({source.name for source in provenance.sources if source.kind == "node" and source.state})
@@ -107,6 +109,11 @@ def cautions(provenance: Provenance) -> list[str]:
 
 def _place(namespace: str, pod: str, node: str) -> str:
     return f"{namespace}/{pod} on {node}" if node else f"{namespace}/{pod}"
+
+
+def _asked(found: Recordings) -> str:
+    first, last = moment(found.asked_since), moment(found.asked_until)
+    return f"when last asked, {first}" if first == last else f"when last asked, from {first} to {last}"
 
 
 def _times(start: float, end: float) -> str:

@@ -199,6 +199,8 @@ class StandingRow(msgspec.Struct, frozen=True, gc=False):
     state: str
     why: str
     existing: int
+    asked: float
+    """When that was, in epoch seconds."""
 
 
 USES = """

@@ -112,6 +112,18 @@ def test_pods_that_should_be_recorded_and_are_not_are_told(catalogue):
     assert (found.not_recorded_count, found.older_connections, found.pod_count) == (2, 5, 0)
 
 
+def test_how_pods_stand_is_told_with_its_time_whatever_the_window(catalogue):
+    """A report on another time has it too, so it says when the nodes told it, the first and the last of them."""
+    with recorded(catalogue=catalogue) as store:
+        for number, at in enumerate((NINE + 60, NINE), start=1):
+            pods = [Standing("shop", f"web-{number}", f"u{number}", "shed", "the node's proxy is not well", 3)]
+            note_standings(store, node=f"node-{number}", pods=pods, at=at)
+        later = Window(since=int(NINE) // HOUR + 5)
+        found = coverage_of(store, catalogue, window=later).provenance.recordings
+    assert (found.not_recorded_count, found.older_connections) == (2, 6)
+    assert (found.asked_since, found.asked_until) == (NINE, NINE + 60)
+
+
 def test_lists_are_bounded_and_counts_are_not(recordings, monkeypatch):
     """A year of pods fits into a report: it lists the latest and counts all."""
     monkeypatch.setattr(module, "MOST", 2)

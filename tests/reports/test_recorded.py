@@ -10,7 +10,7 @@ from apisnoop.reports import csv_text, junit, markdown
 from apisnoop.reports.html import render_coverage_html
 from apisnoop.reports.json_text import render_coverage as render_json
 from apisnoop.reports.origin import empty_explained, origin, source_lines
-from apisnoop.reports.recorded import SHOWN, cautions
+from apisnoop.reports.recorded import SHOWN, cautions, not_recorded_summary
 from apisnoop.reports.table import render_coverage
 from apisnoop.reports.table.gaps import render_gaps
 from apisnoop.reports.wording import length
@@ -90,11 +90,24 @@ def test_pods_that_are_not_recorded_are_said_above_and_below(cluster_recording):
     seen = cluster_recording.provenance
     skipped = NotRecorded("node-1", "shop", "web-3", "skipped", "it uses the node's network")
     found = replace(seen.recordings, not_recorded=(skipped,), not_recorded_count=1, older_connections=5)
+    found = replace(found, asked_since=NINE, asked_until=NINE)
     text = render_coverage(replace(cluster_recording, provenance=replace(seen, recordings=found)))
-    said = "1 pod that should be recorded was not when last asked: the calls are not known"
+    asked = "when last asked, 2026-06-01 09:00:00 UTC"
+    said = f"1 pod that should be recorded was not {asked}: the calls are not known"
     assert text.count(said) == 2
     assert "shop/web-3 on node-1: skipped, it uses the node's network" in text
-    assert "4 connections could not be read, 5 connections are older than the recording: the calls" in text
+    assert "4 connections could not be read, 5 connections were older than the recording" in text
+    assert f"older than the recording {asked}: the calls" in text
+
+
+def test_nodes_that_were_asked_one_after_the_other_are_told_with_both_times(cluster_recording):
+    """None of them is said to have been asked when it was not."""
+    seen = cluster_recording.provenance
+    found = replace(seen.recordings, not_recorded_count=2, asked_since=NINE, asked_until=NINE + 60)
+    assert not_recorded_summary(found) == (
+        "2 pods that should be recorded were not when last asked, from 2026-06-01 09:00:00 UTC to "
+        "2026-06-01 09:01:00 UTC: the calls are not known"
+    )
 
 
 def test_long_lists_end_with_how_many_more(cluster_recording):
