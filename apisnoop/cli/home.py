@@ -4,6 +4,7 @@ import click
 
 from apisnoop.cli.cluster_objects import read_object
 from apisnoop.cli.installation import daemon_sets
+from apisnoop.cli.occupants import occupants
 from apisnoop.cluster_api import Api
 from apisnoop.errors import ApisnoopError, RefusedError
 from apisnoop.fleet.facts import DRAIN, is_draining
@@ -33,14 +34,19 @@ def prepare_namespace(api: Api, namespace: str) -> None:
         )
 
 
-def remove_namespace(api: Api, namespace: str) -> bool:
-    """Delete the namespace if we have made it; tell whether that was so."""
+def remove_namespace(api: Api, namespace: str) -> list[str] | None:
+    """Delete the namespace if we have made it and nothing of others is in it.
+
+    Gives what keeps it, none where it is deleted; None for a namespace that is not ours to remove.
+    """
     path = f"/api/v1/namespaces/{namespace}"
     found = read_object(api, path, Thing)
     if found is None or (found.metadata.labels or {}).get(MANAGED_BY) != OURS:
-        return False
+        return None
+    if foreign := occupants(api, namespace):
+        return foreign
     api.delete(path, found.metadata.uid)
-    return True
+    return []
 
 
 def path_of(daemon_set: DaemonSet) -> str:

@@ -15,6 +15,7 @@ from apisnoop.cli.cluster_objects import list_objects, read_object
 from apisnoop.cli.helm import connection_options, find_helm, run_helm
 from apisnoop.cli.home import MANAGED_BY, OURS, drain, remove_namespace
 from apisnoop.cli.installation import WEBHOOKS, daemon_sets
+from apisnoop.cli.releases import our_revisions
 from apisnoop.cluster_api import Api
 from apisnoop.errors import ApisnoopError, RefusedError
 from apisnoop.fleet.facts import SELECTOR
@@ -26,8 +27,6 @@ SLICE = 10.0
 """Seconds after which a watch is begun anew."""
 SHOWN = 10
 """Pods that are named."""
-RECORDS = "owner=helm"
-"""Label of the Secrets in which Helm keeps releases; another is the release's name."""
 HELM_SECONDS = "120s"
 
 
@@ -70,8 +69,9 @@ class Removal:
             if release_of(one) in self._releases:
                 self._delete(collection, one)
         kept = self._remove_bundles()
-        homes = [home for home in self.homes if remove_namespace(self._api, home)]
-        self._tell(silent, kept, homes)
+        found = {home: remove_namespace(self._api, home) for home in self.homes}
+        self._tell(silent, kept, [home for home, foreign in found.items() if foreign == []])
+        _tell_occupied({home: foreign for home, foreign in found.items() if foreign})
         return not silent
 
     # -- nodes ----------------------------------------------------------------------------------------------------
@@ -123,14 +123,12 @@ class Removal:
     def _forget_releases(self) -> None:
         """Have Helm forget what it knows of us; where it is not here, or has failed, its records go without it."""
         for home in self.homes:
-            secrets = f"/api/v1/namespaces/{home}/secrets"
-            records = list(list_objects(self._api, secrets, Thing, labelSelector=RECORDS))
-            ours = [one for one in records if home in self._made or _recorded(one) in self._releases]
-            for release in sorted({_recorded(one) for one in ours}):
+            revisions = list(our_revisions(self._api, home))
+            for release in sorted({one.release for one in revisions}):
                 if find_helm():
                     self._ask_helm(release, home)
-            for one in ours:
-                self._api.delete(f"{secrets}/{one.metadata.name}")
+            for one in revisions:
+                self._api.delete(one.path)
 
     def _ask_helm(self, release: str, home: str) -> None:
         where = ["--namespace", home, *connection_options(*self._connection)]
@@ -170,13 +168,15 @@ class Removal:
             click.echo(f"apisnoop: {said}; then: kubectl apisnoop uninstall", err=True)
 
 
+def _tell_occupied(occupied: dict[str, list[str]]) -> None:
+    for home, foreign in occupied.items():
+        said = f"namespace {home} stays, since others have something in it: {_some(foreign)}"
+        click.echo(f"apisnoop: {said}; when that is gone: kubectl apisnoop uninstall", err=True)
+
+
 def release_of(one: Thing) -> str:
     """Give the Helm release that an object is of."""
     return (one.metadata.labels or {}).get(INSTANCE, "")
-
-
-def _recorded(record: Thing) -> str:
-    return (record.metadata.labels or {}).get("name", "")
 
 
 def _some(names: Sequence[str]) -> str:

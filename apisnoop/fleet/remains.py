@@ -1,6 +1,6 @@
 """What an uninstall has to remove, and what has to stay until pods have gone that were made while it was installed."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 
 from apisnoop.fleet.objects import Pod
@@ -43,6 +43,28 @@ def is_removable(metadata: Metadata) -> bool:
     """
     labels = metadata.labels or {}
     return labels.get(PART_OF) == OURS and labels.get(CHART, "").startswith(CHART_NAME)
+
+
+EVERYWHERE = {
+    "ConfigMap": frozenset({"kube-root-ca.crt", "openshift-service-ca.crt", "istio-ca-root-cert"}),
+    "ServiceAccount": frozenset({"default"}),
+}
+"""What clusters put into every namespace."""
+PASSING = frozenset({"Event", "Endpoints"})
+"""Kinds of objects that come and go with others."""
+
+
+def is_foreign(kind: str, metadata: Metadata, outside: Container[str]) -> bool:
+    """Tell whether an object in a namespace that we have made is somebody else's, and would be missed.
+
+    What has an owner in the namespace goes with it, and the owner is looked at, too; `outside` are the kinds of objects
+    that are in none.
+    """
+    if any(one.kind not in outside for one in metadata.owner_references or ()):
+        return False
+    if metadata.deletion_timestamp or kind in PASSING:
+        return False
+    return metadata.name not in EVERYWHERE.get(kind, ()) and (metadata.labels or {}).get(PART_OF) != OURS
 
 
 @dataclass(frozen=True, slots=True)

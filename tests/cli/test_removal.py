@@ -1,0 +1,60 @@
+"""What an uninstall takes, and what it leaves to others. That nothing of ours stays is tested on a real server."""
+
+import pytest
+
+from apisnoop.cli import removal as module
+from apisnoop.cli.home import MANAGED_BY, OURS
+from apisnoop.cli.removal import Removal
+from tests.cli.fake_api import FakeApi, made
+from tests.cli.test_releases import record
+from tests.fleet.things import LABELS
+
+HOME = "apisnoop"
+NAMESPACE = made("Namespace", HOME, labels={MANAGED_BY: OURS})
+LEAF = made("Secret", "apisnoop-leaf", HOME, labels={**LABELS, "helm.sh/chart": "apisnoop-1.0.0"})
+
+
+@pytest.fixture
+def helm(monkeypatch):
+    """Give what Helm is asked."""
+    asked = []
+    monkeypatch.setattr(module, "find_helm", lambda: "helm")
+    monkeypatch.setattr(module, "run_helm", lambda words: asked.append(words[:4]))
+    return asked
+
+
+def uninstall(api):
+    """Take everything out."""
+    return Removal(api, None, (None, None)).run(0.1)
+
+
+def test_what_we_have_made_goes_with_its_namespace(helm, capsys):
+    """Helm is asked to forget the release, and its record goes in any case."""
+    api = FakeApi(NAMESPACE, LEAF, record("apisnoop", "apisnoop"))
+    assert uninstall(api)
+    assert helm == [["uninstall", "apisnoop", "--namespace", HOME]]
+    assert api.objects == {}
+    assert capsys.readouterr() == (f"apisnoop is removed, and namespace {HOME}\n", "")
+
+
+def test_a_release_of_others_in_our_namespace_stays(helm, capsys):
+    """Also with all that it has made, and it is said why the namespace stays."""
+    theirs = (record("shop", "web"), made("Deployment", "shop", HOME, labels={"helm.sh/chart": "web-1"}))
+    api = FakeApi(NAMESPACE, LEAF, record("apisnoop", "apisnoop"), *theirs)
+    assert uninstall(api)
+    assert helm == [["uninstall", "apisnoop", "--namespace", HOME]]
+    assert list(api.objects.values()) == [NAMESPACE, *theirs]
+    out, err = capsys.readouterr()
+    assert out == "apisnoop is removed\n"
+    assert err == (
+        f"apisnoop: namespace {HOME} stays, since others have something in it: Deployment shop, "
+        "Secret sh.helm.release.v1.shop.v1; when that is gone: kubectl apisnoop uninstall\n"
+    )
+
+
+def test_what_an_install_that_failed_has_left_is_forgotten(helm):
+    """Nothing but Helm's record is there."""
+    api = FakeApi(NAMESPACE, record("watch", "apisnoop"))
+    assert uninstall(api)
+    assert helm == [["uninstall", "watch", "--namespace", HOME]]
+    assert api.objects == {}
