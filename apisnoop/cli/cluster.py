@@ -23,7 +23,7 @@ from apisnoop.operations.document import Document, Problem, merge_documents, par
 
 _AT_ONCE = 8
 """Documents fetched at the same time."""
-_CHECK = "is it running? check server in the kubeconfig"
+_CHECK = "is it running? check server and certificate-authority in the kubeconfig"
 _TIMEOUT = urllib3.Timeout(connect=10, read=60)
 
 

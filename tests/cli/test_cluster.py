@@ -246,7 +246,7 @@ def test_a_dead_server_is_told(tmp_path: Path) -> None:
         read_cluster_catalogue(kubeconfig)
     assert str(caught.value) == (
         "cannot reach the API server http://127.0.0.1:1: Connection refused; is it running? "
-        "check server in the kubeconfig"
+        "check server and certificate-authority in the kubeconfig"
     )
 
 
@@ -327,7 +327,7 @@ def test_a_server_of_another_authority_is_not_believed(api_server: ApiServer, tm
     with pytest.raises(ApisnoopError) as caught:
         read_cluster_catalogue(kubeconfig)
     assert str(caught.value).startswith(f"cannot reach the API server {api_server.apiserver_url}: ")
-    assert "certificate verify failed" in str(caught.value)
+    assert "its certificate cannot be verified: unable to get local issuer" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
