@@ -61,6 +61,8 @@ def inside(two_nodes, apisnoop_archive, apisnoop_proxy_archive):
     """Give the verbs, for a cluster that has the images."""
     for archive in (apisnoop_archive, apisnoop_proxy_archive):
         two_nodes.load_image(archive)
+    # Others may have made the namespace, and `uninstall` takes only one that `install` has made.
+    two_nodes.kubectl("delete", "namespace", HOME, "--ignore-not-found", "--timeout=120s")
     found = Inside(two_nodes)
     yield found
     found.run("uninstall", "--yes")

@@ -248,6 +248,7 @@ def test_a_server_that_sends_clients_away_is_not_noticed(shop, ways):
     assert truth.agreement.joined_by_id >= 2000
 
 
+@pytest.mark.unmet
 def test_clients_outlive_a_restart_of_their_server(shop, ways):
     """Calls fail while they fail from a pod that nobody touches, and go on when they do there."""
     path = f"--path=/api/v1/namespaces/{shop.namespace}/configmaps/kube-root-ca.crt"

@@ -15,7 +15,7 @@ from mitmproxy.tools.web.webaddons import WebAuth
 from tornado.netutil import bind_sockets
 
 from apisnoop.causes import cause_of
-from apisnoop_addons.web.shelf import Bounds
+from apisnoop_addons.bound import Bounds
 from apisnoop_addons.web.source import take_all
 from apisnoop_addons.web.viewer import Viewer
 

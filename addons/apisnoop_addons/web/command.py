@@ -67,8 +67,8 @@ async def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises ApisnoopError where it cannot listen."""
     from tornado.netutil import bind_sockets  # noqa: PLC0415 - the probe needs none of it
 
+    from apisnoop_addons.bound import Bounds  # noqa: PLC0415
     from apisnoop_addons.web.login import HashedLogin  # noqa: PLC0415
-    from apisnoop_addons.web.shelf import Bounds  # noqa: PLC0415
     from apisnoop_addons.web.source import follow  # noqa: PLC0415
     from apisnoop_addons.web.viewer import Viewer  # noqa: PLC0415
 

@@ -22,9 +22,9 @@ from mitmproxy.tools.web.webaddons import WebAddon, WebAuth
 from tornado.httpserver import HTTPServer
 from tornado.web import RequestHandler
 
+from apisnoop_addons.bound import Bounds, Shelf
 from apisnoop_addons.web.page import Looks, Page
 from apisnoop_addons.web.read_only import ReadOnly
-from apisnoop_addons.web.shelf import Bounds, Shelf
 from apisnoop_addons.web.updates import GOING_AWAY, Updates
 from apisnoop_addons.web.wire import Copy, Loss
 

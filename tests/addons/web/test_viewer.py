@@ -8,7 +8,7 @@ import pytest
 from mitmproxy import flowfilter
 from mitmproxy.io import FlowReader
 
-from apisnoop_addons.web.shelf import Bounds
+from apisnoop_addons.bound import Bounds
 from apisnoop_addons.web.wire import Loss
 from tests.addons.flows import PODS
 from tests.addons.web.viewing import PASSWORD, copied, looking_on, made_flow, viewing

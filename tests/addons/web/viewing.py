@@ -12,10 +12,10 @@ from tornado.netutil import bind_sockets
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
 from apisnoop.calls.caller import Caller
+from apisnoop_addons.bound import Bounds
 from apisnoop_addons.identify import CALLER
 from apisnoop_addons.redact import redacted_copy
 from apisnoop_addons.web.login import HashedLogin
-from apisnoop_addons.web.shelf import Bounds
 from apisnoop_addons.web.viewer import Viewer
 from apisnoop_addons.web.wire import Copy, encode_copy
 from tests.addons.flows import PODS, make_flow, send

@@ -1,6 +1,6 @@
 """What is shown stays bounded."""
 
-from apisnoop_addons.web.shelf import FLOW_BYTES, Bounds, Shelf
+from apisnoop_addons.bound import FLOW_BYTES, Bounds, Shelf
 
 
 def shelf(**bounds: int) -> tuple[Shelf, list[str]]:
