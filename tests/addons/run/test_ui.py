@@ -13,7 +13,6 @@ import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,6 +21,7 @@ from mitmproxy.test import tflow
 from apisnoop.errors import ApisnoopError
 from apisnoop_addons.run.notices import Notices
 from apisnoop_addons.run.ui import Ui
+from tests.addons.descriptors import listening
 from tests.addons.run.conftest import APISNOOP, CLIENT
 
 pytestmark = pytest.mark.timeout(120)
@@ -105,24 +105,12 @@ def test_it_listens_on_loopback_only_and_has_no_proxy():
     async def go() -> list[str]:
         async with opened() as ui:
             assert ui._process is not None
-            lines = await asyncio.to_thread(_listening, ui._process.pid)
+            lines = await asyncio.to_thread(listening, ui._process.pid)
             port = ui.url.split(":")[2].split("/")[0]
             assert [line.split(":")[1] for line in lines] == [f"{int(port):04X}"]
             return [line.split(":")[0] for line in lines]
 
     assert asyncio.run(go()) == ["0100007F"]
-
-
-def _listening(pid: int) -> list[str]:
-    """Give the local addresses (as in /proc/net/tcp) on which a process listens."""
-    descriptors = (str(entry.readlink()) for entry in Path(f"/proc/{pid}/fd").iterdir())
-    inodes = {link[8:-1] for link in descriptors if link.startswith("socket:[")}
-    found = []
-    for table in ("tcp", "tcp6"):
-        with open(f"/proc/{pid}/net/{table}") as file:  # noqa: PTH123
-            rows = [line.split() for line in file.readlines()[1:]]
-        found += [row[1] for row in rows if row[3] == "0A" and row[9] in inodes]
-    return found
 
 
 def test_it_gets_nothing_of_the_environment_that_may_be_secret(monkeypatch):

@@ -6,10 +6,10 @@ import socket
 import subprocess
 import sys
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
+from tests.addons.descriptors import files_written, listening
 from tests.addons.node.test_loopback import free_port
 from tests.addons.web.viewing import write_hash
 
@@ -58,14 +58,9 @@ def test_it_says_that_it_is_well_while_it_is(settings):
 def test_it_listens_on_one_port_of_loopback_only_and_writes_nothing(settings, tmp_path):
     """No proxy, no folder of mitmproxy's, no files."""
     with running(settings) as process:
-        opened = [fd for fd in Path(f"/proc/{process.pid}/fd").iterdir() if int(fd.name) > 2]
-        descriptors = [str(fd.readlink()) for fd in opened]
-        inodes = {link[8:-1] for link in descriptors if link.startswith("socket:[")}
-        rows = [line.split() for name in ("tcp", "tcp6") for line in Path("/proc/net", name).read_text().splitlines()]
-        listening = [row[1] for row in rows if row[3] == "0A" and row[9] in inodes]
         port = int(settings["APISNOOP_UI_LISTEN"].split(":")[1])
-        assert listening == [f"0100007F:{port:04X}"]
-        assert not [link for link in descriptors if link.startswith("/")]
+        assert listening(process.pid) == [f"0100007F:{port:04X}"]
+        assert files_written(process.pid) == []
     assert [path.name for path in tmp_path.iterdir()] == ["hash"]
 
 
