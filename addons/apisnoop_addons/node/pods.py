@@ -37,6 +37,9 @@ STOOD_STILL = "the proxy stood still"
 """It was frozen, or its machine was; the agent has led connections past it meanwhile."""
 LEAVE_SECONDS = 1.0
 """How long to wait at the end for an agent that may be gone already."""
+LINGER_SECONDS = 1.5
+"""How long a listener stays when nothing is led to it any more. Where a connection goes is decided by its first packet:
+one that was on its way then, or is sent again after a second (RFC 6298), still arrives, and must find us."""
 SILENCE = 0.6
 """Seconds between two beats that may have been too many for the agent, which waits a little longer."""
 
@@ -149,6 +152,8 @@ class Pods:
         with suppress(TimeoutError):
             async with asyncio.timeout(LEAVE_SECONDS):
                 await self._unled.wait()
+        if self._pods:
+            await asyncio.sleep(LINGER_SECONDS)
 
     # -- carrying it out, one after the other ---------------------------------------------------------------------
 
@@ -219,9 +224,19 @@ class Pods:
 
     async def _retire(self, order: Retire) -> None:
         pod = self._pods.get(order.enrolment)
-        if pod is None or pod.retired:
+        if pod is None:
             return
-        reason = order.reason or WANTED_NO_MORE
+        if not pod.retired:
+            self._end(pod, order.reason or WANTED_NO_MORE)
+        if order.cut:
+            await self._close(pod, cut=True)
+        elif not pod.retired:
+            pod.retired = True
+            close = partial(self._orders.put_nowait, partial(self._close, pod))
+            asyncio.get_running_loop().call_later(LINGER_SECONDS, close)
+
+    def _end(self, pod: Pod, reason: str) -> None:
+        """Record nothing more of a pod."""
         if pod.lapsed and reason in {WANTED_NO_MORE, POD_ENDED}:
             self._records.begin(pod.caller)  # and end it: so long was the gap
             pod.lapsed = ""
@@ -229,7 +244,6 @@ class Pods:
             self._records.end(pod.caller, reason)
         for listener in pod.listeners:
             listener.recording.on = False
-        await self._close(pod, cut=order.cut)
 
     async def _close(self, pod: Pod, *, cut: bool = False) -> None:
         pod.retired = True
@@ -243,8 +257,7 @@ class Pods:
         pods = list(self._pods.values())
         self._pods.clear()
         for pod in pods:
-            if not pod.retired:
-                await self._close(pod)
+            await self._close(pod)
 
     def _lapse(self, reason: str, until: float = inf) -> None:
         """Note that pods are not recorded any more, since `until` or since we stood still, whatever was first."""
@@ -263,7 +276,9 @@ class Pods:
         if destination not in self._destinations:
             return Admission(None)
         source = (client.peername[0], client.peername[1])
-        known = await self._link.identify(pod.enrolment, source, destination)
+        known = None if pod.retired else await self._link.identify(pod.enrolment, source, destination)
+        if known is None or pod.retired:  # it came late, and is none of our business any more
+            return Admission(pod.caller, untouched=True, upstream=destination)
         # Whose credentials a call carries is the call's to say: a pod may use another account's, or none.
         caller = msgspec.structs.replace(pod.caller, container=known.container, service_account="")
         if known.untouched:

@@ -6,7 +6,10 @@ import ssl
 import time
 from contextlib import asynccontextmanager, suppress
 
+import pytest
+
 from apisnoop.calls.caller import Caller
+from apisnoop.calls.recording import POD_ENDED
 from apisnoop.node.channel import Channel, listen
 from apisnoop.node.messages import (
     FROM_PROXY,
@@ -29,6 +32,7 @@ from apisnoop_addons.engine.limits import Limits
 from apisnoop_addons.engine.proxy import Proxy
 from apisnoop_addons.engine.upstream import KeyPair, Upstream
 from apisnoop_addons.identify import Identify as IdentifyAddon
+from apisnoop_addons.node import pods as pods_module
 from apisnoop_addons.node.link import AgentLink
 from apisnoop_addons.node.pods import LEASES_RAN_OUT, PASSED_THROUGH, SILENCE, STOOD_STILL, Pods
 from apisnoop_addons.record import Record
@@ -75,6 +79,8 @@ class Node:
         self.heard = asyncio.Queue()
         self.seen_by_server = []
         self.identified = {"container": "app"}
+        self.asked = 0
+        self.before_identified = lambda: None
         self.agent = None
         self.pods = None
         self.listening = None
@@ -82,6 +88,8 @@ class Node:
     def hear(self, message, _):
         """Answer as an agent does; all but beats and questions is for the test."""
         if isinstance(message, Identify):
+            self.asked += 1
+            self.before_identified()
             self.agent.send(Identified(message.question, **self.identified))
         elif isinstance(message, Dial):
             with self.namespace.socket(MARK) as sock:
@@ -101,7 +109,11 @@ class Node:
     async def connect(self):
         """Connect as the pod's program does."""
         sock = self.namespace.socket()
-        await asyncio.get_running_loop().sock_connect(sock, API)
+        try:
+            await asyncio.get_running_loop().sock_connect(sock, API)
+        except OSError:
+            sock.close()
+            raise
         context = ssl.create_default_context(cadata=self.authority.pem.decode())
         return await asyncio.open_connection(sock=sock, ssl=context, server_hostname=NAME)
 
@@ -132,7 +144,7 @@ class Node:
 async def node(tmp_path):
     """Start all of it, and wait until the proxy is there."""
     authority = Authority()
-    issued = authority.issue("server", hosts=(NAME,))
+    issued, shown = authority.issue("server", hosts=(NAME,)), authority.issue("proxy", hosts=(NAME,))
     chain = tmp_path / "chain.pem"
     chain.write_bytes(issued.certificate + issued.key)
     serving = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
@@ -146,7 +158,7 @@ async def node(tmp_path):
         )
         upstream = Upstream(host="", port=0, server_name=NAME, ca_pem=authority.pem)
         one.pods = pods = Pods(
-            proxy, link, one.records, upstream, lambda: KeyPair(issued.certificate, issued.key), Limits()
+            proxy, link, one.records, upstream, lambda: KeyPair(shown.certificate, shown.key), Limits()
         )
         await proxy.start()
         tasks = [asyncio.create_task(work) for work in (link.run(pods), pods.run())]
@@ -217,6 +229,75 @@ async def test_a_retired_pod_keeps_its_connections_unrecorded(tmp_path):
         assert await one.heard.get() == Drained(1)
     assert one.records.ended == [("web-0", "off")]
     assert len(one.calls) == 1
+
+
+def shown_by(writer):
+    """Name who ended the TLS of a connection: the proxy, or the server itself."""
+    ((_, name),) = writer.get_extra_info("peercert")["subject"][-1]
+    return name
+
+
+@in_loop
+async def test_who_comes_just_after_a_pod_is_retired_is_passed_through(tmp_path, monkeypatch):
+    """What was on its way when the agent emptied its set is neither refused nor looked into."""
+    monkeypatch.setattr(pods_module, "LINGER_SECONDS", 3600)
+    async with node(tmp_path) as one:
+        one.enrol()
+        assert await one.heard.get() == Enrolled(1)
+        before = await one.connect()
+        assert shown_by(before[1]) == "proxy"
+        one.agent.send(Retire(1))
+        await eventually(lambda: one.records.ended)
+        late = await one.connect()
+        assert shown_by(late[1]) == "server"
+        assert await one.get(*late) == ANSWER
+        assert one.asked == 1, "nobody needs to know which container it is of"
+        for _, writer in (before, late):
+            writer.close()
+    assert not one.calls
+
+
+@in_loop
+async def test_a_while_after_a_pod_is_retired_nobody_listens(tmp_path, monkeypatch):
+    """The agent hears that no connection is left and none will come."""
+    monkeypatch.setattr(pods_module, "LINGER_SECONDS", 0.01)
+    async with node(tmp_path) as one:
+        one.enrol()
+        assert await one.heard.get() == Enrolled(1)
+        one.agent.send(Retire(1))
+        assert await one.heard.get() == Drained(1)
+        with pytest.raises(ConnectionRefusedError):
+            await one.connect()
+
+
+@in_loop
+async def test_who_is_about_to_be_admitted_when_a_pod_is_retired_is_passed_through(tmp_path):
+    """The agent's answer comes after its order."""
+    async with node(tmp_path) as one:
+        one.enrol()
+        assert await one.heard.get() == Enrolled(1)
+        one.before_identified = lambda: one.agent.send(Retire(1))
+        reader, writer = await one.connect()
+        assert shown_by(writer) == "server"
+        assert await one.get(reader, writer) == ANSWER
+        writer.close()
+
+
+@in_loop
+async def test_what_a_retired_pod_still_has_is_cut_when_it_ends(tmp_path):
+    """Its namespace must not outlive it, and nobody is left who could come late."""
+    async with node(tmp_path) as one:
+        one.enrol()
+        assert await one.heard.get() == Enrolled(1)
+        reader, writer = await one.connect()
+        await one.get(reader, writer)
+        one.agent.send(Retire(1))
+        one.agent.send(Retire(1, cut=True, reason=POD_ENDED))
+        with suppress(ConnectionError, ssl.SSLError):
+            assert await reader.read() == b""
+        assert await one.heard.get() == Drained(1)
+        writer.close()
+    assert one.records.ended == [("web-0", "off")]
 
 
 @in_loop
