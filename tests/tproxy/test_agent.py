@@ -1,17 +1,21 @@
 """The agent with pods that are network namespaces, and a proxy on the wire that carries nothing by itself."""
 
 import asyncio
-import socket
+import errno
 import time
+from types import SimpleNamespace
 
 import msgspec
 import pytest
 
 from apisnoop.calls.recording import POD_ENDED
-from apisnoop.node.messages import Destinations, Dial, Identified, Identify, Over, Renewed, Unseen
+from apisnoop.node.messages import Destinations, Dial, Dialled, Identified, Identify, Over, Renewed, Unseen
 from apisnoop_tproxy import pod_control, wait
-from apisnoop_tproxy.nft import apply_rules, remove_table
-from apisnoop_tproxy.rules import Redirect, render_table
+from apisnoop_tproxy.agent import Agent
+from apisnoop_tproxy.diag import SocketDiagnosis
+from apisnoop_tproxy.health import Health
+from apisnoop_tproxy.health import State as Shape
+from apisnoop_tproxy.nft import remove_table
 from tests.looped import eventually, in_loop
 from tests.tproxy.certificates import Authority
 from tests.tproxy.fake_pod import CONTAINER, NO, YES, enrolled, running, state
@@ -77,6 +81,21 @@ async def test_a_connections_container_is_known(settings, pod):
         proxy.channel.send(Identify(3, enrol.enrolment, source, API))
         await proxy.until(lambda: Identified(3, "app", untouched=True) in proxy.heard)
         assert agent.pods[pod.uid].unreadable.reasons == {"client-certificate": 1}
+
+
+@in_loop
+async def test_no_socket_is_given_to_anywhere_else(settings, pod):
+    """A connection may be carried on to where the API is, or was when it was opened; to nowhere else."""
+    elsewhere = ("10.89.0.2", 6443)
+    async with enrolled(settings, pod) as (agent, proxy):
+        enrol = await proxy.enrolled()
+        proxy.channel.send(Dial(1, enrol.enrolment, elsewhere))
+        await proxy.until(lambda: Dialled(1, "the API server is not there") in proxy.heard)
+        agent.destine([elsewhere])
+        proxy.channel.send(Dial(2, enrol.enrolment, elsewhere))
+        proxy.channel.send(Dial(3, enrol.enrolment, API))
+        await proxy.until(lambda: {2, 3} <= proxy.dialled.keys())
+        assert 1 not in proxy.dialled
 
 
 @in_loop
@@ -153,6 +172,45 @@ async def test_a_silent_proxy_loses_its_pods_and_then_their_connections(settings
 
 
 @in_loop
+async def test_a_kernel_that_breaks_no_connections_ends_nobody(settings, pod, monkeypatch):
+    """Where the kernel cannot break what a silent proxy holds, new connections are direct and the agent goes on."""
+
+    def refuse(*_):
+        refused.append(True)
+        raise OSError(errno.EOPNOTSUPP, "not supported")
+
+    refused = []
+    monkeypatch.setattr(SocketDiagnosis, "destroy", refuse)
+    async with enrolled(settings, pod) as (agent, proxy):
+        enrol = await proxy.enrolled()
+        pod.podlike.connect()
+        pod.podlike.accept(proxy.listeners[enrol.enrolment][0])
+        proxy.beating = False
+        await proxy.until(lambda: refused)
+        assert state(agent, pod) == "shed"
+        proxy.beating = True
+        await proxy.until(lambda: state(agent, pod) == "intercepting")
+
+
+@in_loop
+async def test_all_pods_are_let_go_before_any_connection_is_broken(settings):
+    """When the proxy seems dead, sets are emptied first: breaking connections takes its time."""
+    done = []
+
+    def stand_in(name):
+        return SimpleNamespace(
+            shed=lambda _: done.append(f"shed {name}"), break_carried=lambda: done.append(f"break {name}")
+        )
+
+    agent = Agent(settings, lambda *_: None)
+    agent.pods = {name: stand_in(name) for name in "ab"}
+    agent.health, agent._shape = Health(time.monotonic() - 60), Shape.WELL
+    async with asyncio.TaskGroup() as agent._tasks:
+        agent._judge(time.monotonic())
+    assert done == ["shed a", "shed b", "break a", "break b"]
+
+
+@in_loop
 async def test_an_overloaded_proxy_is_left_alone(settings, pod):
     """A late event loop sheds pods at once, and open connections stay."""
     async with enrolled(settings, pod) as (agent, proxy):
@@ -200,23 +258,6 @@ async def test_a_pod_that_would_refuse_us_is_not_touched(settings, pod):
         await proxy.until(lambda: state(agent, pod) == "skipped")
         assert "does not accept our certificate" in agent.pods[pod.uid].state.why
         assert pod.table() is None
-        proxy.close()
-
-
-@in_loop
-async def test_what_an_earlier_agent_left_is_taken_over_or_removed(settings, pod):
-    """A table of another generation is replaced where the pod is wanted, and removed where it is not."""
-    left = Redirect("dead", {socket.AF_INET: 9}, 60)
-    pod.podlike.run(lambda: apply_rules(render_table(left, [API])))
-    async with enrolled(settings, pod) as (agent, proxy):
-        enrol = await proxy.enrolled()
-        assert pod.table().generation == agent.generation
-        assert pod.redirected(proxy.listeners[enrol.enrolment][0])
-    pod.podlike.run(lambda: apply_rules(render_table(left, [API])))
-    async with running(settings) as agent:
-        agent.update(pod.facts, NO)
-        proxy = FakeProxy(settings.socket)
-        await proxy.until(lambda: pod.table() is None)
         proxy.close()
 
 
@@ -367,59 +408,3 @@ async def test_a_pods_new_authority_is_noticed(settings, pod, monkeypatch):
         await proxy.until(proxy.retired)
         assert "does not accept our certificate" in proxy.retired()[0].reason
         await proxy.until(lambda: state(agent, pod) == "skipped")
-
-
-@in_loop
-async def test_the_newer_of_two_agents_has_the_pod(settings, pod, tmp_path):
-    """It takes over without a moment in which nobody leads, and the older one lets go, drains, and returns after it."""
-    with_socket = msgspec.structs.replace(settings, socket=tmp_path / "newer.sock")
-    async with enrolled(settings, pod) as (older, proxy):
-        held = await proxy.enrolled()
-        client = pod.podlike.connect()
-        carried = pod.podlike.accept(proxy.listeners[held.enrolment][0])
-        async with enrolled(with_socket, pod) as (newer, successor):
-            assert newer.generation > older.generation
-            await proxy.until(proxy.retired)
-            assert proxy.retired()[0].reason == "a newer node agent of this node has taken it over"
-            assert pod.table().generation == newer.generation
-            taken = await successor.enrolled()
-            assert pod.redirected(successor.listeners[taken.enrolment][0])
-            client.sendall(b"open")
-            assert carried.recv(10) == b"open"
-            proxy.drained(held.enrolment)
-            for _ in range(3):
-                renewals = count(successor, Renewed)
-                await successor.until(lambda renewals=renewals: count(successor, Renewed) > renewals)
-            assert (state(older, pod), state(newer, pod)) == ("draining", "intercepting")
-            assert successor.retired() == []
-            client.close()
-            carried.close()
-        await proxy.until(lambda: state(older, pod) == "intercepting")
-        again = await proxy.enrolled()
-        assert pod.redirected(proxy.listeners[again.enrolment][0])
-
-
-@in_loop
-async def test_the_older_of_two_agents_removes_nothing_of_the_newers(settings, pod, tmp_path):
-    """When the pod is wanted no more, the table stays until the last connection that goes through it has ended."""
-    with_socket = msgspec.structs.replace(settings, socket=tmp_path / "newer.sock")
-    async with enrolled(settings, pod) as (older, proxy), enrolled(with_socket, pod) as (newer, successor):
-        held = await successor.enrolled()
-        client = pod.podlike.connect()
-        carried = pod.podlike.accept(successor.listeners[held.enrolment][0])
-        await proxy.until(proxy.retired)
-        for one in proxy.retired():
-            proxy.drained(one.enrolment)
-        older.update(pod.facts, NO)
-        newer.update(pod.facts, NO)
-        await successor.until(successor.retired)
-        await proxy.until(lambda: older.pods[pod.uid].state.cause.code == "NotWanted")
-        client.sendall(b"open")
-        assert carried.recv(10) == b"open"
-        assert state(older, pod) == "draining"
-        assert pod.table() is not None
-        client.close()
-        carried.close()
-        successor.drained(held.enrolment)
-        await successor.until(lambda: (state(older, pod), state(newer, pod)) == ("off", "off"))
-        assert pod.table() is None

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from apisnoop_tproxy import trust
 from apisnoop_tproxy.safe_files import LARGEST, UnsafeFileError, read_in_root
-from apisnoop_tproxy.trust import CA_FILE, check_trust
+from apisnoop_tproxy.trust import CA_FILE, MOST_ROOTS, check_trust
 from tests.tproxy.certificates import Authority
 
 NAME = "kubernetes.default.svc"
@@ -64,6 +65,31 @@ def test_one_container_that_would_refuse_is_enough(authority, root, tmp_path):
     assert check_trust(chain, [root, other], tmp_path, datetime.now(UTC)).accepted
     put(other, b"nonsense")
     assert "holds no certificate" in check_trust(chain, [root, other], tmp_path, datetime.now(UTC)).why
+
+
+def test_a_root_folder_counts_once(authority, root, tmp_path, monkeypatch):
+    """However many processes a container has, its ca.crt is read once."""
+    put(root, authority.pem)
+    processes = [tmp_path / str(number) for number in range(300)]
+    for process in processes:
+        process.symlink_to(root)
+    read = []
+    monkeypatch.setattr(trust, "read_in_root", lambda *place: read.append(place) or read_in_root(*place))
+    assert check_trust(authority.issue(NAME), processes, tmp_path, datetime.now(UTC)).accepted
+    assert read == [(processes[0], CA_FILE)]
+
+
+def test_a_pod_of_too_many_root_folders_is_refused(authority, tmp_path, monkeypatch):
+    """A pod's programs can make as many as they like: beyond a limit none is read, and the reason is said."""
+    roots = [tmp_path / f"root-{number}" for number in range(MOST_ROOTS + 1)]
+    for one in roots:
+        (one / CA_FILE.lstrip("/")).parent.mkdir(parents=True)
+        put(one, authority.pem)
+    chain = authority.issue(NAME)
+    assert check_trust(chain, roots[1:], tmp_path, datetime.now(UTC)).accepted
+    monkeypatch.setattr(trust, "read_in_root", lambda *_: pytest.fail("it was read"))
+    found = check_trust(chain, roots, tmp_path, datetime.now(UTC))
+    assert (found.accepted, "more than 32 root folders" in found.why) == (False, True)
 
 
 def test_before_containers_run_the_kubelets_volume_counts(authority, tmp_path):

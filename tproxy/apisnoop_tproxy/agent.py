@@ -34,6 +34,7 @@ from apisnoop.node.messages import (
 )
 from apisnoop.node.wanted import Wanted
 from apisnoop_tproxy.connections import Connections, open_way_out
+from apisnoop_tproxy.destinations import Reach
 from apisnoop_tproxy.entrance import Entrance
 from apisnoop_tproxy.figures import Figures
 from apisnoop_tproxy.foothold import Foothold
@@ -83,7 +84,7 @@ class Agent:
         self._tell = tell
         self._settings = settings
         self._link = ProxyLink(settings.socket, frozenset({settings.proxy_uid}), settings.proxy_uid or None)
-        self._destinations: tuple[Address, ...] = ()
+        self._reach = Reach()
         self._numbers = itertools.count(1)
         self._enrolments: dict[int, PodControl] = {}
         self._tasks: asyncio.TaskGroup | None = None
@@ -109,14 +110,13 @@ class Agent:
             pod.gone = True
             pod.touched.set()
             self._connections.forget(uid)
+            self._entrance.forget(uid)
 
     def destine(self, addresses: Collection[Address]) -> None:
         """Take where the API is: from the next renewal on, connections there are redirected, and to nowhere else."""
-        known = tuple(sorted({*addresses, *self._settings.extra_destinations}))
-        if known == self._destinations:
+        if not self._reach.destine({*addresses, *self._settings.extra_destinations}):
             return
-        self._destinations = known
-        self.say(Destinations(known))
+        self.say(Destinations(self.destinations))
         if self.well:
             self._renew()
         for pod in self.pods.values():
@@ -135,7 +135,6 @@ class Agent:
         finally:
             await self._finish()
             self._link.close()
-            self._entrance.close()
 
     async def _finish(self) -> None:
         """Empty all sets at once, then delete tables as their last connections end. What is left over does nothing."""
@@ -204,7 +203,9 @@ class Agent:
         logger.warning("connections go past the proxy: %s", self.health.why)
         self.say(Renewed(time.time(), self.health.why))
         for pod in self.pods.values():
-            pod.shed(self.health.why, break_open=shape is Shape.DEAD)
+            pod.shed(self.health.why)
+        if shape is Shape.DEAD and self._tasks is not None:  # after all sets are empty: that has no time to lose
+            self._tasks.create_task(asyncio.to_thread(_break_carried, list(self.pods.values())))
 
     def _renew(self) -> None:
         until = time.time() + self.lease
@@ -217,7 +218,7 @@ class Agent:
     def connected(self) -> None:
         """Take up with a new proxy."""
         self.health, self._shape = Health(time.monotonic()), Shape.WELL
-        self.say(Destinations(self._destinations))
+        self.say(Destinations(self.destinations))
         self.say(Renewed(time.time() + self.lease))
         for pod in self.pods.values():
             pod.touched.set()
@@ -292,6 +293,9 @@ class Agent:
         if pod is None or pod.presence is None:
             self.say(Dialled(question.question, error="the pod is not there any more"))
             return
+        if question.destination not in self._reach:  # the proxy may be wrong, and must not lead a pod astray
+            self.say(Dialled(question.question, error="the API server is not there"))
+            return
         try:
             sock = open_way_out(pod.presence.foothold, question.destination)
         except OSError as error:
@@ -314,7 +318,7 @@ class Agent:
     @property
     def destinations(self) -> tuple[Address, ...]:
         """Where the API is."""
-        return self._destinations
+        return self._reach.now
 
     @property
     def served(self) -> bool:
@@ -364,6 +368,12 @@ class Agent:
     def lapsed(self) -> None:
         """Count a gap."""
         self.figures.gaps += 1
+
+
+def _break_carried(pods: list[PodControl]) -> None:
+    """Break what goes through the proxy, one pod after the other: it takes milliseconds for each."""
+    for pod in pods:
+        pod.break_carried()
 
 
 def _read(path: Path) -> bytes:

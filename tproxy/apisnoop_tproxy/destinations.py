@@ -4,9 +4,37 @@ ClusterIPs of Service default/kubernetes, and the endpoints behind it: where the
 connect, only these are ever seen.
 """
 
+from collections.abc import Collection
+
 import msgspec
 
 from apisnoop.node.messages import Address
+
+MOST_FORMER = 64
+"""Addresses that are remembered after they were withdrawn."""
+
+
+class Reach:
+    """Where the API is, and where it was: connections may be older than the latest change, and go on."""
+
+    def __init__(self) -> None:
+        self.now: tuple[Address, ...] = ()
+        self._former: dict[Address, None] = {}
+        """In the order in which they were withdrawn."""
+
+    def destine(self, addresses: Collection[Address]) -> bool:
+        """Take where the API is now; return whether that is different."""
+        before, self.now = self.now, tuple(sorted(set(addresses)))
+        for address in self.now:
+            self._former.pop(address, None)
+        self._former |= dict.fromkeys(address for address in before if address not in self.now)
+        for address in list(self._former)[:-MOST_FORMER]:
+            del self._former[address]
+        return self.now != before
+
+    def __contains__(self, address: Address) -> bool:
+        """Tell whether an open connection may be one to the API at this address."""
+        return address in self.now or address in self._former
 
 
 class ServicePort(msgspec.Struct, frozen=True):

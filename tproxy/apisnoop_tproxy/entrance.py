@@ -5,18 +5,22 @@ in threads, for a pod's file system may never answer.
 import asyncio
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from apisnoop_tproxy.cni_results import cni_addresses
 from apisnoop_tproxy.foothold import Foothold, NotThereError, find_foothold, find_sibling
+from apisnoop_tproxy.outstanding import Outstanding
 from apisnoop_tproxy.pod_facts import PodFacts
 from apisnoop_tproxy.processes import HOST, PROC, PodProcesses
 from apisnoop_tproxy.settings import Settings
-from apisnoop_tproxy.trust import Trust, check_trust
+from apisnoop_tproxy.trust import MISSING, Trust, check_trust
 
 _TRUST_SECONDS = 3.0
+_HANGING = 64
+"""Pods whose file systems may hang before others have to wait for one of them."""
+_SILENT = Trust(False, "its file system does not answer, so that its ca.crt cannot be read")
 
 
 class Entrance:
@@ -29,11 +33,13 @@ class Entrance:
         self._processes = PodProcesses(proc)
         self._lock = threading.Lock()
         self._looked = float("-inf")
-        self._trusting = ThreadPoolExecutor(4, "trust")
+        self._trusting: Outstanding[Trust] = Outstanding(_HANGING, "trust")
+        self._accepted: dict[str, bytes] = {}
+        """By pod: the certificate that it would have accepted when it was last asked."""
 
-    def close(self) -> None:
-        """Begin nothing more; what hangs in a pod's file system is left there."""
-        self._trusting.shutdown(wait=False, cancel_futures=True)
+    def forget(self, pod_uid: str) -> None:
+        """Forget a pod."""
+        self._accepted.pop(pod_uid, None)
 
     def containers(self, pod_uid: str) -> dict[int, str]:
         """Return a pod's processes and the runtime's ID of the container of each."""
@@ -56,13 +62,21 @@ class Entrance:
         return await asyncio.to_thread(self._stay, pod, foothold)
 
     async def trust(self, pod: PodFacts, pid: int) -> Trust:
-        """Find out whether a pod would accept our certificate; one whose file system does not answer would not."""
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(_TRUST_SECONDS):
-                return await loop.run_in_executor(self._trusting, self._trust, pod, pid)
-        except TimeoutError:
-            return Trust(False, "its file system does not answer, so that its ca.crt cannot be read")
+        """Find out whether a pod would accept our certificate.
+
+        One whose file system does not answer would not; unless it would have, and we still show the same certificate.
+        """
+        chain = self._chain()
+        if not chain:
+            return Trust(False, MISSING)
+        found = await self._trusting.ask(pod.uid, lambda: self._trust(chain, pod, pid), _TRUST_SECONDS)
+        if found is None:
+            return Trust(True) if self._accepted.get(pod.uid) == chain else _SILENT
+        if found.accepted:
+            self._accepted[pod.uid] = chain
+        else:
+            self.forget(pod.uid)
+        return found
 
     def _enter(self, pod: PodFacts) -> Foothold:
         asked = time.monotonic()
@@ -92,11 +106,12 @@ class Entrance:
             self._refresh(asked)
             return find_sibling(self._processes, pod.uid, foothold, self._proc)
 
-    def _trust(self, pod: PodFacts, pid: int) -> Trust:
-        try:
-            chain = self._settings.certificate.read_bytes()
-        except OSError:
-            return Trust(False, "there is no certificate of ours yet")
+    def _chain(self) -> bytes:
+        with suppress(OSError):
+            return self._settings.certificate.read_bytes()
+        return b""
+
+    def _trust(self, chain: bytes, pod: PodFacts, pid: int) -> Trust:
         roots = [self._proc / str(one) / "root" for one in dict.fromkeys([pid, *self.containers(pod.uid)])]
         volumes = self._on_node(self._settings.kubelet) / "pods" / pod.uid / "volumes" / "kubernetes.io~projected"
         return check_trust(chain, roots, volumes, datetime.now(UTC))

@@ -5,6 +5,7 @@ listener before rule, rule emptied before the listener goes, table deleted last,
 """
 
 import asyncio
+import logging
 import time
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ from apisnoop_tproxy.pod_state import Cause, Code, Condition, State
 from apisnoop_tproxy.presence import Presence, SupersededError
 from apisnoop_tproxy.rules import is_newer
 from apisnoop_tproxy.unreadable import Unreadable
+
+logger = logging.getLogger(__name__)
 
 SOON, RATHER_SOON, LATER = 0.1, 1.0, 30.0
 """Seconds after which to look again: something is about to come; it is late; something may have changed unseen."""
@@ -173,7 +176,7 @@ class PodControl:
             self.desk.acted(time.monotonic() - self._asked)
             self._asked = None
         if self.wanted.reset:
-            presence.break_direct(self.desk.destinations)
+            self._note_unbroken(presence.break_direct(self.desk.destinations))
         if self.desk.well:
             self._become(Condition.INTERCEPTING, Cause(Code.WANTED, self.wanted.why))
         else:
@@ -347,23 +350,32 @@ class PodControl:
             self._become(Condition.INTERCEPTING, Cause(Code.WANTED, self.wanted.why))
         return True
 
-    def shed(self, why: str, *, break_open: bool) -> None:
-        """Lead nothing more to the proxy for now; break what is open if the proxy does not carry it any more."""
+    def shed(self, why: str) -> None:
+        """Lead nothing more to the proxy for now."""
         if self.enrolments.shed(self.presence):
             if self.state.name is Condition.INTERCEPTING:
                 self.desk.lapsed()
             self._become(Condition.SHED, Cause(Code.PROXY_ILL, why))
-        if break_open and self.presence is not None:
-            self.presence.break_carried()
+
+    def break_carried(self) -> None:
+        """Break what is open, for the proxy does not carry it any more; may be called from another thread."""
+        presence = self.presence
+        if presence is not None:
+            self._note_unbroken(presence.break_carried())
+
+    def _note_unbroken(self, why: str) -> None:
+        if why:
+            logger.warning("pod %s/%s: connections are left: %s", self.facts.namespace, self.facts.name, why)
 
     # -- what others see -------------------------------------------------------------------------------------------
 
     def existing(self) -> int:
         """Count the API connections that go past the proxy although the pod is recorded."""
-        if self.presence is None or self.enrolments.acting is None:
+        presence = self.presence  # it may be left meanwhile: others may ask from their own threads
+        if presence is None or self.enrolments.acting is None:
             return 0
         with suppress(OSError):
-            return len(self.presence.direct(self.desk.destinations))
+            return len(presence.direct(self.desk.destinations))
         return 0
 
     def caller(self) -> Caller:

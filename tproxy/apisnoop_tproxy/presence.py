@@ -9,6 +9,7 @@ import socket
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 
+from apisnoop.causes import cause_of
 from apisnoop.node.messages import Address
 from apisnoop_tproxy.diag import Sock
 from apisnoop_tproxy.foothold import Foothold
@@ -98,11 +99,11 @@ class Presence:
     @property
     def busy(self) -> bool:
         """Whether any connection goes through a table of ours."""
-        return any(sock.local[1] in self.ports for sock in self.foothold.diagnosis.connections())
+        return bool(self._carried())
 
-    def break_carried(self) -> None:
-        """Reset all that go through the proxy."""
-        self._break([sock for sock in self.foothold.diagnosis.connections() if sock.local[1] in self.ports])
+    def break_carried(self) -> str:
+        """Reset all that go through the proxy; return why some are left, empty if none is."""
+        return self._break(self._carried)
 
     def direct(self, destinations: Collection[Address]) -> list[Sock]:
         """List API connections that go past the proxy, being older than the rule, or opened while it did not act."""
@@ -110,16 +111,32 @@ class Presence:
         carried = {sock.remote for sock in found if sock.local[1] in self.ports}
         return [sock for sock in found if sock.remote in api and sock.mark != MARK and sock.local not in carried]
 
-    def break_direct(self, destinations: Collection[Address]) -> None:
-        """Reset those, so that their clients connect anew."""
-        self._break(self.direct(destinations))
+    def break_direct(self, destinations: Collection[Address]) -> str:
+        """Reset those, so that their clients connect anew; return why some are left, empty if none is."""
+        return self._break(lambda: self.direct(destinations))
+
+    def _carried(self) -> list[Sock]:
+        return [sock for sock in self.foothold.diagnosis.connections() if sock.local[1] in self.ports]
 
     def _heed(self, table: Table | None) -> None:
         self.ports |= set(table.ports) if table else set()
 
-    def _break(self, socks: Collection[Sock]) -> None:
-        for sock in socks:
+    def _break(self, find: Callable[[], Collection[Sock]]) -> str:
+        """A kernel may lack INET_DIAG_DESTROY, or memory: that ends neither us nor what others have to do for pods."""
+        try:
+            found = find()
+        except OSError as error:
+            return f"they cannot be listed: {cause_of(error)}"
+        causes = [cause for sock in found if (cause := self._destroy(sock))]
+        return f"{len(causes)} of {len(found)} cannot be broken: {causes[0]}" if causes else ""
+
+    def _destroy(self, sock: Sock) -> str:
+        """Break one; return why not, empty if it is broken."""
+        try:
             self.foothold.diagnosis.destroy(sock)
+        except OSError as error:
+            return cause_of(error)
+        return ""
 
     async def _inside[Result](self, work: Callable[[], Result]) -> Result:
         return await asyncio.to_thread(in_namespace, self.foothold.namespace, work)

@@ -6,6 +6,7 @@ yet, what the kubelet is about to mount.
 
 import functools
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from apisnoop_tproxy.safe_files import read_in_root
 
 CA_FILE = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt"
 SERVER_NAME = "kubernetes.default.svc"
+MISSING = "there is no certificate of ours yet"
+MOST_ROOTS = 32
+"""Root folders of one pod that are looked into: its containers have one each, but its programs can make more."""
 
 
 class Trust(msgspec.Struct, frozen=True):
@@ -28,27 +32,46 @@ class Trust(msgspec.Struct, frozen=True):
 
 
 def check_trust(chain: bytes, roots: Iterable[Path], volumes: Path, now: datetime) -> Trust:
-    """Check our certificate `chain` (PEM, leaf first) against every ca.crt of a pod.
+    """Check our certificate `chain` (PEM, leaf first) against every ca.crt of a pod, one after the other.
 
-    `roots` are the root folders of its processes, `volumes` the folder of its projected volumes on the node.
+    `roots` are the root folders of its processes, `volumes` the folder of its projected volumes on the node. How many
+    processes a pod has, and what they see at that path, is its own choice: so each root folder counts once, and no more
+    than one file is held at a time.
     """
-    found = [*_readable((root, CA_FILE) for root in roots)]
-    if not found:
-        folders = sorted(volumes.iterdir()) if volumes.is_dir() else []
-        found = [*_readable((folder, "/ca.crt") for folder in folders)]
-    if not found:
-        return Trust(False, f"it has no {CA_FILE}, so that nothing tells whether it would accept our certificate")
+    distinct = _distinct(roots)
+    if len(distinct) > MOST_ROOTS:
+        return Trust(False, f"its processes have more than {MOST_ROOTS} root folders, and not all can be looked into")
     minute = now.replace(second=0, microsecond=0)
-    return next((trust for trust in (verify(chain, one, minute) for one in found) if not trust.accepted), Trust(True))
+    folders = sorted(volumes.iterdir())[:MOST_ROOTS] if volumes.is_dir() else []
+    for places in ([(root, CA_FILE) for root in distinct], [(folder, "/ca.crt") for folder in folders]):
+        found = False
+        for authorities in _readable(places):
+            found = True
+            trust = verify(chain, authorities, minute)
+            if not trust.accepted:
+                return trust
+        if found:
+            return Trust(True)
+    return Trust(False, f"it has no {CA_FILE}, so that nothing tells whether it would accept our certificate")
 
 
-@functools.lru_cache(maxsize=64)
+def _distinct(roots: Iterable[Path]) -> list[Path]:
+    """Leave out root folders that are another's too, as all processes of a container have the same."""
+    found: dict[tuple[int, int], Path] = {}
+    for root in roots:
+        with suppress(OSError):  # the process has ended meanwhile
+            known = root.stat()
+            found.setdefault((known.st_dev, known.st_ino), root)
+    return list(found.values())
+
+
+@functools.lru_cache(maxsize=16)  # keys hold what was read, up to 1 MiB each
 def verify(chain: bytes, authorities: bytes, now: datetime) -> Trust:
     """Check a chain (PEM, leaf first) against authorities (PEM) for the name that programs in pods use."""
     try:
         leaf, *intermediates = x509.load_pem_x509_certificates(chain)
     except ValueError:
-        return Trust(False, "there is no certificate of ours yet")
+        return Trust(False, MISSING)
     try:
         store = Store(x509.load_pem_x509_certificates(authorities))
     except ValueError:
