@@ -2,8 +2,9 @@
 
 import msgspec
 
-from apisnoop_tproxy.cluster import Cluster, Thing
+from apisnoop_tproxy.cluster import Cluster
 from apisnoop_tproxy.destinations import EndpointSlice, Service, service_addresses, slice_addresses
+from apisnoop_tproxy.owners import Thing
 from apisnoop_tproxy.pod_facts import Pod, read_pod
 
 

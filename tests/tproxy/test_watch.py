@@ -5,7 +5,7 @@ import asyncio
 import msgspec
 import pytest
 
-from apisnoop_tproxy.cluster import Thing
+from apisnoop_tproxy.owners import Thing
 from apisnoop_tproxy.pod_facts import Pod, read_pod
 from apisnoop_tproxy.watch import Collection, _list
 

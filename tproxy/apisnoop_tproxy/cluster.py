@@ -3,22 +3,18 @@ the API server is. Each change goes to the agent at once; nothing is polled.
 """
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
-import aiohttp
-import msgspec
-
 from apisnoop.node.messages import Address
-from apisnoop.node.wanted import Marks, Metadata, OwnerReference, Wanted, read_marks, wanted
-from apisnoop_tproxy.api import Api, RefusedError
+from apisnoop.node.wanted import Marks, OwnerReference, Wanted, read_marks, wanted
+from apisnoop_tproxy.api import Api
 from apisnoop_tproxy.destinations import EndpointSlice, Service, service_addresses, slice_addresses
+from apisnoop_tproxy.owners import Owner, ReplicaSets, Thing, read_owner
 from apisnoop_tproxy.pod_facts import Pod, PodFacts, read_pod
 from apisnoop_tproxy.watch import Collection, follow
-
-logger = logging.getLogger(__name__)
 
 _OWNERS = {
     "Deployment": "/apis/apps/v1/deployments",
@@ -29,19 +25,6 @@ _OWNERS = {
 }
 _SERVICE = "/api/v1/namespaces/default/services"
 _SLICES = "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices"
-
-
-class Thing(msgspec.Struct, frozen=True):
-    """An object of which only the metadata is read."""
-
-    metadata: Metadata
-
-
-class Owner(msgspec.Struct, frozen=True):
-    """What is kept of an owner."""
-
-    marks: Marks
-    above: OwnerReference | None
 
 
 class Node(Protocol):
@@ -108,9 +91,9 @@ class Cluster:
             lambda one: one.metadata.name, lambda one: read_marks("namespace", one.metadata), self._namespace_differs
         )
         self._owners: dict[str, Kept[Thing, Owner]] = {
-            kind: Kept(_uid, _owner_reader(kind), self._owner_differs) for kind in _OWNERS
+            kind: Kept(_uid, partial(read_owner, kind), self._owner_differs) for kind in _OWNERS
         }
-        self._replica_sets: dict[str, Owner | None] = {}
+        self._replica_sets = ReplicaSets(api, lambda uid: self._owner_differs(uid, None))
         self._services: Kept[Service, set[Address]] = Kept(_name, service_addresses, self._destinations_differ)
         self._slices: Kept[EndpointSlice, set[Address]] = Kept(_name, slice_addresses, self._destinations_differ)
 
@@ -140,12 +123,10 @@ class Cluster:
     def _pod_differs(self, uid: str, facts: PodFacts | None) -> None:
         if facts is None:
             self._node.remove(uid)
+            self._replica_sets.keep({one.owner.uid for one in self._pods.values.values() if one.owner is not None})
             return
-        owner = facts.owner
-        if owner is not None and owner.kind == "ReplicaSet" and owner.uid not in self._replica_sets:
-            self._replica_sets[owner.uid] = None
-            assert self._tasks is not None
-            self._tasks.create_task(self._find_replica_set(facts.namespace, owner))
+        if facts.owner is not None and facts.owner.kind == "ReplicaSet" and self._tasks is not None:
+            self._replica_sets.need(facts.namespace, facts.owner, self._tasks)
         self._decide(facts)
 
     def _namespace_differs(self, name: str, _: Marks | None) -> None:
@@ -189,27 +170,6 @@ class Cluster:
             return self._replica_sets.get(reference.uid)
         kept = self._owners.get(reference.kind)
         return kept.values.get(reference.uid) if kept else None
-
-    async def _find_replica_set(self, namespace: str, reference: OwnerReference) -> None:
-        """Ask once for the Deployment above a ReplicaSet, which never changes: not worth a watch of all of them."""
-        path = f"/apis/apps/v1/namespaces/{namespace}/replicasets/{reference.name}"
-        try:
-            found = msgspec.json.decode(await self._api.get(path, metadata=""), type=Thing)
-        except (RefusedError, aiohttp.ClientError, OSError, msgspec.MsgspecError) as error:
-            logger.warning("%s: %s", path, error)
-            del self._replica_sets[reference.uid]  # the pod's next change asks again
-            return
-        if found.metadata.uid == reference.uid:
-            self._replica_sets[reference.uid] = _owner_reader("ReplicaSet")(found)
-            self._owner_differs(reference.uid, None)
-
-
-def _owner_reader(kind: str) -> Callable[[Thing], Owner]:
-    def read(thing: Thing) -> Owner:
-        above = next((one for one in thing.metadata.owner_references or () if one.controller), None)
-        return Owner(read_marks(kind.lower(), thing.metadata), above)
-
-    return read
 
 
 def _uid(thing: Thing) -> str:
