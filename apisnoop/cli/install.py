@@ -60,7 +60,8 @@ def install(  # noqa: PLR0913, PLR0917 - one argument an option, given by name
     if dry_run:
         # Helm would take the newest Kubernetes that it knows, or, depending on how it was built, a very old one.
         version = f"--kube-version={api.get('/version')['gitVersion']}"
-        helm.run_helm(["template", release, folder, version, *where, *values], to_stdout=True)
+        # Looks into the cluster as an installation does.
+        helm.run_helm(["template", release, folder, version, "--dry-run=server", *where, *values], to_stdout=True)
         return ExitCode.OK
     prepare_namespace(api, namespace)
     helm.run_helm(["upgrade", "--install", release, folder, "--reset-then-reuse-values", *where, *values])

@@ -80,7 +80,11 @@ def _certificate(facts: Facts, status: Status) -> Iterator[Finding]:
         failed = any(job.status.failed and not job.status.succeeded for job in facts.certificate_jobs)
         yield Finding("there is no certificate" + (": its Job has failed" if failed else " yet"), jobs)
     elif known.mode == "none":
-        yield Finding(f"there is no certificate that pods accept, so nothing can be recorded: {known.reason}", jobs)
+        what = f"there is no certificate that pods accept, so nothing can be recorded: {known.reason}"
+        yield Finding(what, known.then or jobs)
+    elif known.then:
+        yield Finding(f"the certificate cannot be renewed: {known.reason}", known.then)
+        return
     ends = _seconds(known.not_after)
     if ends is not None and ends <= facts.now:
         yield Finding(f"the certificate has ended ({known.not_after}): {known.reason or 'it was not renewed'}", jobs)

@@ -70,6 +70,8 @@ class Certificate(msgspec.Struct, frozen=True):
     reason: str = ""
     not_after: str = ""
     renew_at: str = ""
+    then: str = ""
+    """The command that mends what the reason tells of."""
 
 
 class Status(msgspec.Struct, frozen=True):
@@ -107,7 +109,7 @@ def status_of(facts: Facts) -> Status:
 def certificate_of(facts: Facts) -> Certificate:
     """Read the verdict of the certificate's Job; all empty as long as there is none."""
     data = facts.verdict.data if facts.verdict else {}
-    keys = ("mode", "signer", "reason", "not-after", "renew-at")
+    keys = ("mode", "signer", "reason", "not-after", "renew-at", "then")
     return Certificate(*(data.get(key, "") for key in keys))
 
 

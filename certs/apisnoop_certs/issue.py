@@ -14,12 +14,15 @@ from apisnoop.trust_bundle import merge_authorities
 from apisnoop_certs.acceptance import refusal
 from apisnoop_certs.authority import Authority, is_lasting, make_authority, sign_leaf
 from apisnoop_certs.leaf import Leaf
-from apisnoop_certs.refusals import NotSignedError
+from apisnoop_certs.refusals import NotAllowedError, NotSignedError
 from apisnoop_certs.renewal import renewal_time, why_renew
-from apisnoop_certs.server_names import ServerNames
+from apisnoop_certs.server_names import DEFAULT_DOMAIN, ServerNames
 from apisnoop_certs.settings import LEAST, Asked, Settings
 from apisnoop_certs.signing import Requests, Say, Wanted, obtain
 from apisnoop_certs.verdict import MOMENT, Mode, Verdict
+
+_POLICY = "ValidatingAdmissionPolicy"
+"""How the API server begins when a policy forbids something."""
 
 
 class Cluster(Requests, Protocol):
@@ -70,7 +73,14 @@ class Run:
         try:
             return self._have_signed(names)
         except NotSignedError as error:
+            self._keep_the_old(names, str(error))
             return self._do_without(names, str(error))
+        except NotAllowedError as error:
+            self._keep_the_old(names, str(error), error.then)
+            if self._signs_already:
+                return self._sign_ourselves(names, str(error))
+            self.cluster.save_verdict(Verdict(Mode.NONE, str(error), then=error.then))
+            raise
 
     def renew(self) -> Verdict:
         """Get a new certificate if it is time to, else return the verdict as it stands."""
@@ -83,6 +93,12 @@ class Run:
             return self._as_before(verdict).issue()
         self.say(f"the certificate is good until {leaf.not_after:{MOMENT}}; renewal from {renewal_time(leaf):{MOMENT}}")
         return verdict
+
+    @property
+    def _signs_already(self) -> bool:
+        """Whether our own authority is what pods have been given, and nobody asks for another."""
+        verdict = self.cluster.verdict()
+        return self.settings.mode is Asked.AUTO and verdict is not None and verdict.mode is Mode.OWN_CA
 
     def _as_before(self, verdict: Verdict | None) -> "Run":
         """Prefer what worked: the signer that signed last, or our authority if none did."""
@@ -123,16 +139,30 @@ class Run:
         try:
             return obtain(self.cluster, wanted, self.settings.approval, self.say)
         except RefusedError as error:
+            if _POLICY in str(error):
+                raise self._not_allowed(wanted.names) from None
             raise NotSignedError(str(error)) from None
 
-    def _do_without(self, names: ServerNames, reason: str) -> Verdict:
-        """Keep what there is, sign ourselves if that is allowed, or give up."""
+    def _not_allowed(self, names: ServerNames) -> NotAllowedError:
+        """Say what the policy was not made for. It is made for the usual domain unless somebody gives another."""
+        domain = self.settings.domain
+        other = "" if domain == DEFAULT_DOMAIN else f" --set certificate.domain={domain}"
+        what = f"the admission policy allows no certificate for {names}, which the API server is called by now"
+        return NotAllowedError(what, f"kubectl apisnoop install{other}")
+
+    def _keep_the_old(self, names: ServerNames, reason: str, then: str = "") -> None:
+        """Raise ApisnoopError if there is a certificate that pods accept; the verdict tells why there is no new one.
+
+        It may lack a name or address that the API server has got since: for the others it is still good.
+        """
         kept, verdict = self.cluster.leaf(), self.cluster.verdict()
-        by_cluster = kept and refusal(kept, self.cluster.authorities(), names) is None
-        if kept and verdict and by_cluster:
+        if kept and verdict and refusal(kept, self.cluster.authorities(), names.names[:1]) is None:
             told = f"no new certificate, the old one is kept until {kept.not_after:{MOMENT}}: {reason}"
-            self.cluster.save_verdict(replace(verdict, reason=told))
+            self.cluster.save_verdict(replace(verdict, reason=told, then=then))
             raise ApisnoopError(told)
+
+    def _do_without(self, names: ServerNames, reason: str) -> Verdict:
+        """Sign ourselves if that is allowed, or give up."""
         if self.settings.mode is Asked.AUTO:
             return self._sign_ourselves(names, f"the cluster does not sign: {reason}")
         self.cluster.save_verdict(Verdict(Mode.NONE, reason))

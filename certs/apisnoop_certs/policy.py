@@ -2,7 +2,7 @@
 
 The right to approve for kubelet-serving gives its holder a certificate of the cluster's authority for any name. RBAC
 cannot narrow that; this can, in the API server. It binds one service account, the Job's, and nobody else's requests.
-Pure: objects are rendered here and applied by whoever installs, who needs the right to.
+Pure. The chart renders the same; this one is for those who apply it themselves.
 """
 
 import json
@@ -90,7 +90,7 @@ def _contents(names: ServerNames | None) -> tuple[str, str]:
     one_block = f"object.spec.request.split({_quoted(FENCE)}).size() == {FENCES + 1}"
     message = (
         f"the request's {what} are not what this policy was made for; if names or addresses of the API server have "
-        "changed, an administrator renews the policy: apisnoop-certs policy | kubectl apply -f -"
+        "changed, an administrator makes it anew: kubectl apisnoop install"
     )
     return f"object.spec.request.matches({_quoted(pattern)}) && {one_block}", message
 

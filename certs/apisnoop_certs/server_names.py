@@ -50,10 +50,11 @@ def server_names(
     endpoints, hosts = _endpoints(slices)
     added = [_name_or_address(text) for text in extra]
     names = [*SERVICE_NAMES, f"{SERVICE_NAMES[-1]}.{_name(domain)}", *sorted(hosts)]
-    addresses = [*map(ip_address, cluster_ips), *sorted(endpoints, key=lambda ip: (ip.version, ip))]
+    addresses = {*map(ip_address, cluster_ips), *endpoints, *(ip for ip in added if not isinstance(ip, str))}
     return ServerNames(
         tuple(dict.fromkeys([*names, *(name for name in added if isinstance(name, str))])),
-        tuple(dict.fromkeys([*addresses, *(ip for ip in added if not isinstance(ip, str))])),
+        # In an order that the chart's templates can make, too: whole requests are compared.
+        tuple(sorted(addresses, key=lambda ip: (ip.version, ip))),
     )
 
 

@@ -34,6 +34,8 @@ class Verdict:
     names: str = ""
     authorities: str = ""
     """Our own authority's certificates (PEM), which the webhook adds to the cluster's; empty in the other modes."""
+    then: str = ""
+    """The command that mends what `reason` tells of; empty where nothing needs mending or nobody knows how."""
 
     def data(self) -> dict[str, str]:
         """Give the ConfigMap's data; every key is always there, so that an old value never stays beside a new one."""
@@ -45,6 +47,7 @@ class Verdict:
             "renew-at": f"{self.renew_at:{MOMENT}}" if self.renew_at else "",
             "names": self.names,
             "ca.crt": self.authorities,
+            "then": self.then,
         }
 
 
@@ -60,6 +63,7 @@ def read_verdict(data: Mapping[str, str]) -> Verdict | None:
             _moment(data.get("renew-at")),
             data.get("names", ""),
             data.get("ca.crt", ""),
+            data.get("then", ""),
         )
     except ValueError:
         return None

@@ -13,6 +13,7 @@ from apisnoop_certs.authority import Authority, make_authority
 from apisnoop_certs.issue import Run
 from apisnoop_certs.leaf import Leaf
 from apisnoop_certs.outcome import Outcome, State
+from apisnoop_certs.server_names import ServerNames
 from apisnoop_certs.settings import Asked, Settings
 from apisnoop_certs.signing_request import alternative_names
 from apisnoop_certs.verdict import Mode, Verdict
@@ -169,6 +170,48 @@ def test_a_refusal_of_the_api_server_counts_as_not_signed():
     cluster = Fake({"one": RefusedError("create", 403, "forbidden")})
     assert "forbidden" in run_on(cluster).issue().reason
     assert cluster.there == {}
+
+
+FORBIDDEN = RefusedError("create csr r", 422, "ValidatingAdmissionPolicy 'p' with binding 'p' denied request: no")
+
+
+def test_what_the_policy_forbids_is_a_state_of_its_own():
+    """No other signer, no authority of ours: the verdict names what was asked for and the administrator's command."""
+    cluster = Fake({"one": FORBIDDEN, "two": AUTHORITY})
+    with pytest.raises(ApisnoopError, match="the admission policy allows no certificate for kubernetes, "):
+        run_on(cluster).issue()
+    assert [signer for _, signer, _ in cluster.asked] == ["one"]
+    assert (cluster.told.mode, cluster.told.then) == (Mode.NONE, "kubectl apisnoop install")
+    assert "fd00::1" in cluster.told.reason
+    assert (cluster.kept, cluster.ours) == (None, None)
+
+
+def test_a_domain_that_the_policy_cannot_guess_is_part_of_the_command():
+    """The chart makes the policy for cluster.local unless it is told another."""
+    cluster = Fake({"one": FORBIDDEN})
+    with pytest.raises(ApisnoopError, match=r"--set certificate\.domain=corp\.example$"):
+        run_on(cluster, domain="corp.example").issue()
+
+
+def test_when_the_policy_has_become_too_old_the_certificate_is_kept():
+    """It lacks the API server's new address, and is still good for the others; later nothing needs mending."""
+    cluster = Fake(kept=leaf_for(ServerNames(NAMES.names, NAMES.addresses[:1])), told=Verdict(Mode.CSR, "", "one"))
+    cluster.signers = {"one": FORBIDDEN}
+    kept = cluster.kept
+    with pytest.raises(ApisnoopError, match=r"the old one is kept until .*: kubectl apisnoop install$"):
+        run_on(cluster).renew()
+    assert cluster.kept is kept
+    assert (cluster.told.mode, cluster.told.then) == (Mode.CSR, "kubectl apisnoop install")
+    cluster.signers = {"one": AUTHORITY}
+    assert run_on(cluster).renew().then == ""
+
+
+def test_our_own_authority_goes_on_when_the_policy_forbids_the_other():
+    """Pods that have its bundle do not lose it to a change elsewhere."""
+    cluster = Fake({"one": FORBIDDEN})
+    run_on(cluster, mode=Asked.OWN_CA).issue()
+    assert run_on(cluster).issue().mode is Mode.OWN_CA
+    assert "the admission policy allows no certificate" in cluster.told.reason
 
 
 @pytest.mark.parametrize("mode", [Asked.AUTO, Asked.CSR])

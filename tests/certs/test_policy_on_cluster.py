@@ -176,11 +176,13 @@ def test_other_users_are_not_touched(api_server, bound):
 
 
 def test_an_address_that_changed_since_is_said_with_the_next_step(bound):
-    """The run fails with the policy's own words, and asks for no less than before."""
-    done = bound.run("issue", "--mode=csr", "--name=192.0.2.7")
+    """The run fails, also in mode auto, and asks for no less than before; the verdict has the command."""
+    done = bound.run("issue", "--name=192.0.2.7")
     assert done.returncode == 3
-    assert "an administrator renews the policy: apisnoop-certs policy | kubectl apply -f -" in done.stderr
-    assert "an administrator renews the policy" in bound.config_map()["reason"]
+    assert "an administrator makes the policy anew: kubectl apisnoop install" in done.stderr
+    verdict = bound.config_map()
+    assert "10.96.0.1, 192.0.2.7, which the API server is called by now" in verdict["reason"]
+    assert verdict["then"] == "kubectl apisnoop install"
 
 
 def test_open_names_still_tie_the_rest(api_server, loosely_bound):

@@ -22,14 +22,14 @@ def test_every_way_to_the_api_server_is_named():
         "kubernetes.default.svc",
         "kubernetes.default.svc.corp.example",
     )
-    assert [str(ip) for ip in names.addresses] == ["10.96.0.1", "fd00::1", "10.0.0.5", "10.0.0.6", "2001:db8::5"]
+    assert [str(ip) for ip in names.addresses] == ["10.0.0.5", "10.0.0.6", "10.96.0.1", "2001:db8::5", "fd00::1"]
 
 
 def test_what_the_user_adds_is_sorted_into_names_and_addresses():
     """Upper case and a closing dot mean the same name."""
     names = server_names(SERVICE, [], "cluster.local", ["API.example.com.", "192.0.2.7", "kubernetes"])
     assert names.names[4:] == ("api.example.com",)
-    assert str(names.addresses[-1]) == "192.0.2.7"
+    assert [str(ip) for ip in names.addresses] == ["10.96.0.1", "192.0.2.7", "fd00::1"]
 
 
 def test_endpoints_that_are_names_become_names():

@@ -1,9 +1,16 @@
 """The chart in a real cluster of two nodes: what it is for, done by what it installs."""
 
 import json
+import subprocess
+from datetime import timedelta
 
 import pytest
 
+from apisnoop.cluster_api import Api
+from apisnoop_certs.objects import ObjectNames, Objects
+from apisnoop_certs.server_names import ServerNames
+from apisnoop_certs.settings import SIGNERS
+from apisnoop_certs.signing_request import make_signing_request, request_object
 from tests.charts.conftest import SETTINGS
 from tests.charts.installation import HOME, until
 from tests.charts.workloads import MARK, REQUESTS, deployment, every_kind, listed, pod, steadily
@@ -62,6 +69,28 @@ def test_new_pods_are_recorded_from_their_first_request_on(installed, two_nodes,
     pods = two_nodes.get("pods", "--namespace", where)["items"]
     assert all(pod["metadata"]["annotations"]["apisnoop/injected"] for pod in pods)
     assert all(pod["spec"]["initContainers"][0]["name"] == "apisnoop-wait" for pod in pods)
+
+
+def test_the_certificates_job_may_ask_for_the_api_servers_names_only(installed, two_nodes):
+    """Helm has found them in the cluster; not even a name more passes, and without the policy it would."""
+    ours = Objects(Api(two_nodes.kubeconfig, program="test"), ObjectNames("", "", "", "")).server_names(
+        "cluster.local", ()
+    )
+    assert len(ours.addresses) == 2  # the service's and the endpoint's
+    for names, denied in ((ours, False), (ServerNames((*ours.names, "node1"), ours.addresses), True)):
+        wanted = request_object("apisnoop", make_signing_request(names), SIGNERS[0], timedelta(days=7))
+        told = refusal_of(two_nodes, "create", "--as", f"system:serviceaccount:{HOME}:apisnoop-certs", stdin=wanted)
+        assert ("alternative names and key are not what this policy was made for" in told) is denied
+        assert bool(told) is denied
+
+
+def refusal_of(cluster, *words, stdin):
+    """Try something without effect; give what one is told, "" if it may be done."""
+    try:
+        cluster.kubectl(*words, "--dry-run=server", "-f", "-", stdin=json.dumps(stdin))
+    except subprocess.CalledProcessError as error:
+        return str(error.stderr)
+    return ""
 
 
 def test_helms_own_test_sees_a_pod_being_recorded(installed):

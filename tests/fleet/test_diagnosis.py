@@ -114,6 +114,14 @@ def test_a_certificate_that_does_not_do_is_found(known, says):
     assert then == "kubectl get jobs,events -n apisnoop"
 
 
+@pytest.mark.parametrize("known", [{"mode": "csr", "not_after": moment(3600)}, {"mode": "none"}])
+def test_what_a_certificate_lacks_comes_with_the_command_that_mends_it(known):
+    """Said as soon as a renewal has failed, long before the end, and said once."""
+    what, then = only(verdict=verdict(reason="the policy is too old", then="kubectl apisnoop install", **known))
+    assert "the policy is too old" in what
+    assert then == "kubectl apisnoop install"
+
+
 def test_a_short_certificate_that_is_yet_to_be_renewed_is_fine():
     """Lifetimes may be an hour; what counts is whether renewal is overdue."""
     assert found(verdict=verdict(mode="csr", not_after=moment(1200), renew_at=moment(-10))) == {}
