@@ -44,7 +44,6 @@ def cluster() -> MemoryCluster:
     made.put(AGENTS, {"status": {"desiredNumberScheduled": 3, "numberReady": 2}})
     made.put(ROOT_CA, {"data": {"ca.crt": PEM.format("AAAA")}})
     made.put("/api/v1/configmaps", {"items": []})
-    made.put("/api/v1/namespaces", {"items": []})
     return made
 
 
@@ -145,21 +144,18 @@ def test_without_a_verdict_there_is_no_trust(cluster, mode):
     assert reviewer.situation.trust is Trust.NONE
 
 
-def test_in_own_ca_mode_labelled_namespaces_get_a_bundle_and_old_ones_are_corrected(cluster):
-    """The leader keeps all of them at the cluster's authorities and ours; a namespace that goes gets none."""
+def test_in_own_ca_mode_bundles_are_kept_right_and_none_is_made_ahead(cluster):
+    """The leader keeps them at the cluster's authorities and ours; namespaces are not even looked at."""
     cluster.put(VERDICT, {"data": {"mode": "own-ca", "ca.crt": PEM.format("BBBB")}})
-    old = {"metadata": {"name": BUNDLE, "namespace": "old"}, "data": {"ca.crt": "old"}}
-    cluster.put(namespaced("configmaps", "old", BUNDLE), old)
-    cluster.put("/api/v1/configmaps", {"items": [cluster.get(namespaced("configmaps", "old", BUNDLE))]})
-    going = {"metadata": {"name": "going", "deletionTimestamp": "2026-01-01T00:00:00Z"}}
-    cluster.put("/api/v1/namespaces", {"items": [{"metadata": {"name": "shop"}}, going]})
+    path = namespaced("configmaps", "old", BUNDLE)
+    cluster.put(path, {"metadata": {"name": BUNDLE, "namespace": "old"}, "data": {"ca.crt": "old"}})
+    cluster.put("/api/v1/configmaps", {"items": [cluster.get(path)]})
+    there = set(cluster.objects)
     upkeep, reviewer = upkeep_of(cluster)
     upkeep.go_round()
     assert reviewer.situation.trust is Trust.OWN
-    for name in ("old", "shop"):
-        bundle = cluster.get(namespaced("configmaps", name, BUNDLE))
-        assert bundle["data"] == {"ca.crt": PEM.format("AAAA") + PEM.format("BBBB")}
-    assert namespaced("configmaps", "going", BUNDLE) not in cluster.objects
+    assert cluster.get(path)["data"] == {"ca.crt": PEM.format("AAAA") + PEM.format("BBBB")}
+    assert set(cluster.objects) == there
 
 
 @pytest.mark.parametrize(

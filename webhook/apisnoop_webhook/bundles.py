@@ -1,7 +1,7 @@
 """Own-CA mode: a ConfigMap with the cluster's authorities and ours in each namespace that has pods to record.
 
 kube-controller-manager would overwrite changes to its own ConfigMap, hence one beside it. It has to be there before the
-kubelet mounts it, or the pod hangs: created ahead in namespaces with the label, for other pods while they are admitted.
+kubelet mounts it, or the pod hangs: so it is created while the namespace's first such pod is admitted, and not before.
 """
 
 import logging
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from apisnoop.errors import RefusedError
-from apisnoop.node.wanted import MARK, PART_OF
+from apisnoop.node.wanted import PART_OF
 from apisnoop.trust_bundle import merge_authorities
 from apisnoop_webhook.cluster import Cluster, Json, namespaced
 from apisnoop_webhook.judgement import OURS
@@ -60,15 +60,13 @@ class Bundles:
             self._correct(namespace, found)
 
     def tend(self) -> None:
-        """Bring every bundle up to date, and create those of namespaces with the label. The leader's work."""
+        """Bring every bundle up to date. The leader's work.
+
+        None is taken away: a pod that mounts it may be on its way. `kubectl apisnoop uninstall` does that.
+        """
         found = self._cluster.get("/api/v1/configmaps", fieldSelector=f"metadata.name={self._name}")["items"]
         for bundle in found:
             self._correct(bundle["metadata"]["namespace"], bundle)
-        have = {bundle["metadata"]["namespace"] for bundle in found}
-        for namespace in self._cluster.get("/api/v1/namespaces", labelSelector=f"{MARK}=true")["items"]:
-            name, going = namespace["metadata"]["name"], "deletionTimestamp" in namespace["metadata"]
-            if name not in have and not going:
-                self._create(name)
 
     def _create(self, namespace: str) -> None:
         try:
