@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from apisnoop_tproxy.containers import unified_hierarchy
+from apisnoop_tproxy.hierarchy import unified_hierarchy
 from apisnoop_tproxy.namespace import in_namespace
 
 _NETLINK_NETFILTER, _NFTABLES_GROUP = 12, 7
@@ -41,7 +41,7 @@ def pods(number: int, kubelet: Path, authority: str) -> Iterator[list[FakePod]]:
     """Start pods that trust `authority`; `kubelet` stands for the kubelet's folder."""
     hierarchy = unified_hierarchy(Path("/proc/self"))
     assert hierarchy is not None, "no unified hierarchy of control groups is mounted"
-    top = hierarchy / f"apisnoop-bench-{os.getpid()}"
+    top = hierarchy.folder / f"apisnoop-bench-{os.getpid()}"
     made: list[FakePod] = []
     try:
         addresses = (f"10.201.{index // 250}.{index % 250 + 1}" for index in range(number))

@@ -12,7 +12,7 @@ import pytest
 
 from apisnoop.node.wanted import Marks, Wanted
 from apisnoop_tproxy.agent import Agent
-from apisnoop_tproxy.containers import unified_hierarchy
+from apisnoop_tproxy.hierarchy import unified_hierarchy
 from apisnoop_tproxy.nft import find_table
 from apisnoop_tproxy.pod_facts import PodFacts
 from tests.tproxy.fake_proxy import FakeProxy
@@ -38,7 +38,7 @@ class FakePod:
         hierarchy = unified_hierarchy(Path("/proc/self"))
         if hierarchy is None:
             pytest.skip("no unified hierarchy is mounted")
-        self.folder = hierarchy / f"apisnoop-test-{os.getpid()}" / f"pod{self.uid}"
+        self.folder = hierarchy.folder / f"apisnoop-test-{os.getpid()}" / f"pod{self.uid}"
         (self.folder / CONTAINER).mkdir(parents=True)
         self.started = []
         self.process = self.start("import sys; sys.stdin.read()")

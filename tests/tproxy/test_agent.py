@@ -70,7 +70,7 @@ async def test_a_connections_container_is_known(settings, pod):
         proxy.channel.send(Identify(1, enrol.enrolment, source, API))
         proxy.channel.send(Dial(2, enrol.enrolment, API))
         await proxy.until(lambda: 2 in proxy.dialled)
-        assert Identified(1, "app") in proxy.heard
+        await proxy.until(lambda: Identified(1, "app") in proxy.heard)
         upstream = proxy.dialled[2]
         upstream.settimeout(5)
         upstream.connect(API)

@@ -22,6 +22,9 @@ CONTAINER = "0f" * 32
         f"/system.slice/containerd.service/kubepods-burstable-pod{SLICE}.slice:cri-containerd:{CONTAINER}",
         f"/kubepods/burstable/pod{UID}/{CONTAINER}/system.slice/nested.service",
         f"/../../burstable/pod{UID}/{CONTAINER}",
+        f"/../../pod{UID}/{CONTAINER}",
+        f"/../../kubepods-burstable-pod{SLICE}.slice/cri-containerd-{CONTAINER}.scope",
+        f"/../../../kubepods-besteffort.slice/kubepods-besteffort-pod{SLICE}.slice/crio-{CONTAINER}.scope",
     ],
 )
 def test_a_container_is_recognised(path):
@@ -32,7 +35,16 @@ def test_a_container_is_recognised(path):
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/init.scope", "/user.slice/user-0.slice", f"/docker/{CONTAINER}", "/kubepods/besteffort"]
+    "path",
+    [
+        "/",
+        "/..",
+        f"/../{CONTAINER}",
+        "/init.scope",
+        "/user.slice/user-0.slice",
+        f"/docker/{CONTAINER}",
+        "/kubepods/besteffort",
+    ],
 )
 def test_what_is_no_pods_is_nobodys(path):
     """Processes of the node belong to no pod."""

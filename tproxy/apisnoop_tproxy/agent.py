@@ -88,6 +88,7 @@ class Agent:
         self._numbers = itertools.count(1)
         self._enrolments: dict[int, PodControl] = {}
         self._tasks: asyncio.TaskGroup | None = None
+        self._answering: set[asyncio.Task[None]] = set()
         self._entrance = Entrance(settings, host, proc)
         self._connections = Connections(self._entrance, host, proc)
         self._shape = Shape.SHED
@@ -282,10 +283,15 @@ class Agent:
                 carried.connections += count
 
     def _identify(self, question: Identify, pod: PodControl | None) -> None:
+        answering = asyncio.get_running_loop().create_task(self._answer(question, pod))
+        self._answering.add(answering)  # also while we end, which connections on their way may outlast
+        answering.add_done_callback(self._answering.discard)
+
+    async def _answer(self, question: Identify, pod: PodControl | None) -> None:
         container = ""
         if pod is not None and pod.presence is not None:
             foothold = pod.presence.foothold
-            container = self._connections.container(pod.facts, foothold, question.source, question.destination)
+            container = await self._connections.container(pod.facts, foothold, question.source, question.destination)
         untouched = pod is not None and container in pod.unreadable
         self.say(Identified(question.question, container, untouched))
 

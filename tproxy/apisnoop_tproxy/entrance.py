@@ -3,7 +3,6 @@ in threads, for a pod's file system may never answer.
 """
 
 import asyncio
-import threading
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -18,6 +17,8 @@ from apisnoop_tproxy.settings import Settings
 from apisnoop_tproxy.trust import MISSING, Trust, check_trust
 
 _TRUST_SECONDS = 3.0
+_LOOK_SECONDS = 0.2
+"""How old a look at the node's processes may be where nothing depends on the latest of them."""
 _HANGING = 64
 """Pods whose file systems may hang before others have to wait for one of them."""
 _SILENT = Trust(False, "its file system does not answer, so that its ca.crt cannot be read")
@@ -31,8 +32,6 @@ class Entrance:
         self._settings = settings
         self._host, self._proc = host, proc
         self._processes = PodProcesses(proc)
-        self._lock = threading.Lock()
-        self._looked = float("-inf")
         self._trusting: Outstanding[Trust] = Outstanding(_HANGING, "trust")
         self._accepted: dict[str, bytes] = {}
         """By pod: the certificate that it would have accepted when it was last asked."""
@@ -41,12 +40,10 @@ class Entrance:
         """Forget a pod."""
         self._accepted.pop(pod_uid, None)
 
-    def containers(self, pod_uid: str) -> dict[int, str]:
-        """Return a pod's processes and the runtime's ID of the container of each."""
-        asked = time.monotonic()
-        with self._lock:
-            self._refresh(asked)
-            return {pid: group.container for pid, group in self._processes.of_pod(pod_uid).items()}
+    def containers(self, pod_uid: str, age: float = 0.0) -> dict[int, str]:
+        """Return a pod's processes and the runtime's ID of the container of each, as they were `age` seconds ago or later."""
+        self._processes.refresh(time.monotonic() - age)
+        return {pid: group.container for pid, group in self._processes.of_pod(pod_uid).items()}
 
     async def enter(self, pod: PodFacts) -> Foothold:
         """Enter a pod's network namespace. Raises NotThereError, OSError."""
@@ -80,18 +77,11 @@ class Entrance:
 
     def _enter(self, pod: PodFacts) -> Foothold:
         asked = time.monotonic()
-        with self._lock:
-            try:
-                return self._find(pod)
-            except NotThereError:
-                self._refresh(asked)
+        try:
             return self._find(pod)
-
-    def _refresh(self, asked: float) -> None:
-        """Look at the node's processes as they were when this was asked for, or later: many may ask at once."""
-        if self._looked < asked:
-            self._looked = time.monotonic()
-            self._processes.refresh()
+        except NotThereError:
+            self._processes.refresh(asked)
+        return self._find(pod)
 
     def _find(self, pod: PodFacts) -> Foothold:
         addresses = pod.addresses
@@ -101,10 +91,8 @@ class Entrance:
         return find_foothold(self._processes, pod.uid, addresses, self._proc, self._host)
 
     def _stay(self, pod: PodFacts, foothold: Foothold) -> bool:
-        asked = time.monotonic()
-        with self._lock:
-            self._refresh(asked)
-            return find_sibling(self._processes, pod.uid, foothold, self._proc)
+        self._processes.refresh(time.monotonic())
+        return find_sibling(self._processes, pod.uid, foothold, self._proc)
 
     def _chain(self) -> bytes:
         with suppress(OSError):
@@ -112,7 +100,9 @@ class Entrance:
         return b""
 
     def _trust(self, chain: bytes, pod: PodFacts, pid: int) -> Trust:
-        roots = [self._proc / str(one) / "root" for one in dict.fromkeys([pid, *self.containers(pod.uid)])]
+        roots = [
+            self._proc / str(one) / "root" for one in dict.fromkeys([pid, *self.containers(pod.uid, _LOOK_SECONDS)])
+        ]
         volumes = self._on_node(self._settings.kubelet) / "pods" / pod.uid / "volumes" / "kubernetes.io~projected"
         return check_trust(chain, roots, volumes, datetime.now(UTC))
 

@@ -23,6 +23,7 @@ def cli() -> None:
 def agent(kubeconfig: Path | None) -> None:
     """Serve this node until told to stop; settings are environment variables (tproxy/README.md)."""
     from apisnoop_tproxy.api import from_kubeconfig, in_cluster  # noqa: PLC0415 - `wait` has to start fast
+    from apisnoop_tproxy.hierarchy import join_cgroup_namespace  # noqa: PLC0415
     from apisnoop_tproxy.nft import require_library  # noqa: PLC0415
     from apisnoop_tproxy.processes import require_node  # noqa: PLC0415
     from apisnoop_tproxy.serve import serve_until_stopped  # noqa: PLC0415
@@ -32,6 +33,7 @@ def agent(kubeconfig: Path | None) -> None:
     settings = read_settings(os.environ)
     require_library()
     require_node()
+    join_cgroup_namespace()
     serve_until_stopped(settings, in_cluster() if kubeconfig is None else from_kubeconfig(kubeconfig))
 
 

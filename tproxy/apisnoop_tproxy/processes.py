@@ -6,6 +6,7 @@ anything is believed of it, and what was read counts only if it is still alive a
 
 import os
 import select
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -45,36 +46,65 @@ class _Seen(msgspec.Struct, frozen=True):
 
 
 class PodProcesses:
-    """An index of the node's processes by pod. What it says is a hint, to be checked when used."""
+    """An index of the node's processes by pod, for many threads. What it says is a hint, to be checked when used."""
 
     def __init__(self, proc: Path = PROC, clock: Callable[[], float] = time.monotonic) -> None:
         self._proc = proc
         self._clock = clock
         self._seen: dict[int, _Seen] = {}
         """Every process, by ID."""
+        self._of_pods: dict[str, set[int]] = {}
+        """The IDs of each pod's."""
+        self._looked = float("-inf")
+        self._lock = threading.Lock()
 
-    def refresh(self) -> None:
-        """Look at processes that have come, and forget those that have gone."""
-        now = self._clock()
+    def refresh(self, since: float | None = None) -> None:
+        """Look at processes that have come, and forget those that have gone.
+
+        `since`: unless that was done at this moment of the clock or later, for somebody else.
+        """
+        with self._lock:
+            if since is None or self._looked < since:
+                self._looked = self._clock()
+                self._refresh(self._looked)
+
+    def _refresh(self, now: float) -> None:
         with os.scandir(self._proc) as entries:
             present = {int(entry.name): entry.inode() for entry in entries if entry.name.isdecimal()}
         for pid in self._seen.keys() - present.keys():
-            del self._seen[pid]
+            self._drop(pid)
         for pid, inode in present.items():
             seen = self._seen.get(pid)
             if seen is None or seen.inode != inode:
-                self._seen[pid] = _Seen(inode, now, self._read(pid))
+                self._put(pid, _Seen(inode, now, self._read(pid)))
             elif seen.group is None and seen.since > now - _YOUNG_SECONDS:
-                self._seen[pid] = _Seen(inode, seen.since, self._read(pid))
+                self._put(pid, _Seen(inode, seen.since, self._read(pid)))
+
+    def _put(self, pid: int, seen: _Seen) -> None:
+        self._drop(pid)
+        self._seen[pid] = seen
+        if seen.group is not None:
+            self._of_pods.setdefault(seen.group.pod_uid, set()).add(pid)
+
+    def _drop(self, pid: int) -> None:
+        seen = self._seen.pop(pid, None)
+        if seen is not None and seen.group is not None:
+            pids = self._of_pods[seen.group.pod_uid]
+            pids.discard(pid)
+            if not pids:
+                del self._of_pods[seen.group.pod_uid]
 
     def forget(self, pid: int) -> None:
         """Look again at this one next time: it was not what it seemed."""
-        self._seen.pop(pid, None)
+        with self._lock:
+            self._drop(pid)
 
     def of_pod(self, pod_uid: str) -> dict[int, PodCgroup]:
         """Return a pod's processes, those of the longest known first: the sandbox's, where there is one."""
-        found = [(seen.since, pid, seen.group) for pid, seen in self._seen.items() if seen.group is not None]
-        return {pid: group for _, pid, group in sorted(found, key=lambda one: one[:2]) if group.pod_uid == pod_uid}
+        with self._lock:
+            found = [(pid, self._seen[pid]) for pid in self._of_pods.get(pod_uid, ())]
+        found.sort(key=lambda one: (one[1].since, one[0]))
+        return {pid: seen.group for pid, seen in found if seen.group is not None}
 
     @contextmanager
     def hold(self, pid: int, pod_uid: str) -> Iterator[Held | None]:
