@@ -31,6 +31,8 @@ from apisnoop_addons.writing_thread import WritingThread
 
 FLUSH_SECONDS = 1.0
 """How long a call may be in memory alone."""
+STUCK_SECONDS = 60.0
+"""After which a disk that still writes what it was given is one that does not answer; a snapshot may take long, too."""
 RETENTION_DAYS = 7
 """How long replicas of a workload are told apart."""
 STORE_BYTES = 300_000_000
@@ -62,9 +64,10 @@ class Ledger:
 
         From `most_bytes` on the store tells no new callers and namespaces apart (see `apisnoop.store.caps`).
         """
-        self.trouble = ""
-        """Why the store did not take what was last given to it; it is given again."""
         self.catalogue: CatalogueFacts | None = None
+        self._trouble = ""
+        self._written = time.monotonic()
+        """When the store last took something, or refused it."""
         self._db = db
         self._caps = Caps(bytes=most_bytes)
         self._hours = days * 24
@@ -93,6 +96,12 @@ class Ledger:
             await asyncio.sleep(FLUSH_SECONDS)
             if self._thread.is_free:
                 self._thread.begin(self._work())
+
+    @property
+    def trouble(self) -> str:
+        """Why the store did not take what was last given to it, or that it does not answer; it is given again."""
+        waiting = time.monotonic() - self._written
+        return f"store {self._db} has taken nothing for {waiting:.0f} s" if waiting > STUCK_SECONDS else self._trouble
 
     async def snapshot(self, path: Path) -> None:
         """Write all that is known now to a new store at `path`. Raises ApisnoopError."""
@@ -191,6 +200,7 @@ class Ledger:
         self._store = Store.open(self._db, caps=self._caps)
         with self._store.transaction():
             end_recordings(self._store.connection)
+        self._written = time.monotonic()
 
     def _write(self, batch: TallyBatch, recordings: list[Recording]) -> None:
         self._unsaved.merge(batch)
@@ -202,11 +212,12 @@ class Ledger:
                 self._store.add(self._unsaved, catalogue=self.catalogue)
                 save_recordings(self._store.connection, self._unsaved_recordings.values())
         except ApisnoopError as error:
-            self.trouble = str(error)
+            self._trouble = str(error)
         else:
             self._unsaved = TallyBatch()
             self._unsaved_recordings = {}
-            self.trouble = self._forget_pods(self._store)
+            self._trouble = self._forget_pods(self._store)
+        self._written = time.monotonic()
 
     def _forget_pods(self, store: Store) -> str:
         """Once an hour let old calls count for workloads; give why that failed, which the next hour mends."""

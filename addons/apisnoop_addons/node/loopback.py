@@ -9,8 +9,7 @@ import asyncio
 import os
 from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 import msgspec
 from tornado.httpserver import HTTPServer
@@ -21,9 +20,12 @@ from tornado.web import Application, RequestHandler
 from apisnoop import __version__
 from apisnoop.errors import ApisnoopError
 from apisnoop.node.status import ProxyStatus
+from apisnoop_addons.node.snapshots import Snapshots
 
 CHUNK = 1 << 20
 """Bytes of a snapshot sent at a time."""
+STALLED_SECONDS = 30.0
+"""For which a client may take none of them: others wait for their turn."""
 
 
 class Watch(Protocol):
@@ -56,17 +58,23 @@ class _Answer(RequestHandler):
         self.set_header("Cache-Control", "no-store")
 
 
-class _Handler(_Answer):
-    def initialize(self, source: Source, scratch: Path) -> None:
-        self.source = source
-        self.scratch = scratch
-
-
-class Health(_Handler):
+class Health(_Answer):
     """GET /healthz."""
 
     def get(self) -> None:
-        """Answer ok, or why calls cannot be kept."""
+        """Answer: whoever gets this knows that the proxy runs. A new one would not mend a full disk."""
+        self.finish("ok\n")
+
+
+class Readiness(_Answer):
+    """GET /readyz."""
+
+    def initialize(self, source: Source) -> None:
+        """Take who knows."""
+        self.source = source
+
+    def get(self) -> None:
+        """Answer ok, or why what is recorded cannot be kept."""
         if self.source.trouble:
             self.set_status(503)
         self.finish((self.source.trouble or "ok") + "\n")
@@ -85,31 +93,52 @@ class Status(_Answer):
         self.finish(msgspec.json.encode(self.status()) + b"\n")
 
 
-class Snapshot(_Handler):
+class Snapshot(_Answer):
     """GET /snapshot: a store."""
+
+    def initialize(self, snapshots: Snapshots) -> None:
+        """Take who makes them."""
+        self.snapshots = snapshots
+        self.gone = asyncio.get_running_loop().create_future()
 
     async def get(self) -> None:
         """Send all that is known now as an SQLite file."""
-        with TemporaryDirectory(prefix="snapshot-", dir=self.scratch) as folder:
-            path = Path(folder, "snapshot.db")
-            try:
-                await self.source.snapshot(path)
-            except ApisnoopError as error:
-                self.set_status(503)
-                self.finish(f"{error}\n")
+        try:
+            async with self.snapshots.take(lambda: not self.gone.done()) as file:
+                if file is not None:
+                    await self._send(file)
+        except ApisnoopError as error:
+            self.set_status(503)
+            self.finish(f"{error}\n")
+        except StreamClosedError:
+            pass
+
+    async def _send(self, file: BinaryIO) -> None:
+        self.set_header("Content-Type", "application/vnd.sqlite3")
+        self.set_header("Content-Length", str(os.fstat(file.fileno()).st_size))
+        while chunk := await asyncio.to_thread(file.read, CHUNK):
+            self.write(chunk)
+            sent = asyncio.ensure_future(self.flush())  # of a client that goes away, tornado may never say that it ends
+            await asyncio.wait((sent, self.gone), timeout=STALLED_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            if not sent.done():
+                self.detach().close()
                 return
-            self.set_header("Content-Type", "application/vnd.sqlite3")
-            with path.open("rb") as file:  # noqa: ASYNC230 - opening a file in our own folder does not wait
-                self.set_header("Content-Length", str(os.fstat(file.fileno()).st_size))
-                while chunk := await asyncio.to_thread(file.read, CHUNK):
-                    self.write(chunk)
-                    await self.flush()
+            sent.result()
+
+    def on_connection_close(self) -> None:
+        """Neither make nor send a snapshot for a client that is gone."""
+        if not self.gone.done():
+            self.gone.set_result(None)
 
 
-class Calls(_Handler):
+class Calls(_Answer):
     """GET /calls: a stream."""
 
     watch: Watch | None = None
+
+    def initialize(self, source: Source) -> None:
+        """Take who knows."""
+        self.source = source
 
     async def get(self) -> None:
         """Send each call as a JSON line, from now on until the client goes."""
@@ -132,14 +161,14 @@ class Calls(_Handler):
 
 
 def serve(source: Source, status: Callable[[], ProxyStatus], host: str, port: int, scratch: Path) -> HTTPServer:
-    """Answer on host and port, in the running event loop. Raises OSError."""
-    about = {"source": source, "scratch": scratch}
+    """Answer on host and port, in the running event loop; snapshots are made in `scratch`. Raises OSError."""
     application = Application(
         [
-            ("/healthz", Health, about),
+            ("/healthz", Health),
+            ("/readyz", Readiness, {"source": source}),
             ("/status", Status, {"status": status}),
-            ("/snapshot", Snapshot, about),
-            ("/calls", Calls, about),
+            ("/snapshot", Snapshot, {"snapshots": Snapshots(source.snapshot, scratch)}),
+            ("/calls", Calls, {"source": source}),
         ],
         log_function=_quiet,
     )

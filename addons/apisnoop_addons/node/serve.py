@@ -4,11 +4,15 @@ import asyncio
 import os
 import signal
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack
 from pathlib import Path
+
+from tornado.httpserver import HTTPServer
 
 from apisnoop import __version__
 from apisnoop.causes import cause_of
 from apisnoop.errors import ApisnoopError
+from apisnoop.node.status import ProxyStatus
 from apisnoop.operations.catalogue import Catalogue
 from apisnoop_addons.bodies import Bodies
 from apisnoop_addons.engine.proxy import Proxy
@@ -32,62 +36,78 @@ GRACE = 5.0
 """Seconds that open connections get after the signal to end; longer ones are cut, and their clients connect anew."""
 
 
+class _Parts:
+    """What one proxy is made of."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Read what has to be there. Raises ApisnoopError."""
+        self.certificate, authority = Certificate(settings.certificate), _authority(settings.authority)
+        self.link = AgentLink(settings.agent_socket)
+        self.ledger = Ledger(settings.store, days=settings.retention_days, most_bytes=settings.store_bytes)
+        self.feed = Feed(settings.feed, settings.feed_rate) if settings.feed else None
+        self._matched, self._known = LateCatalogue(), asyncio.Event()
+        upstream = Upstream(host="", port=0, server_name=settings.server_name, ca_pem=authority)
+        scripts = [*load_scripts(settings.scripts), Answered()] if settings.scripts else []
+        watchers = _watchers(self.feed, self._matched, settings)
+        record = Record(self._matched, self.ledger.record)
+        self.proxy = Proxy(Stream(), Identify(), record, *scripts, *watchers)
+        self.pods = Pods(self.proxy, self.link, self.ledger, upstream, self.certificate, settings.limits)
+
+    def works(self) -> tuple[Coroutine[None, None, None], ...]:
+        """Give what is to be done all the time."""
+        return (
+            follow_catalogue(self._become),
+            self._take_orders(),
+            self.pods.run(),
+            self.ledger.run(),
+            self.certificate.run(),
+        )
+
+    def _become(self, catalogue: Catalogue) -> None:
+        self._matched.become(catalogue)
+        self.ledger.catalogue = catalogue
+        self._known.set()
+
+    async def _take_orders(self) -> None:
+        await self._known.wait()  # nothing is recorded that cannot be matched
+        await self.link.run(self.pods)
+
+    async def hand_over(self) -> None:
+        """Have new connections go past us, and let those that are open end while the agent can still be asked."""
+        await self.pods.leave()
+        await self.proxy.stop(GRACE)
+
+    def status(self) -> ProxyStatus:
+        """Say how it goes."""
+        return self.ledger.status(os.environ.get("NODE_NAME", ""), __version__, self.pods.connections())
+
+
 async def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises ApisnoopError for what keeps it from starting."""
-    certificate, authority = Certificate(settings.certificate), _authority(settings.authority)
-    matched, link = LateCatalogue(), AgentLink(settings.agent_socket)
-    ledger = Ledger(settings.store, days=settings.retention_days, most_bytes=settings.store_bytes)
-    upstream = Upstream(host="", port=0, server_name=settings.server_name, ca_pem=authority)
-    feed = Feed(settings.feed, settings.feed_rate) if settings.feed else None
-    scripts = [*load_scripts(settings.scripts), Answered()] if settings.scripts else []
-    watchers = _watchers(feed, matched, settings)
-    proxy = Proxy(Stream(), Identify(), Record(matched, ledger.record), *scripts, *watchers)
-    pods = Pods(proxy, link, ledger, upstream, certificate, settings.limits)
-    known = asyncio.Event()
+    parts = _Parts(settings)
+    async with AsyncExitStack() as at_end:
+        await parts.ledger.open()
+        at_end.push_async_callback(parts.ledger.close)
+        questions = _listen(parts, settings)
+        at_end.push_async_callback(questions.close_all_connections)
+        if parts.feed is not None:
+            await parts.feed.open()
+            at_end.callback(parts.feed.close)
+        await parts.proxy.start()
+        at_end.push_async_callback(parts.proxy.stop)
+        at_end.callback(questions.stop)
+        await until_told_to_end(*parts.works(), before=parts.hand_over)
 
-    def become(catalogue: Catalogue) -> None:
-        matched.become(catalogue)
-        ledger.catalogue = catalogue
-        known.set()
 
-    async def take_orders() -> None:
-        await known.wait()  # nothing is recorded that cannot be matched
-        await link.run(pods)
-
-    await ledger.open()
-    node = os.environ.get("NODE_NAME", "")
+def _listen(parts: _Parts, settings: Settings) -> HTTPServer:
+    """Answer questions on loopback."""
+    host, port = settings.listen
     try:
-        questions = serve(
-            ledger,
-            lambda: ledger.status(node, __version__, pods.connections()),
-            *settings.listen,
-            scratch=settings.store.parent,
-        )
+        return serve(parts.ledger, parts.status, host, port, scratch=settings.store.parent)
     except OSError as error:
-        await ledger.close()
-        host, port = settings.listen
         raise ApisnoopError(
             f"cannot listen on {host}:{port}: {cause_of(error)}; give another by APISNOOP_LISTEN"
         ) from None
-
-    async def hand_over() -> None:
-        """Have new connections go past us, and let those that are open end while the agent can still be asked."""
-        await pods.leave()
-        await proxy.stop(GRACE)
-
-    await proxy.start()
-    if feed is not None:
-        await feed.open()
-    try:
-        works = (follow_catalogue(become), take_orders(), pods.run(), ledger.run(), certificate.run())
-        await until_told_to_end(*works, before=hand_over)
-    finally:
-        questions.stop()
-        await proxy.stop()
-        if feed is not None:
-            feed.close()
-        await ledger.close()
-        await questions.close_all_connections()
 
 
 def _watchers(feed: Feed | None, matched: LateCatalogue, settings: Settings) -> tuple[object, ...]:

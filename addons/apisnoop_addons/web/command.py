@@ -4,17 +4,16 @@ The probe is a new process every minute on every node, so nothing of mitmproxy i
 """
 
 import asyncio
-import http.client
 import logging
 import os
 import signal
-import sys
 from typing import NoReturn
 
 import click
 
 from apisnoop.causes import cause_of
-from apisnoop.errors import ApisnoopError, ExitCode
+from apisnoop.errors import ApisnoopError
+from apisnoop_addons.program import CONTEXT, ask_health, log_to_stderr, run_program
 from apisnoop_addons.web.settings import Settings, settings_from
 
 PROGRAM = "apisnoop-mitmweb"
@@ -24,43 +23,24 @@ PATIENCE = 5.0
 logger = logging.getLogger(__name__)
 
 
-@click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(invoke_without_command=True, context_settings=CONTEXT)
 @click.pass_context
 def cli(context: click.Context) -> None:
     """Show the proxy's calls in a browser, redacted, for looking only. Settings are environment variables."""
     if context.invoked_subcommand is None:
-        logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+        log_to_stderr()
         asyncio.run(run(settings_from(os.environ)))
 
 
 @cli.command()
 def healthy() -> None:
     """Ask the running viewer whether it answers (the container's probe)."""
-    connection = http.client.HTTPConnection(*settings_from(os.environ).listen, timeout=PATIENCE)
-    try:
-        connection.request("GET", "/healthz")
-        status = connection.getresponse().status
-    except (http.client.HTTPException, OSError) as error:
-        raise ApisnoopError(f"the viewer is not well: {error}; its log says more") from None
-    finally:
-        connection.close()
-    if status != http.client.OK:
-        raise ApisnoopError(f"the viewer is not well: it answered with {status}")
+    ask_health("the viewer", settings_from(os.environ).listen, PATIENCE)
 
 
 def main() -> NoReturn:
     """Run the command line and leave with one of the exit codes of `apisnoop.errors.ExitCode`."""
-    try:
-        cli.main(prog_name=PROGRAM, standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except (click.exceptions.Abort, KeyboardInterrupt):
-        sys.exit(ExitCode.INTERRUPTED)
-    except ApisnoopError as error:
-        click.echo(f"{PROGRAM}: {error}", err=True)
-        sys.exit(error.exit_code)
-    sys.exit(ExitCode.OK)
+    run_program(cli, PROGRAM)
 
 
 async def run(settings: Settings) -> None:

@@ -92,6 +92,7 @@ def test_it_is_healthy_while_it_runs_and_ends_when_told(settings):
     """The probe succeeds while the proxy runs, without agent and cluster too, and fails when it has ended."""
     with running(settings) as process:
         assert ask(settings, "healthy").returncode == 0
+        assert ask(settings, "healthy", "--ready").returncode == 0
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) == 0
     done = ask(settings, "healthy")
