@@ -5,7 +5,7 @@ import functools
 from collections.abc import Callable, Coroutine
 from typing import Any
 
-PATIENCE = 30.0
+PATIENCE = 120.0
 """Seconds until a test that waits for something that does not come has failed."""
 
 

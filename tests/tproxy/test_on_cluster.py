@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cluster.pki import Authority
+from tests.inside.processes import NodeProcess, wait_until
 from tests.looped import in_loop
 from tests.tproxy.fake_proxy import FakeProxy
 
@@ -41,7 +42,7 @@ spec:
     - name: apisnoop-wait
       image: "local/busybox:1"
       imagePullPolicy: Never
-      command: [sh, -c, 'until nc 127.0.0.1 15022 </dev/null; do sleep 0.05; done']
+      command: [sh, -c, 'until nc 127.0.0.1 15022 </dev/null 2>&1 | grep enrolled; do sleep 0.05; done']
       securityContext:
         allowPrivilegeEscalation: false
         capabilities: {drop: [ALL]}
@@ -65,21 +66,17 @@ class NodeAgent:
         authority = Authority.load(self.node.directory.parent / "pki")
         authority.issue("tls", user="system:node:apisnoop", hosts=["kubernetes.default.svc"], directory=self.folder)
         (self.folder / "kubeconfig").write_text(self._kubeconfig())
-        environment = [
-            f"NODE_NAME={self.node.name}",
-            f"APISNOOP_AGENT_SOCKET={place}/agent.sock",
-            f"APISNOOP_TLS={place}",
-            f"APISNOOP_LISTEN={self.address}",
-        ]
+        environment = {
+            "NODE_NAME": self.node.name,
+            "APISNOOP_AGENT_SOCKET": f"{place}/agent.sock",
+            "APISNOOP_TLS": str(place),
+            "APISNOOP_LISTEN": self.address,
+        }
         command = [sys.executable, "-m", "apisnoop_tproxy", "agent", "--kubeconfig", str(place / "kubeconfig")]
         self.log = self.folder / "agent.log"
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(self.node.command("env", *environment, *command), stdout=log, stderr=log)
-        deadline = time.monotonic() + 60
-        while not (self.folder / "agent.sock").exists():
-            if self.process.poll() is not None or time.monotonic() > deadline:
-                raise TimeoutError(self.log.read_text())
-            time.sleep(0.05)
+        self.process = NodeProcess(self.node, command, environment, self.log)
+        self.process.start()
+        wait_until((self.folder / "agent.sock").exists, "the agent's socket")
 
     def _kubeconfig(self):
         """Give the administrator's kubeconfig with the address that nodes know."""
@@ -129,8 +126,7 @@ class NodeAgent:
 
     def stop(self):
         """End it as Kubernetes does."""
-        self.process.terminate()
-        self.process.wait(30)
+        assert self.process.end() == 0
 
 
 async def becomes(look):
