@@ -48,8 +48,8 @@ def ask_health(what: str, address: tuple[str, int], patience: float, *, ready: b
     connection = http.client.HTTPConnection(*address, timeout=patience)
     try:
         connection.request("GET", "/readyz" if ready else "/healthz")
-        answer = connection.getresponse()
-        told = answer.read(MOST_TOLD).decode(errors="replace").strip()
+        with connection.getresponse() as answer:
+            told = answer.read(MOST_TOLD).decode(errors="replace").strip()
     except (http.client.HTTPException, OSError) as error:
         raise ApisnoopError(f"{what} is not {state}: {cause_of(error)}; its log says more") from None
     finally:
