@@ -315,9 +315,7 @@ class Driver:
                 self._opening[command.connection].cancel()
         elif isinstance(command, commands.CloseTcpConnection) and command.half_close:
             if link.connection.state & ConnectionState.CAN_WRITE and not link.transport.is_closing():
-                link.flush()
-                link.connection.state &= ~ConnectionState.CAN_WRITE
-                link.transport.write_eof()
+                link.end_writing()
         else:
             link.flush()
             link.connection.state = ConnectionState.CLOSED

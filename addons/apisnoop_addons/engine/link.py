@@ -3,7 +3,7 @@
 import asyncio
 from typing import TYPE_CHECKING, cast
 
-from mitmproxy.connection import Connection
+from mitmproxy.connection import Connection, ConnectionState
 from mitmproxy.proxy import events
 
 if TYPE_CHECKING:
@@ -46,6 +46,15 @@ class Link(asyncio.Protocol):
             return
         self.transport.write(pieces[0] if len(pieces) == 1 else b"".join(pieces))
         if not self.taking and self.transport.get_write_buffer_size() > WRITE_LIMIT:
+            self.transport.abort()
+
+    def end_writing(self) -> None:
+        """Write what was taken, and tell the peer that nothing more will come."""
+        self.flush()
+        self.connection.state &= ~ConnectionState.CAN_WRITE
+        try:
+            self.transport.write_eof()
+        except OSError:  # the peer has reset the connection, which has not been read yet
             self.transport.abort()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
