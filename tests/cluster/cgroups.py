@@ -86,6 +86,21 @@ def _create_in(hierarchy: Hierarchy, slot: Slot, node: str, *, delegate: bool) -
     return group
 
 
+def membership(pid: int, proc: Path = Path("/proc"), mounted: list[Hierarchy] | None = None) -> list[Path]:
+    """Return the files that a process writes its id into to be in the groups of process `pid`."""
+    of_controllers = {
+        frozenset(hierarchy.options.removeprefix("none,").split(",")): hierarchy.path
+        for hierarchy in (hierarchies() if mounted is None else mounted)
+    }
+    found = []
+    for line in (proc / str(pid) / "cgroup").read_text().splitlines():
+        _, controllers, group = line.split(":", 2)
+        root = of_controllers.get(frozenset(controllers.split(",")))
+        if root is not None:
+            found.append(root / group.lstrip("/") / "cgroup.procs")
+    return found
+
+
 def weigh(group: Path) -> None:
     """Let a cluster's nodes get as much processor as 16 programs of the machine, where it is scarce.
 

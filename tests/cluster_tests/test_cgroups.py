@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from cluster.cgroups import parse_mounts, weigh
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from cluster.cgroups import membership, parse_mounts, weigh
 
 HYBRID = """\
 tmpfs /sys/fs/cgroup tmpfs rw,relatime,mode=755 0 0
@@ -45,3 +42,14 @@ def test_a_cluster_weighs_as_much_as_several_programs(tmp_path: Path) -> None:
     weigh(tmp_path)
     assert (tmp_path / "cpu.shares").read_text() == "16384"
     assert not (tmp_path / "cpu.weight").exists()
+
+
+def test_a_process_can_be_followed_into_all_its_groups(tmp_path: Path) -> None:
+    """Controllers may be named in another order than they are mounted; what is not mounted is left out."""
+    (tmp_path / "7").mkdir()
+    (tmp_path / "7/cgroup").write_text("5:pids:/a\n4:name=systemd:/a/b\n3:cpuacct,cpu:/a/c\n0::/a/d\n")
+    assert membership(7, tmp_path, parse_mounts(HYBRID)) == [
+        Path("/sys/fs/cgroup/systemd/a/b/cgroup.procs"),
+        Path("/sys/fs/cgroup/cpu,cpuacct/a/c/cgroup.procs"),
+        Path("/sys/fs/cgroup/unified/a/d/cgroup.procs"),
+    ]

@@ -10,6 +10,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cluster import cgroups
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -17,13 +19,20 @@ if TYPE_CHECKING:
 
 SECONDS = 120.0
 PAUSE = 0.02
+JOIN = 'while [ "$1" != -- ]; do echo $$ >"$1"; shift; done; shift; exec "$@"'
+"""Joins the control groups named before `--`, and becomes the command named after it."""
 
 
 class NodeProcess:
-    """One program; what it says is in `log`, which goes on when it is started again."""
+    """One program; what it says is in `log`, which goes on when it is started again.
+
+    It is in the node's control groups. Entering the node's namespaces does not lead there: it would be one more program
+    of the machine, and get no processor while others work on that.
+    """
 
     def __init__(self, node: Node, command: Sequence[str | Path], environment: Mapping[str, str], log: Path) -> None:
-        self._command = node.command("env", *(f"{name}={value}" for name, value in environment.items()), *command)
+        entered = node.command("env", *(f"{name}={value}" for name, value in environment.items()), *command)
+        self._command = ["sh", "-c", JOIN, "sh", *map(str, cgroups.membership(node.pid)), "--", *entered]
         self.log = log
         self._entrance: subprocess.Popen[bytes] | None = None
         self._pid = 0
