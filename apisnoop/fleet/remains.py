@@ -14,6 +14,9 @@ BUNDLE = "apisnoop-root-ca.crt"
 _CORE = ("pods", "services", "serviceaccounts", "secrets", "configmaps")
 COLLECTIONS = (
     "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
+    "/apis/monitoring.coreos.com/v1/servicemonitors",
+    "/apis/cert-manager.io/v1/certificates",
+    "/apis/cert-manager.io/v1/issuers",
     "/apis/apps/v1/daemonsets",
     "/apis/apps/v1/deployments",
     "/apis/batch/v1/cronjobs",
@@ -30,7 +33,7 @@ COLLECTIONS = (
     "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies",
     "/apis/certificates.k8s.io/v1/certificatesigningrequests",
 )
-"""Where objects of ours can be, those first that make others."""
+"""Where objects of ours can be, those first that make others; not every cluster has all of them."""
 
 
 CHART, CHART_NAME = "helm.sh/chart", "apisnoop-"

@@ -1,10 +1,14 @@
 """What an uninstall removes, and what has to stay for a while."""
 
+from pathlib import Path
+
 import pytest
+import yaml
 
 from apisnoop.fleet.remains import BUNDLE, COLLECTIONS, carriers, is_removable, object_path
 from tests.fleet.things import LABELS, pod, thing
 
+GOLDEN = Path(__file__).parents[1] / "charts" / "golden"
 CHART = {"helm.sh/chart": "apisnoop-1.0.0"}
 
 
@@ -53,6 +57,19 @@ def test_other_volumes_carry_nothing():
         carriers([with_volume({"configMap": {"name": "kube-root-ca.crt"}}), with_volume({"emptyDir": {}})]).bundled
         == {}
     )
+
+
+def test_every_kind_that_the_chart_can_make_is_looked_for():
+    """In all its modes, those of other projects' kinds included: what is not looked for stays behind."""
+    rendered = [one for path in GOLDEN.glob("*.yaml") for one in yaml.safe_load_all(path.read_text()) if one]
+    made = {(one["apiVersion"], one["kind"].lower()) for one in rendered}
+    assert {version for version, _ in made} >= {"cert-manager.io/v1", "monitoring.coreos.com/v1", "v1"}
+    places = {f"/{'apis' if '/' in version else 'api'}/{version}/{_plural(kind)}" for version, kind in made}
+    assert places - set(COLLECTIONS) == set()
+
+
+def _plural(kind):
+    return f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
 
 
 def test_objects_are_where_the_api_has_them():

@@ -3,7 +3,7 @@
 import asyncio
 import json
 import ssl
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -15,7 +15,7 @@ from apisnoop.errors import ApisnoopError
 from apisnoop.node.wanted import Marks, Metadata
 from apisnoop_webhook.authority import Kept, tend
 from apisnoop_webhook.reviewer import Reviewer
-from apisnoop_webhook.server import LARGEST, load_pair, make_server, make_tls
+from apisnoop_webhook.server import LARGEST, MOST_OF_ONE, load_pair, make_server, make_tls
 from apisnoop_webhook.settings import Trust
 from webhook.reviews import INJECTION, READY, patch_in, pod, review_of
 
@@ -162,6 +162,44 @@ def test_a_body_that_is_too_large_is_not_read():
             await writer.wait_closed()
 
     asyncio.run(scenario())
+
+
+def test_one_address_cannot_take_all_connections():
+    """What it opens beyond its share is closed at once, others are served, and what it closes is free again."""
+
+    async def scenario():
+        kept = made()
+        trusting = ssl.create_default_context(cadata=kept.trusted)
+        async with serving(kept=kept) as (ask, _, port), AsyncExitStack() as opened:
+
+            async def connect(**options):
+                _, writer = await asyncio.open_connection("127.0.0.1", port, local_addr=("127.0.0.2", 0), **options)
+                opened.push_async_callback(_close, writer)
+                return writer
+
+            first, *_ = [await connect() for _ in range(MOST_OF_ONE)]
+            assert not await _succeeds(connect(ssl=trusting))
+            assert (await ask("/healthz")).code == 200  # from another address
+            await _close(first)
+            async with asyncio.timeout(60):
+                while not await _succeeds(connect(ssl=trusting)):  # until the server has noticed
+                    pass
+
+    asyncio.run(scenario())
+
+
+async def _succeeds(attempt):
+    try:
+        await attempt
+    except OSError:
+        return False
+    return True
+
+
+async def _close(writer):
+    writer.close()
+    with suppress(OSError):
+        await writer.wait_closed()
 
 
 def test_the_probes_tell_alive_from_ready():

@@ -8,7 +8,9 @@ import logging
 import os
 import ssl
 from collections.abc import Callable
+from functools import cached_property
 
+from tornado.http1connection import HTTP1ServerConnection
 from tornado.httpserver import HTTPServer
 from tornado.iostream import IOStream
 from tornado.web import Application, HTTPError, RequestHandler
@@ -17,8 +19,9 @@ from apisnoop_webhook.reviewer import Asked, Reviewer
 
 LARGEST = 4 * 1024 * 1024
 """Bytes of a review. The API server takes no request over 3 MiB, and the review holds the pod once."""
-MOST_CONNECTIONS = 256
-"""An API server opens a handful."""
+MOST_CONNECTIONS = 1024
+MOST_OF_ONE = 128
+"""From one address: an API server opens one for each pod that it creates at a time, and a pod is kept from more."""
 _CHUNK = 64 * 1024
 _BODY_LIMIT = 3.0
 """Seconds for a body, as long as the API server waits for an answer."""
@@ -29,19 +32,24 @@ _log = logging.getLogger(__name__)
 
 
 class Server(HTTPServer):
-    """tornado's server with an end to the number of its connections."""
+    """tornado's server with an end to the number of its connections, in all and from one address."""
 
-    _open = 0
+    @cached_property
+    def _sources(self) -> dict[IOStream, object]:
+        """The address of each connection's other side."""
+        return {}
 
     def handle_stream(self, stream: IOStream, address: tuple[object, ...]) -> None:
-        if self._open >= MOST_CONNECTIONS:
+        sources = list(self._sources.values())
+        if len(sources) >= MOST_CONNECTIONS or sources.count(address[0]) >= MOST_OF_ONE:
             stream.close()
             return
-        self._open += 1
+        self._sources[stream] = address[0]
         super().handle_stream(stream, address)
 
     def on_close(self, server_conn: object) -> None:
-        self._open -= 1
+        assert isinstance(server_conn, HTTP1ServerConnection)
+        del self._sources[server_conn.stream]
         super().on_close(server_conn)
 
 
