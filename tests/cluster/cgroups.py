@@ -66,7 +66,7 @@ def _controllers(options: str) -> str:
 
 
 def create(slot: Slot, node: str) -> list[Path]:
-    """Make the groups of one node and return the files a process writes its id into to join them."""
+    """Make the groups of a node or of the control plane; return the files a process writes its id into to join them."""
     found = hierarchies()
     unified = len(found) == 1
     return [_create_in(hierarchy, slot, node, delegate=unified) / "cgroup.procs" for hierarchy in found]
@@ -102,7 +102,7 @@ def membership(pid: int, proc: Path = Path("/proc"), mounted: list[Hierarchy] | 
 
 
 def weigh(group: Path) -> None:
-    """Let a cluster's nodes get as much processor as 16 programs of the machine, where it is scarce.
+    """Let a cluster get as much processor as 16 programs of the machine, where it is scarce.
 
     A group weighs as much as one, otherwise: all containers together would have to share what a single compiler gets.
     """

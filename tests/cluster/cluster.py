@@ -6,7 +6,7 @@ import datetime
 import os
 from typing import TYPE_CHECKING, Any, Self
 
-from . import control_plane, dns, network
+from . import cgroups, control_plane, dns, network
 from .limits import raise_inotify_limit
 from .node import Node, node_name
 from .node_files import write_node_files
@@ -57,6 +57,7 @@ class Cluster(Server):
                 slot, slot.host_address, bin_directory, feature_gates or {}, request_received=audit_request_received
             )
             cluster = cls(processes, plane)
+            cluster._groups = cgroups.create(slot, "control-plane")
             cluster._start_etcd()
             cluster._start_apiserver(arguments)
             # The nodes come up as far as they can while the API server does.
@@ -112,7 +113,7 @@ class Cluster(Server):
         return node
 
     def _start_scheduler(self) -> None:
-        self._processes.start("kube-scheduler", control_plane.scheduler(self._plane))
+        self._run("kube-scheduler", control_plane.scheduler(self._plane))
 
     def _join_nodes(self) -> None:
         """Create the Node objects, whose pod addresses the nodes' files already name, then let kubelets adopt them."""

@@ -25,6 +25,9 @@ READY_TIMEOUT = 120.0
 class Server(Access):
     """A running control plane; leaving the context, or the death of this process, ends it and removes all it had."""
 
+    _groups: Sequence[Path] = ()
+    """Files that its processes write their ids into to join control groups."""
+
     def __init__(self, processes: Processes, plane: ControlPlane) -> None:
         super().__init__(plane.kubeconfig("admin"), plane.programs / "kubectl")
         self._processes = processes
@@ -115,16 +118,19 @@ class Server(Access):
         self._start_controllers(arguments, signers)
 
     def _start_etcd(self) -> None:
-        self._processes.start("etcd", control_plane.etcd(self._plane))
+        self._run("etcd", control_plane.etcd(self._plane))
 
     def _start_apiserver(self, arguments: Sequence[str]) -> None:
-        self._processes.start("kube-apiserver", [*control_plane.apiserver(self._plane), *arguments])
+        self._run("kube-apiserver", [*control_plane.apiserver(self._plane), *arguments])
 
     def _start_controllers(
         self, arguments: Sequence[str] = (), signers: Mapping[Signer, KeyPair | None] | None = None
     ) -> None:
         command = [*control_plane.controller_manager(self._plane, signers), *arguments]
-        self._processes.start("kube-controller-manager", command)
+        self._run("kube-controller-manager", command)
+
+    def _run(self, name: str, command: Sequence[str | Path]) -> None:
+        self._processes.start(name, command, join=self._groups)
 
     def _wait_until_ready(self) -> None:
         self._processes.wait_until(self._api.is_ready, "the API server", READY_TIMEOUT)
