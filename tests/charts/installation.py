@@ -20,6 +20,7 @@ IMAGES = (
     "image.proxy.repository=apisnoop-proxy",
     "image.proxy.tag=test",
 )
+AGENT_PORT = 15020
 PROXY_PORT = 15021
 PATIENCE = 30.0
 KINDS = (

@@ -206,6 +206,26 @@ def test_only_the_proxy_mounts_the_key():
     assert "apisnoop-ca" not in {volume.get("secret", {}).get("secretName") for volume in spec["volumes"]}
 
 
+def test_the_proxys_token_is_good_for_nothing_but_what_everybody_may():
+    """It is of an account without rights; the agent's, which may look at all pods, is the agent's alone."""
+    things = objects()
+    spec = pod_specs(things)["apisnoop-agent"]
+    (token,) = (volume for volume in spec["volumes"] if any("serviceAccountToken" in one for one in sources(volume)))
+    mounts = {
+        one["name"] for one in spec["containers"] for mount in one["volumeMounts"] if mount["name"] == token["name"]
+    }
+    assert mounts == {"agent"}
+    assert mounting(spec, "token") == {"proxy"}
+    named = find(things, "Secret", "apisnoop-proxy")["metadata"]["annotations"]["kubernetes.io/service-account.name"]
+    assert named == find(things, "ServiceAccount", "apisnoop-proxy")["metadata"]["name"]
+    assert granted(things, named) == set()
+
+
+def sources(volume):
+    """Give what a volume projects."""
+    return volume.get("projected", {}).get("sources", [])
+
+
 def test_the_viewer_gets_nothing_but_copies_and_a_hash():
     """No key, no token, no password, and a user that can read nobody else's files."""
     spec = pod_specs(objects(MODES["mitmweb"]))["apisnoop-agent"]

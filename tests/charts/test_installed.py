@@ -84,6 +84,15 @@ def test_the_certificates_job_may_ask_for_the_api_servers_names_only(installed, 
         assert bool(told) is denied
 
 
+def test_the_proxy_reads_the_clusters_own_description_with_a_token_that_may_nothing_else(installed, two_nodes):
+    """Custom resources are known to it; what the agent may look at, it may not."""
+    for agent in installed.agents().values():
+        until(lambda agent=agent: "read from the cluster at" in installed.kubectl("logs", agent, "-c", "proxy"))
+    account = f"--as=system:serviceaccount:{HOME}:apisnoop-proxy"
+    with pytest.raises(subprocess.CalledProcessError):
+        two_nodes.kubectl("auth", "can-i", "list", "pods", account)
+
+
 def refusal_of(cluster, *words, stdin):
     """Try something without effect; give what one is told, "" if it may be done."""
     try:

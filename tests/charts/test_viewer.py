@@ -1,11 +1,13 @@
 """The viewer as its users have it: installed by the chart, reached by `kubectl port-forward`, looked at in Chromium."""
 
 import base64
+import json
 
 import pytest
 
+from e2e.needles import found_in
 from tests.addons.web.person import Person, chromium
-from tests.charts.installation import HOME, until
+from tests.charts.installation import AGENT_PORT, HOME, PROXY_PORT, until
 from tests.charts.workloads import MARK, listed, pod
 
 pytestmark = [pytest.mark.cluster, pytest.mark.browser]
@@ -94,6 +96,41 @@ def _shown(person, caller):
         if flow["comment"] == caller:
             found[flow["marked"]].append(flow["request"]["path"])
     return found if all(found.values()) else None
+
+
+def test_what_a_pod_keeps_secret_is_in_no_log_event_or_config_map(installed, looked_at, tmp_path):
+    """Neither do snapshots and what agent and proxy answer hold it; names that may be kept are found there."""
+    where, node, token = looked_at
+    kinds = {"readCoreV1NamespacedSecret", "connectCoreV1GetNamespacedPodExec", "listCoreV1NamespacedConfigMap"}
+    until(lambda: kinds <= {key[3] for key in installed.calls_of(tmp_path, where)})
+    said = everything_said(installed, node, tmp_path)
+    assert len([place for place in said if place.startswith("log")]) > 8  # two nodes of three containers; webhook, Job
+    leaks = {
+        (place, name): forms
+        for place, text in said.items()
+        for name, secret in {"Secret": PLANTED, "token": token, "claims": token.split(".")[1]}.items()
+        if (forms := found_in(text, secret))
+    }
+    assert leaks == {}
+    webhook = b"".join(text for place, text in said.items() if "webhook" in place)
+    for text in (webhook, said["Events"], said["snapshot"], said["status of the agent"], said["status of the proxy"]):
+        assert found_in(text, "busy")
+
+
+def everything_said(installed, node, folder):
+    """Gather all that our containers have written and what there is of it in the cluster, by where it is."""
+    pods = json.loads(installed.kubectl("get", "pods", "-o", "json"))["items"]
+    containers = [(pod["metadata"]["name"], one["name"]) for pod in pods for one in pod["spec"]["containers"]]
+    everywhere = ("--all-namespaces", "--output=json")
+    agent = installed.agents()[node]
+    return {
+        **{f"log of {pod}, {one}": installed.kubectl("logs", pod, "-c", one).encode() for pod, one in containers},
+        "Events": installed.cluster.kubectl("get", "events", *everywhere).encode(),
+        "ConfigMaps": installed.cluster.kubectl("get", "configmaps", *everywhere).encode(),
+        "status of the agent": installed.ask(agent, AGENT_PORT, "/status"),
+        "status of the proxy": installed.ask(agent, PROXY_PORT, "/status"),
+        "snapshot": installed.ask(agent, PROXY_PORT, "/snapshot"),
+    }
 
 
 def test_its_container_has_neither_key_nor_token_nor_a_place_to_write(installed):
