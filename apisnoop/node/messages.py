@@ -38,6 +38,8 @@ class Enrol(Message, frozen=True, tag="enrol"):
     enrolment: int
     caller: Caller
     """The pod: node, namespace, name, UID, workload and service account; no container."""
+    upstream: Address | None = None
+    """Where its connections go: the proxy makes them in its own network. None: each where it was going, by `Dial`."""
 
 
 class Enrolled(Message, frozen=True, tag="enrolled"):

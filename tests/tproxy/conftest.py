@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from apisnoop_tproxy.settings import Settings
+from tests.tproxy.cabled import Cabled, cable
 from tests.tproxy.certificates import Authority
 from tests.tproxy.fake_pod import FakePod
 from tests.tproxy.podlike import Podlike
@@ -29,6 +30,15 @@ def podlike(request: pytest.FixtureRequest) -> Iterator[Podlike]:
             "addr add fd00::1/128 dev lo nodad",
         ):
             subprocess.run(["ip", "-n", name, *words.split()], check=True)
+        yield found
+
+
+@pytest.fixture
+def cabled(request: pytest.FixtureRequest) -> Iterator[Cabled]:
+    """Give a node and a pod that reach one another by network only; the API's addresses are the node's."""
+    if os.geteuid() != 0 or not shutil.which("nft"):
+        pytest.skip("network namespaces need root, and redirects in them nft")
+    with cable() as found:
         yield found
 
 

@@ -33,11 +33,8 @@ from apisnoop.node.messages import (
     Unseen,
 )
 from apisnoop.node.wanted import Wanted
-from apisnoop_tproxy.connections import Connections, open_way_out
 from apisnoop_tproxy.destinations import Reach
-from apisnoop_tproxy.entrance import Entrance
 from apisnoop_tproxy.figures import Figures
-from apisnoop_tproxy.foothold import Foothold
 from apisnoop_tproxy.health import Health
 from apisnoop_tproxy.health import State as Shape
 from apisnoop_tproxy.pod_control import LATER, PodControl
@@ -48,6 +45,7 @@ from apisnoop_tproxy.proxy_link import ProxyLink
 from apisnoop_tproxy.rules import new_generation
 from apisnoop_tproxy.settings import Settings
 from apisnoop_tproxy.trust import Trust
+from apisnoop_tproxy.ways import AnyPresence, choose_ways
 
 logger = logging.getLogger(__name__)
 
@@ -89,14 +87,14 @@ class Agent:
         self._enrolments: dict[int, PodControl] = {}
         self._tasks: asyncio.TaskGroup | None = None
         self._answering: set[asyncio.Task[None]] = set()
-        self._entrance = Entrance(settings, host, proc)
-        self._connections = Connections(self._entrance, host, proc)
+        self._ways = choose_ways(settings, host, proc)
         self._shape = Shape.SHED
 
     # -- what is to be done ----------------------------------------------------------------------------------------
 
     def update(self, facts: PodFacts, wanted: Wanted, workload: str = "") -> None:
         """Take what is known of a pod of this node now."""
+        facts = self._ways.judge(facts)
         pod = self.pods.get(facts.uid)
         if pod is None:
             pod = self.pods[facts.uid] = PodControl(facts, wanted, workload, self)
@@ -110,8 +108,7 @@ class Agent:
         if pod is not None:
             pod.gone = True
             pod.touched.set()
-            self._connections.forget(uid)
-            self._entrance.forget(uid)
+            self._ways.forget(uid)
 
     def destine(self, addresses: Collection[Address]) -> None:
         """Take where the API is: from the next renewal on, connections there are redirected, and to nowhere else."""
@@ -290,8 +287,7 @@ class Agent:
     async def _answer(self, question: Identify, pod: PodControl | None) -> None:
         container = ""
         if pod is not None and pod.presence is not None:
-            foothold = pod.presence.foothold
-            container = await self._connections.container(pod.facts, foothold, question.source, question.destination)
+            container = await self._ways.container(pod.facts, pod.presence, question.source, question.destination)
         untouched = pod is not None and container in pod.unreadable
         self.say(Identified(question.question, container, untouched))
 
@@ -303,7 +299,7 @@ class Agent:
             self.say(Dialled(question.question, error="the API server is not there"))
             return
         try:
-            sock = open_way_out(pod.presence.foothold, question.destination)
+            sock = self._ways.way_out(pod.presence, question.destination)
         except OSError as error:
             self.say(Dialled(question.question, error=cause_of(error)))
             return
@@ -351,17 +347,22 @@ class Agent:
         self._enrolments[number] = pod
         return number
 
-    async def enter(self, pod: PodFacts) -> Foothold:
-        """Enter a pod's network namespace. Raises NotThereError, OSError."""
-        return await self._entrance.enter(pod)
+    @property
+    def server(self) -> Address | None:
+        """Where the proxy reaches the API server, if not where each connection was going."""
+        return self._settings.server
 
-    async def stay(self, pod: PodFacts, foothold: Foothold) -> bool:
+    async def enter(self, pod: PodFacts) -> AnyPresence:
+        """Take up with a pod. Raises NotThereError, OSError."""
+        return await self._ways.enter(pod)
+
+    async def stay(self, pod: PodFacts, presence: AnyPresence) -> bool:
         """Hold on to another process of a pod."""
-        return await self._entrance.stay(pod, foothold)
+        return await self._ways.stay(pod, presence)
 
-    async def trust(self, pod: PodFacts, pid: int) -> Trust:
+    async def trust(self, pod: PodFacts, presence: AnyPresence) -> Trust:
         """Find out whether a pod would accept our certificate."""
-        return await self._entrance.trust(pod, pid)
+        return await self._ways.trust(pod, presence)
 
     def tell(self, pod: PodFacts, state: State) -> None:
         """Let people know."""

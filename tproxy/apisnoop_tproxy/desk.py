@@ -4,10 +4,10 @@ import socket
 from typing import TYPE_CHECKING, Protocol
 
 from apisnoop.node.messages import Address, Message
-from apisnoop_tproxy.foothold import Foothold
 from apisnoop_tproxy.pod_facts import PodFacts
 from apisnoop_tproxy.pod_state import State
 from apisnoop_tproxy.trust import Trust
+from apisnoop_tproxy.ways import AnyPresence
 
 if TYPE_CHECKING:
     from apisnoop_tproxy.pod_control import PodControl
@@ -38,13 +38,17 @@ class Desk(Protocol):
     def number(self, pod: "PodControl") -> int:
         """Give a new enrolment's number; what the proxy says of it goes to the pod."""
 
-    async def enter(self, pod: PodFacts) -> Foothold:
-        """Enter a pod's network namespace. Raises NotThereError, OSError."""
+    @property
+    def server(self) -> Address | None:
+        """Where the proxy reaches the API server; None: where each connection was going."""
 
-    async def stay(self, pod: PodFacts, foothold: Foothold) -> bool:
+    async def enter(self, pod: PodFacts) -> AnyPresence:
+        """Take up with a pod. Raises NotThereError, OSError."""
+
+    async def stay(self, pod: PodFacts, presence: AnyPresence) -> bool:
         """Hold on to another process of the pod, the one that showed us the way having ended; False: there is none."""
 
-    async def trust(self, pod: PodFacts, pid: int) -> Trust:
+    async def trust(self, pod: PodFacts, presence: AnyPresence) -> Trust:
         """Find out whether it would accept our certificate."""
 
     def tell(self, pod: PodFacts, state: State) -> None:

@@ -10,8 +10,8 @@ from apisnoop.calls.recording import POD_ENDED
 from apisnoop.node.messages import Enrol, Retire
 from apisnoop_tproxy.desk import Desk
 from apisnoop_tproxy.nft import RuleError
-from apisnoop_tproxy.presence import Presence
 from apisnoop_tproxy.rules import Redirect
+from apisnoop_tproxy.ways import AnyPresence
 
 logger = logging.getLogger(__name__)
 
@@ -42,12 +42,12 @@ class Enrolments:
         """The current one, if its table is in place."""
         return self.current if self.current is not None and self.current.acting else None
 
-    def offer(self, number: int, presence: Presence, caller: Caller) -> None:
+    def offer(self, number: int, presence: AnyPresence, caller: Caller) -> None:
         """Open listeners in the pod and offer them to the proxy. Raises OSError."""
         listeners = presence.open_listeners()
         ports = {family: sock.getsockname()[1] for family, sock in listeners.items()}
         self.current = Enrolment(number, Redirect(self._desk.generation, ports, self._desk.lease))
-        self._desk.say(Enrol(number, caller), tuple(listeners.values()))
+        self._desk.say(Enrol(number, caller, self._desk.server), tuple(listeners.values()))
         for sock in listeners.values():
             sock.close()  # the proxy's alone: when it dies, nobody must be left waiting in the queue
 
@@ -67,7 +67,7 @@ class Enrolments:
         """Hear that no connection of one is left."""
         self.draining.discard(number)
 
-    def let_go(self, presence: Presence | None, reason: str) -> None:
+    def let_go(self, presence: AnyPresence | None, reason: str) -> None:
         """Empty the sets, then retire the enrolment; connections go on. A reason makes it a gap in the record."""
         enrolment, self.current = self.current, None
         if enrolment is None:
@@ -78,14 +78,14 @@ class Enrolments:
         self.draining.add(enrolment.number)
         self._desk.say(Retire(enrolment.number, reason=reason))
 
-    def shed(self, presence: Presence | None) -> bool:
+    def shed(self, presence: AnyPresence | None) -> bool:
         """Empty the sets and keep the enrolment; return whether there was anything to empty."""
         if self.acting is None:
             return False
         _empty(self.acting, presence)
         return True
 
-    def lost(self, presence: Presence | None) -> None:
+    def lost(self, presence: AnyPresence | None) -> None:
         """Forget all: the proxy has gone. What is still open is the kernel's to tell."""
         if self.shed(presence):
             self._desk.lapsed()
@@ -102,7 +102,7 @@ class Enrolments:
         self.draining.clear()
 
 
-def _empty(enrolment: Enrolment, presence: Presence | None) -> None:
+def _empty(enrolment: Enrolment, presence: AnyPresence | None) -> None:
     if presence is None or not enrolment.acting:
         return
     try:

@@ -27,13 +27,14 @@ def agent(kubeconfig: Path | None) -> None:
     from apisnoop_tproxy.nft import require_library  # noqa: PLC0415
     from apisnoop_tproxy.processes import require_node  # noqa: PLC0415
     from apisnoop_tproxy.serve import serve_until_stopped  # noqa: PLC0415
-    from apisnoop_tproxy.settings import read_settings  # noqa: PLC0415
+    from apisnoop_tproxy.settings import Interception, read_settings  # noqa: PLC0415
 
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     settings = read_settings(os.environ)
-    require_library()
-    require_node()
-    join_cgroup_namespace()
+    if settings.interception is Interception.AGENT:
+        require_library()
+        require_node()
+        join_cgroup_namespace()
     serve_until_stopped(settings, in_cluster() if kubeconfig is None else from_kubeconfig(kubeconfig))
 
 
@@ -63,29 +64,39 @@ def healthy(*, ready: bool) -> None:
 @click.option("--limit", type=click.FloatRange(min=0), default=30.0, show_default=True, help="Seconds to wait at most.")
 def wait(limit: float) -> None:
     """Hold the pod back until its calls are recorded (the injected init container); end well in any case."""
-    from apisnoop_tproxy.wait import report, wait  # noqa: PLC0415
+    from apisnoop_tproxy.wait import wait  # noqa: PLC0415
 
-    why = wait(limit)
-    if why:
-        click.echo(f"apisnoop-tproxy: this pod starts without being recorded: {why}", err=True)
-        with suppress(OSError):  # there is no such file outside of Kubernetes
-            report(why)
+    _say_unrecorded(wait(limit))
 
 
 @cli.command()
-@click.option("--proxy", required=True, metavar="IP:PORT", help="Where the node's proxy is.")
+@click.option("--limit", type=click.FloatRange(min=0), default=30.0, show_default=True, help="Seconds to wait at most.")
 @click.option(
     "--destination",
     "destinations",
     multiple=True,
     metavar="IP:PORT",
-    help="Where the API server is; may be repeated. Without it what the kubelet says (KUBERNETES_SERVICE_HOST).",
+    help="Another address of the API server than the kubelet's KUBERNETES_SERVICE_HOST; may be repeated.",
 )
-def redirect(proxy: str, destinations: tuple[str, ...]) -> None:
-    """Lead this pod's API connections to the node's proxy (the injected init container of mode init)."""
+def redirect(limit: float, destinations: tuple[str, ...]) -> None:
+    """Have this pod's API connections led to the proxy (the injected init container of mode init); end well anyway."""
     from apisnoop_tproxy.redirection import redirect  # noqa: PLC0415
 
-    click.echo(f"apisnoop-tproxy: {redirect(proxy, destinations, os.environ)}")
+    try:
+        why = redirect(limit, destinations, os.environ)
+    except ApisnoopError as error:
+        why = str(error)
+    _say_unrecorded(why)
+
+
+def _say_unrecorded(why: str) -> None:
+    """Leave why the pod starts without being recorded in the container's log, and where `kubectl describe` shows it."""
+    from apisnoop_tproxy.wait import report  # noqa: PLC0415
+
+    if why:
+        click.echo(f"apisnoop-tproxy: this pod starts without being recorded: {why}", err=True)
+        with suppress(OSError):  # there is no such file outside of Kubernetes
+            report(why)
 
 
 def main() -> None:

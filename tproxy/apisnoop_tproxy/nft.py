@@ -75,10 +75,13 @@ def find_table() -> Table | None:
     return Table(generation, ports, _ELEMENTS.search(listed) is not None, _ELEMENTS.sub("", listed))
 
 
-def list_table() -> str:
-    """Return our table in the calling thread's network namespace as text, empty if there is none. Raises RuleError."""
+def list_table(*, stateful: bool = False) -> str:
+    """Return our table in the calling thread's network namespace as text, empty if there is none. Raises RuleError.
+
+    `stateful`: with counters, and with what rules have put into sets.
+    """
     try:
-        return _run(f"list table inet {TABLE}", _OUTPUT_STATELESS)
+        return _run(f"list table inet {TABLE}", 0 if stateful else _OUTPUT_STATELESS)
     except RuleError as error:
         if "No such file or directory" in str(error):
             return ""

@@ -19,9 +19,10 @@ from apisnoop_tproxy.foothold import NotThereError
 from apisnoop_tproxy.nft import RuleError
 from apisnoop_tproxy.pod_facts import PodFacts
 from apisnoop_tproxy.pod_state import Cause, Code, Condition, State
-from apisnoop_tproxy.presence import Presence, SupersededError
+from apisnoop_tproxy.presence import SupersededError
 from apisnoop_tproxy.rules import is_newer
 from apisnoop_tproxy.unreadable import Unreadable
+from apisnoop_tproxy.ways import AnyPresence
 
 logger = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ class PodControl:
     state: State = field(default_factory=State)
     touched: asyncio.Event = field(default_factory=asyncio.Event)
     gone: bool = False
-    presence: Presence | None = None
+    presence: AnyPresence | None = None
     unreadable: Unreadable = field(default_factory=Unreadable)
     connections: int = 0
     """Open ones through the proxy, as it says."""
@@ -149,7 +150,7 @@ class PodControl:
         if missing is not None:
             self._become(Condition.WAITING, missing)
             return None
-        trust = await self.desk.trust(self.facts, presence.foothold.pid)
+        trust = await self.desk.trust(self.facts, presence)
         if not trust.accepted:
             self._become(Condition.SKIPPED, Cause(Code.NOT_TRUSTED, trust.why))
             return LATER
@@ -187,7 +188,7 @@ class PodControl:
         presence = await self._enter()
         became = await presence.check(enrolment.redirect)
         if not became:
-            trust = await self.desk.trust(self.facts, presence.foothold.pid)
+            trust = await self.desk.trust(self.facts, presence)
             became = trust.why
         if became and self.enrolments.current is enrolment:
             self.let_go(became)
@@ -203,21 +204,24 @@ class PodControl:
 
     # -- the way in ------------------------------------------------------------------------------------------------
 
-    async def _enter(self) -> Presence:
+    async def _enter(self) -> AnyPresence:
         if self.presence is None:
-            self.presence = Presence(await self.desk.enter(self.facts))
+            self.presence = await self.desk.enter(self.facts)
             self._examined = True
             self._heed_process()
         return self.presence
 
     def _heed_process(self) -> None:
-        assert self.presence is not None
-        asyncio.get_running_loop().add_reader(self.presence.foothold.pidfd, self._process_ended)
+        if self.presence is not None and self.presence.pidfd is not None:
+            asyncio.get_running_loop().add_reader(self.presence.pidfd, self._process_ended)
+
+    def _heed_no_process(self) -> None:
+        if self.presence is not None and self.presence.pidfd is not None:
+            asyncio.get_running_loop().remove_reader(self.presence.pidfd)
 
     def _process_ended(self) -> None:
         """The process that showed us the way has ended: with the pod, or one container of it."""
-        if self.presence is not None:
-            asyncio.get_running_loop().remove_reader(self.presence.foothold.pidfd)
+        self._heed_no_process()
         self._orphaned = True
         self.touched.set()
 
@@ -228,7 +232,7 @@ class PodControl:
         self._orphaned = False
         if self.presence is None:
             return
-        if await self.desk.stay(self.facts, self.presence.foothold):
+        if await self.desk.stay(self.facts, self.presence):
             self._heed_process()
             return
         self.release()
@@ -238,7 +242,7 @@ class PodControl:
     def leave(self) -> None:
         """Close every descriptor that keeps the namespace."""
         if self.presence is not None:
-            asyncio.get_running_loop().remove_reader(self.presence.foothold.pidfd)
+            self._heed_no_process()
             self.presence.close()
             self.presence = None
 

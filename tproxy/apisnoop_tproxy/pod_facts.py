@@ -7,6 +7,8 @@ from apisnoop_tproxy.pod_state import Cause, Code
 
 WAIT_CONTAINER = "apisnoop-wait"
 """Name of the init container that the webhook injects."""
+REDIRECT_CONTAINER = "apisnoop-redirect"
+"""The same in mode init."""
 _MIRROR = "kubernetes.io/config.mirror"
 _ENDED = frozenset({"Succeeded", "Failed"})
 
@@ -16,7 +18,7 @@ class _Address(msgspec.Struct, frozen=True):
 
 
 class _Terminated(msgspec.Struct, frozen=True):
-    pass
+    message: str = ""
 
 
 class _ContainerState(msgspec.Struct, frozen=True):
@@ -37,10 +39,17 @@ class _Status(msgspec.Struct, frozen=True, rename="camel"):
     ephemeral_container_statuses: list[_Container] | None = None
 
 
+class _Named(msgspec.Struct, frozen=True):
+    name: str = ""
+
+
 class _Spec(msgspec.Struct, frozen=True, rename="camel"):
     host_network: bool = False
     runtime_class_name: str = ""
     service_account_name: str = ""
+    init_containers: list[_Named] | None = None
+    containers: list[_Named] | None = None
+    ephemeral_containers: list[_Named] | None = None
 
 
 class Pod(msgspec.Struct, frozen=True):
@@ -69,6 +78,10 @@ class PodFacts(msgspec.Struct, frozen=True):
     """It waits for us before its containers start."""
     unfit: Cause | None = None
     """Why it can never be recorded, whatever is wanted."""
+    prepared: str | None = None
+    """Mode init: None if no init container of ours was there to prepare it; else why it could not, or empty."""
+    only_container: str = ""
+    """The one that all its connections are of; empty if it has several."""
 
 
 def read_pod(pod: Pod) -> PodFacts:
@@ -92,6 +105,8 @@ def read_pod(pod: Pod) -> PodFacts:
         ended=status.phase in _ENDED,
         starting=INJECTED in annotations and _is_starting(status),
         unfit=_unfit(metadata, spec),
+        prepared=_prepared(spec, status),
+        only_container=_only_container(spec),
     )
 
 
@@ -101,6 +116,22 @@ def _is_starting(status: _Status) -> bool:
     if ours is None or ours.state is None:
         return status.phase == "Pending"
     return ours.state.terminated is None
+
+
+def _prepared(spec: _Spec, status: _Status) -> str | None:
+    if all(one.name != REDIRECT_CONTAINER for one in spec.init_containers or ()):
+        return None
+    ours = next((one for one in status.init_container_statuses or () if one.name == REDIRECT_CONTAINER), None)
+    if ours is None or ours.state is None or ours.state.terminated is None:
+        return ""
+    return " ".join(ours.state.terminated.message.split())
+
+
+def _only_container(spec: _Spec) -> str:
+    """Name the only container besides ours. Those of the specification: what is about to start counts, too."""
+    found = [*(spec.init_containers or ()), *(spec.containers or ()), *(spec.ephemeral_containers or ())]
+    names = {one.name for one in found} - {WAIT_CONTAINER, REDIRECT_CONTAINER}
+    return names.pop() if len(names) == 1 else ""
 
 
 def _unfit(metadata: Metadata, spec: _Spec) -> Cause | None:

@@ -34,6 +34,8 @@ class Code(StrEnum):
     STATIC_POD = "StaticPod"
     HOST_NETWORK = "HostNetwork"
     SANDBOXED = "SandboxedRuntime"
+    NOT_PREPARED = "NotPrepared"
+    """Mode init: no init container of ours has written the rule."""
     NOT_ENTERED = "NotEntered"
     PROXY_MISSING = "ProxyMissing"
     PROXY_ILL = "ProxyNotWell"

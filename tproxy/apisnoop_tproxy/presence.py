@@ -35,6 +35,11 @@ class Presence:
         self._fingerprint = ""
         self._probe: Probe | None = None
 
+    @property
+    def pidfd(self) -> int:
+        """Readable when the process by which the namespace was found has ended."""
+        return self.foothold.pidfd
+
     def close(self) -> None:
         """Let go of the namespace."""
         self.ignore()

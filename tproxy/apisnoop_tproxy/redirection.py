@@ -1,77 +1,152 @@
-"""`apisnoop-tproxy redirect`: the init container of mode `init`, which leads API connections to the node's proxy.
+"""`apisnoop-tproxy redirect`: the init container of mode `init`, which prepares a pod from inside to be led.
 
-For clusters that allow no node agent. It needs NET_ADMIN inside its own pod and no more: libnftables talks to the
-kernel by netlink, which needs no raw sockets as iptables' own do. There are no leases here: as long as the pod lives,
-its API connections need the proxy.
+For clusters that allow no privileged node agent. The table that it writes does nothing by itself: datagrams of the node
+agent make it act, each for some seconds (`render_redirection`), so it fails open as the agent's own rule does. It needs
+NET_ADMIN inside its own pod and no more: libnftables talks to the kernel by netlink, which needs no raw sockets.
 """
 
-import ipaddress
-from collections.abc import Collection, Mapping
+import socket
+import time
+import uuid
+from collections.abc import Callable, Collection, Mapping
 
-from apisnoop.errors import ApisnoopError, UsageError
+from apisnoop.causes import cause_of
+from apisnoop.errors import UsageError
 from apisnoop.node.messages import Address
-from apisnoop_tproxy.nft import RuleError, apply_rules, list_table
-from apisnoop_tproxy.rules import PRIORITY, TABLE
-from apisnoop_tproxy.settings import parse_address
+from apisnoop_tproxy.nft import RuleError, apply_rules, list_table, remove_table
+from apisnoop_tproxy.rules import PRIORITY, TABLE, split_families
+from apisnoop_tproxy.settings import parse_address, read_server
 
-_FAMILIES = {4: ("ip", "ipv4_addr"), 6: ("ip6", "ipv6_addr")}
-
-
-def render_redirection(proxy: Address, destinations: Collection[Address]) -> str:
-    """Render the transaction that leads connections to `destinations` of the proxy's address family there."""
-    version = ipaddress.ip_address(proxy[0]).version
-    protocol, kind = _FAMILIES[version]
-    host = proxy[0] if version == 4 else f"[{proxy[0]}]"
-    elements = ", ".join(f"{address} . {port}" for address, port in sorted(destinations))
-    comment = f"apisnoop mode init: API calls go by {host}:{proxy[1]}; remove: nft delete table inet {TABLE}"
-    return "\n".join(
-        [
-            f"add table inet {TABLE}",
-            f"delete table inet {TABLE}",
-            f"table inet {TABLE} {{",
-            f'\tcomment "{comment}"',
-            "\tset api {",
-            f"\t\ttype {kind} . inet_service",
-            f"\t\telements = {{ {elements} }}",
-            "\t}",
-            "\tchain output {",
-            f"\t\ttype nat hook output priority {PRIORITY}; policy accept;",
-            f"\t\t{protocol} daddr . tcp dport @api dnat {protocol} to {host}:{proxy[1]}",
-            "\t}",
-            "}",
-            "",
-        ]
-    )
+LEAD, LET_GO = 15443, 15444
+"""UDP ports of a pod. A datagram whose payload is the pod's UID (16 bytes) says by where it comes from, address and
+port, where new API connections are to go; or that they go there no more."""
+LEASE_SECONDS = 5
+"""For how long one such datagram counts."""
+HEAR_PRIORITY = -310
+"""Before connection tracking (NF_IP_PRI_CONNTRACK, -200): the pod's table of connections has nothing of it."""
+_FAMILIES = {socket.AF_INET: ("v4", "ip", "ipv4_addr"), socket.AF_INET6: ("v6", "ip6", "ipv6_addr")}
+_UID_OFFSET = "@th,64,128"
+"""The 16 bytes behind a UDP header."""
+_CONNECT_SECONDS = 3.0
+_PAUSE_SECONDS = 0.05
 
 
-def redirect(proxy: str, destinations: Collection[str], environment: Mapping[str, str]) -> str:
-    """Redirect this pod's API connections, and see that the rule is there; return what was done, for people.
+def render_redirection(pod_uid: uuid.UUID, destinations: Collection[Address]) -> str:
+    """Render the transaction that puts our table in place of whatever table of ours is there.
 
-    Raises UsageError for what is no address, and ApisnoopError where the kernel refuses.
+    `meta nfproto` is only a key that is the same in both hooks. Who leads is replaced by whoever comes later, for the
+    agent of an upgrade has another address; only then is anything deleted, since a map's data cannot be updated and
+    what is deleted takes room for a second. Host and port are apart because nftables 1.0.6 has too few registers for
+    both of IPv6 together.
     """
-    target = parse_address("--proxy", proxy)
-    known = {parse_address("--destination", one) for one in destinations} or {_server(environment)}
-    version = ipaddress.ip_address(target[0]).version
-    led = [one for one in known if ipaddress.ip_address(one[0]).version == version]
-    if not led:
-        raise UsageError(f"--proxy={proxy} is of another address family than {', '.join(map(_written, sorted(known)))}")
+    families = {_FAMILIES[family]: addresses for family, addresses in split_families(destinations).items()}
+    lines = [
+        f"add table inet {TABLE}",
+        f"delete table inet {TABLE}",
+        f"table inet {TABLE} {{",
+        f'\tcomment "apisnoop: records API calls while the node agent says so; remove: nft delete table inet {TABLE}"',
+        "\tmap port { type nf_proto : inet_service; flags dynamic, timeout; }",
+    ]
+    for (name, _, kind), addresses in families.items():
+        elements = ", ".join(f"{host} . {port}" for host, port in addresses)
+        lines += [
+            f"\tset api_{name} {{ type {kind} . inet_service; elements = {{ {elements} }}; }}",
+            f"\tmap host_{name} {{ type nf_proto : {kind}; flags dynamic, timeout; }}",
+            f"\tset led_{name} {{ type {kind} . inet_service; flags dynamic, timeout; }}",
+        ]
+    lines += [
+        "\tchain hear {",
+        f"\t\ttype filter hook prerouting priority {HEAR_PRIORITY}; policy accept;",
+        f"\t\tudp dport {LEAD} {_UID_OFFSET} {pod_uid.int:#034x} goto lead",
+        f"\t\tudp dport {LET_GO} {_UID_OFFSET} {pod_uid.int:#034x} goto let_go",
+        "\t}",
+    ]
+    known = [f"{ip} saddr . udp sport @led_{name} {_learn('update', name, ip)} drop" for name, ip, _ in families]
+    other = [f"{_forget(name, ip)} {_learn('add', name, ip)} drop" for name, ip, _ in families]
+    gone = [f"{_forget(name, ip)} delete @led_{name} {{ {ip} saddr . udp sport }} drop" for name, ip, _ in families]
+    for chain, rules in (("lead", known + other), ("let_go", gone)):
+        lines += [f"\tchain {chain} {{", *(f"\t\t{rule}" for rule in rules), "\t}"]
+    lines += ["\tchain output {", f"\t\ttype nat hook output priority {PRIORITY}; policy accept;"]
+    lines += [
+        f"\t\ttcp flags & (fin | syn | rst | ack) == syn {ip} daddr . tcp dport @api_{name} counter "
+        f"dnat {ip} to meta nfproto map @host_{name} : meta nfproto map @port"
+        for name, ip, _ in families
+    ]
+    return "\n".join([*lines, "\t}", "}", ""])
+
+
+def _learn(how: str, name: str, ip: str) -> str:
+    """Render what notes for another lease where a datagram came from."""
+    lease = f"timeout {LEASE_SECONDS}s"
+    host, port = (
+        f"{how} @host_{name} {{ meta nfproto {lease} : {ip} saddr }}",
+        f"{how} @port {{ meta nfproto {lease} : udp sport }}",
+    )
+    return f"{host} {port} {how} @led_{name} {{ {ip} saddr . udp sport {lease} }}"
+
+
+def _forget(name: str, ip: str) -> str:
+    """Render what forgets where connections go."""
+    return f"delete @host_{name} {{ meta nfproto : {ip} saddr }} delete @port {{ meta nfproto : udp sport }}"
+
+
+def redirect(
+    limit: float,
+    destinations: Collection[str],
+    environment: Mapping[str, str],
+    clock: Callable[[], float] = time.monotonic,
+) -> str:
+    """Prepare this pod, and wait until its API connections are led to the proxy, at most `limit` seconds.
+
+    Return why they are not, and then nothing of ours is left; empty if they are. Raises UsageError for what is no
+    address or UID.
+    """
+    server = read_server(environment)
+    known = [server, *(parse_address("--destination", one) for one in destinations)]
+    pod_uid = _uid(environment)
     try:
-        apply_rules(render_redirection(target, led))
-        there = list_table()
+        apply_rules(render_redirection(pod_uid, known))
+        why = _wait(server, limit, clock) or _try(server)
+        if why:
+            remove_table()
     except RuleError as error:
-        raise ApisnoopError(f"cannot write the rule: {error}; this container needs NET_ADMIN") from None
-    if f"to {target[0]}" not in there and f"to [{target[0]}]" not in there:
-        raise ApisnoopError("the kernel took the rule, but it is not there; is this a sandboxed runtime?")
-    return f"connections to {', '.join(map(_written, sorted(led)))} go to {_written(target)}"
+        return f"the kernel does not take its rule: {error}; the container needs NET_ADMIN"
+    return why
 
 
-def _server(environment: Mapping[str, str]) -> Address:
-    """Find the API server as the kubelet tells every container."""
-    host, port = environment.get("KUBERNETES_SERVICE_HOST", ""), environment.get("KUBERNETES_SERVICE_PORT", "443")
-    if not host:
-        raise UsageError("KUBERNETES_SERVICE_HOST is not set: this is no pod; give --destination=IP:PORT")
-    return parse_address("KUBERNETES_SERVICE_HOST", f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+def _wait(server: Address, limit: float, clock: Callable[[], float]) -> str:
+    deadline = clock() + limit
+    kind = "ipv6" if ":" in server[0] else "ipv4"
+    while f"{{ {kind} timeout" not in list_table(stateful=True):
+        if clock() >= deadline:
+            return f"the node agent has not taken it within {limit:g} s: is there one, and may it send UDP to the pod?"
+        time.sleep(_PAUSE_SECONDS)
+    return ""
 
 
-def _written(address: Address) -> str:
-    return f"[{address[0]}]:{address[1]}" if ":" in address[0] else f"{address[0]}:{address[1]}"
+def _try(server: Address) -> str:
+    """See that a connection arrives at the proxy, before the pod's own programs depend on it."""
+    try:
+        _try_connection(server)
+    except OSError as error:
+        return f"the node's proxy cannot be reached: {cause_of(error)}; does a NetworkPolicy forbid it?"
+    if "counter packets 0 " in _rule_of(server):
+        return f"connections to {server[0]} do not meet the rule: the network plugin gives them another address before"
+    return ""
+
+
+def _try_connection(server: Address) -> None:
+    socket.create_connection(server, timeout=_CONNECT_SECONDS).close()
+
+
+def _rule_of(server: Address) -> str:
+    name = "v6" if ":" in server[0] else "v4"
+    return next((line for line in list_table(stateful=True).splitlines() if f"@api_{name} counter" in line), "")
+
+
+def _uid(environment: Mapping[str, str]) -> uuid.UUID:
+    text = environment.get("POD_UID", "")
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        raise UsageError(f"POD_UID={text} is no pod's UID; the webhook takes it from metadata.uid") from None

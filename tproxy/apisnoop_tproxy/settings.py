@@ -3,12 +3,22 @@
 import ipaddress
 from collections.abc import Mapping
 from contextlib import suppress
+from enum import StrEnum
 from pathlib import Path
 
 import msgspec
 
 from apisnoop.errors import UsageError
 from apisnoop.node.messages import Address
+
+
+class Interception(StrEnum):
+    """Who leads a pod's connections to the proxy."""
+
+    AGENT = "agent"
+    """The agent, from inside the pod's network namespace, which it enters."""
+    INIT = "init"
+    """A rule that an init container has written there; the agent says over the network when it is to act."""
 
 
 class Settings(msgspec.Struct, frozen=True):
@@ -37,6 +47,9 @@ class Settings(msgspec.Struct, frozen=True):
     """Whether /metrics is there."""
     metrics_listen: tuple[str, int] | None = None
     """Where else /metrics is there, and nothing else: for a Prometheus in another pod."""
+    interception: Interception = Interception.AGENT
+    server: Address | None = None
+    """Where the proxy reaches the API server; None: where each connection was going. Mode init only, and never None."""
 
 
 def read_settings(environment: Mapping[str, str]) -> Settings:
@@ -46,6 +59,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         raise UsageError("NODE_NAME is not set; the chart takes it from spec.nodeName")
     longest = environment.get("APISNOOP_LONGEST", "")
     elsewhere = environment.get("APISNOOP_METRICS_LISTEN", "")
+    interception = _interception(environment.get("APISNOOP_INTERCEPTION") or Interception.AGENT.value)
     return Settings(
         node=node,
         socket=Path(environment.get("APISNOOP_AGENT_SOCKET") or "/run/apisnoop/agent.sock"),
@@ -63,6 +77,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
         listen=read_listen(environment),
         metrics_listen=parse_address("APISNOOP_METRICS_LISTEN", elsewhere) if elsewhere else None,
         metrics=_truth("APISNOOP_METRICS", environment.get("APISNOOP_METRICS") or "false"),
+        interception=interception,
+        server=read_server(environment) if interception is Interception.INIT else None,
     )
 
 
@@ -84,6 +100,20 @@ def parse_address(variable: str, text: str) -> Address:
         if 0 < number < 65536:
             return address, number
     raise UsageError(f"{variable}: {text!r} is no address with a port, like 10.0.0.1:443 or [fd00::1]:443")
+
+
+def read_server(environment: Mapping[str, str]) -> Address:
+    """Read where the API server is, as the kubelet tells every container. Raises UsageError."""
+    host, port = environment.get("KUBERNETES_SERVICE_HOST", ""), environment.get("KUBERNETES_SERVICE_PORT", "443")
+    if not host:
+        raise UsageError("KUBERNETES_SERVICE_HOST is not set: this is no pod")
+    return parse_address("KUBERNETES_SERVICE_HOST", f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+
+
+def _interception(text: str) -> Interception:
+    if text not in set(Interception):
+        raise UsageError(f"APISNOOP_INTERCEPTION={text} is neither agent nor init")
+    return Interception(text)
 
 
 def _seconds(variable: str, text: str, least: float) -> float:

@@ -47,7 +47,7 @@ class Carrier(Protocol):
     def destine(self, addresses: Sequence[Address]) -> None:
         """Take where the API is."""
 
-    def enrol(self, enrolment: int, caller: Caller, sockets: list[socket.socket]) -> None:
+    def enrol(self, enrolment: int, caller: Caller, sockets: list[socket.socket], upstream: Address | None) -> None:
         """Accept connections of a pod; the sockets are the carrier's from here."""
 
     def retire(self, order: Retire) -> None:
@@ -146,7 +146,8 @@ class AgentLink:
                 asked.set_result((message, descriptors))
                 return
         elif isinstance(message, Enrol):
-            carrier.enrol(message.enrolment, message.caller, [socket.socket(fileno=number) for number in descriptors])
+            sockets = [socket.socket(fileno=number) for number in descriptors]
+            carrier.enrol(message.enrolment, message.caller, sockets, message.upstream)
             return
         elif isinstance(message, Retire):
             carrier.retire(message)

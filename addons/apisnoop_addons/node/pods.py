@@ -21,6 +21,7 @@ from apisnoop.calls.caller import Caller
 from apisnoop.calls.recording import POD_ENDED, WANTED_NO_MORE
 from apisnoop.node.messages import Address, Beat, Drained, Enrolled, Leaving, Over, Refused, Retire, Unseen
 from apisnoop_addons.engine.admission import Admission
+from apisnoop_addons.engine.connect import connect_directly
 from apisnoop_addons.engine.limits import Limits
 from apisnoop_addons.engine.listener import Client, Listener
 from apisnoop_addons.engine.proxy import Proxy
@@ -66,6 +67,8 @@ class Pod:
 
     enrolment: int
     caller: Caller
+    upstream: Address | None = None
+    """Where its connections go, if nothing tells where each was going: they come by network, and we connect there."""
     listeners: list[Listener] = field(default_factory=list)
     lapsed: str = ""
     """Why it is not recorded at the moment, although it should be."""
@@ -107,9 +110,11 @@ class Pods:
         """Take where the API is: connections to anywhere else are closed."""
         self._destinations = frozenset(addresses)
 
-    def enrol(self, enrolment: int, caller: Caller, sockets: list[socket.socket]) -> None:
+    def enrol(
+        self, enrolment: int, caller: Caller, sockets: list[socket.socket], upstream: Address | None = None
+    ) -> None:
         """Accept a pod's connections."""
-        self._orders.put_nowait(partial(self._enrol, Pod(enrolment, caller), sockets))
+        self._orders.put_nowait(partial(self._enrol, Pod(enrolment, caller, upstream), sockets))
 
     def retire(self, order: Retire) -> None:
         """Let a pod go."""
@@ -214,7 +219,7 @@ class Pods:
             upstream=self._upstream,
             certificate=self._certificate,
             request_client_certificate=True,
-            connect=partial(self._connect, pod),
+            connect=partial(self._connect, pod) if pod.upstream is None else connect_directly,
             admit=partial(self._admit, pod),
             limits=self._limits,
             over_limit=lambda _, limit: self._link.say(Over(pod.enrolment, limit)),
@@ -272,8 +277,8 @@ class Pods:
     async def _admit(self, pod: Pod, client: Client) -> Admission:
         if client.socket is None:
             return Admission(None)
-        destination = original_destination(client.socket)
-        if destination not in self._destinations:
+        destination = pod.upstream or original_destination(client.socket)
+        if pod.upstream is None and destination not in self._destinations:
             return Admission(None)
         source = (client.peername[0], client.peername[1])
         known = None if pod.retired else await self._link.identify(pod.enrolment, source, destination)

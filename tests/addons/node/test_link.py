@@ -59,7 +59,7 @@ class Noted:
     def destine(self, addresses):
         self.orders.put_nowait(("destine", tuple(addresses)))
 
-    def enrol(self, enrolment, caller, sockets):
+    def enrol(self, enrolment, caller, sockets, _upstream):
         self.orders.put_nowait(("enrol", enrolment, caller.pod, [sock.getsockname()[1] for sock in sockets]))
         for sock in sockets:
             sock.close()

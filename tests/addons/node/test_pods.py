@@ -178,6 +178,19 @@ async def node(tmp_path):
             await server.wait_closed()
 
 
+@asynccontextmanager
+async def serving_here(one, tmp_path):
+    """Have the API server in the proxy's own network, too; gives its address. Other connections of pods are as ever."""
+    serving = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    serving.load_cert_chain(tmp_path / "chain.pem")
+    server = await asyncio.start_server(one.serve, "127.0.0.1", 0, ssl=serving)
+    try:
+        yield server.sockets[0].getsockname()
+    finally:
+        server.close()
+        await server.wait_closed()
+
+
 @in_loop
 async def test_a_pods_calls_are_recorded_as_its_own(tmp_path):
     """The call reaches the server it was meant for, from the pod's namespace, and the record names the container."""
@@ -194,6 +207,22 @@ async def test_a_pods_calls_are_recorded_as_its_own(tmp_path):
     assert call.caller.service_account == ""  # it carried no token: the pod's account has not made it
     assert (call.path, call.status, call.audit_id) == ("/api/v1/nodes", 200, "a1")
     assert one.seen_by_server[0][0] == API[0]
+
+
+@in_loop
+async def test_connections_that_come_by_network_go_where_the_agent_says(tmp_path):
+    """Nothing tells where each was going, and the proxy connects there in its own network, without asking the agent."""
+    async with node(tmp_path) as one, serving_here(one, tmp_path) as upstream:
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            address = listening.getsockname()
+            one.agent.send(Enrol(1, POD, upstream), [listening])
+        assert await one.heard.get() == Enrolled(1)
+        context = ssl.create_default_context(cadata=one.authority.pem.decode())
+        reader, writer = await asyncio.open_connection(*address, ssl=context, server_hostname=NAME)
+        assert await one.get(reader, writer) == ANSWER
+        await eventually(lambda: one.calls)
+        writer.close()
+    assert (one.calls[0].caller.pod, one.calls[0].caller.container) == ("web-0", "app")
 
 
 @in_loop
