@@ -143,6 +143,56 @@ def test_from_install_to_uninstall(inside, two_nodes, shop, tmp_path):
     assert inside.run("uninstall", "--yes")[0] == "There is nothing of apisnoop in this cluster\n"
 
 
+def test_a_node_that_is_down_is_missing_and_named(inside, two_nodes, shop, tmp_path):
+    """By status, doctor, pull and uninstall; when it is back nothing has effect there, and pods run and restart.
+
+    With our own authority, whose bundle pods need to start again: only pods made after they were asked for are
+    recorded, and the bundle stays as long as one of them.
+    """
+    install(inside, "--set=certificate.mode=own-ca")
+    inside.run("on", f"ns/{shop}")
+    for number in (1, 2):
+        spec = {**steadily(shop), "nodeName": f"node{number}"}
+        two_nodes.kubectl("apply", "-f", "-", "-n", shop, stdin=listed(pod(f"new{number}", spec)))
+    new = {"new1", "new2"}
+    found = until(
+        lambda: (seen := inside.status(shop)) and all(seen.get(name, {}).get("calls") for name in new) and seen, 180
+    )
+    assert {found[name]["state"] for name in new} == {"intercepting"}
+    assert {found[name]["state"] for name in found.keys() - new} == {"skipped"}
+
+    two_nodes.stop_node(2)
+    try:
+        seen = json.loads(inside.run("status", "-n", shop, "-o", "json")[0])
+        assert {node["name"]: node["state"] for node in seen["nodes"]} == {"node1": "well", "node2": "no answer"}
+        assert {one["state"] for one in seen["pods"] if one["node"] == "node2"} == {"missing"}
+        assert "node2" in inside.run("doctor", expect=1)[0]
+        said, errors = inside.run("pull", "--db", tmp_path / "pulled.db", "--timeout", "5", expect=3)
+        assert said.startswith("node1: ")
+        assert "node node2 does not answer" in errors
+        _, errors = inside.run("uninstall", "--yes", "--timeout", "5", expect=1)
+        assert "node node2 did not answer" in errors
+        assert f"ConfigMap apisnoop-root-ca.crt stays in namespace {shop}" in errors
+        left = Installation(two_nodes).traces()
+        assert f"ConfigMap {shop}/apisnoop-root-ca.crt" in left
+        assert {one for one in left if not one.startswith(("Pod ", "ConfigMap "))} == set()
+    finally:
+        two_nodes.start_node(2)
+    two_nodes.kubectl("wait", f"namespace/{HOME}", "--for=delete", "--timeout=240s")
+    until(lambda: all(one["restartCount"] and one["ready"] for one in containers(two_nodes, shop, "new2")), 120)
+    two_nodes.kubectl("rollout", "restart", "deployment/web", "-n", shop)
+    two_nodes.kubectl("rollout", "status", "deployment/web", "-n", shop, "--timeout=120s")
+    for name in new:
+        assert Installation(two_nodes).rules(shop, name) == ""
+    assert not any(one["restartCount"] for one in containers(two_nodes, shop, "new1"))
+    assert Installation(two_nodes).traces() == [f"ConfigMap {shop}/apisnoop-root-ca.crt"]
+
+
+def containers(cluster, namespace, name):
+    """Give the states of a pod's containers."""
+    return cluster.get("pod", name, "-n", namespace)["status"].get("containerStatuses", [])
+
+
 def test_an_install_that_fails_says_why_and_goes_without_helm(inside, two_nodes):
     """An image that is not there: named by install and doctor, and removed by labels where Helm is not on the PATH."""
     _, errors = install(inside, "--set=image.proxy.tag=none", "--timeout", "10", expect=1)
