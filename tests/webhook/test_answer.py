@@ -37,7 +37,7 @@ PODS = {
     "with-init-containers": (pod(initContainers=[{"name": "migrate", "image": "app:1"}]), READY, INJECTION),
     "with-resources": (pod(containers=[{"name": "app", "resources": SMALL}]), READY, INJECTION),
     "own-ca": (pod(volumes=[{"name": "data", "emptyDir": {}}, TOKEN]), OWN, INJECTION),
-    "mode-init": (pod(), READY, replace(INJECTION, interception=Interception.INIT)),
+    "mode-init": (pod(), READY, replace(INJECTION, interception=Interception.INIT, destinations=("10.0.0.1:443",))),
 }
 
 

@@ -106,6 +106,18 @@ def test_the_label_of_a_namespace_counts_unless_an_owner_says_no():
     asyncio.run(scenario())
 
 
+def test_an_owner_that_says_yes_counts_where_the_api_server_asks_for_its_sake():
+    """In mode init: a Deployment's annotation holds for the pods it makes from then on; others stay as they are."""
+
+    async def scenario():
+        silent = review_of(pod(metadata={"name": "web-1"}))
+        for mark, wanted in (("true", True), ("", False)):
+            async with serving(Lookup([Marks("replicaset web-1"), Marks("deployment web", mark=mark)])) as (ask, *_):
+                assert bool(patch_in(response_of(await ask("/owners", silent)))) is wanted
+
+    asyncio.run(scenario())
+
+
 def test_a_cluster_that_fails_keeps_no_pod_from_being_created():
     """Owners that cannot be read count as silent; without its bundle, the pod is left as it is."""
 

@@ -47,7 +47,7 @@ class Options(TypedDict):
     interception: str
     wait_limit: int
     wait_user: int
-    proxy_port: int
+    destination: tuple[str, ...]
     sandbox: tuple[str, ...]
     tls_files: Path | None
     tls_secret: str
@@ -82,11 +82,11 @@ _DEFAULTS = Injection(image="")
     "--interception",
     type=click.Choice([one.value for one in Interception]),
     default=Interception.AGENT.value,
-    help="Who redirects: the node agent, or an init container with NET_ADMIN.",
+    help="Who redirects: the node agent, or an init container with NET_ADMIN that prepares it.",
 )
 @click.option("--wait-limit", type=click.IntRange(1, 600), default=_DEFAULTS.wait_limit, help="Seconds a pod waits.")
 @click.option("--wait-user", type=int, default=_DEFAULTS.user, help="User ID that waits; -1 leaves it to the pod.")
-@click.option("--proxy-port", type=click.IntRange(1, 65535), default=_DEFAULTS.proxy_port, help="Mode init: on nodes.")
+@click.option("--destination", multiple=True, metavar="IP:PORT", help="Mode init: of the API server, further ones.")
 @click.option(
     "--sandbox", multiple=True, default=sorted(_DEFAULTS.sandboxes), help="Runtime class that cannot be intercepted."
 )
@@ -172,7 +172,7 @@ def _injection(options: Options) -> Injection:
         interception=Interception(options["interception"]),
         wait_limit=options["wait_limit"],
         user=None if options["wait_user"] < 0 else options["wait_user"],
-        proxy_port=options["proxy_port"],
+        destinations=options["destination"],
         sandboxes=frozenset(options["sandbox"]),
         bundle=options["bundle"],
     )

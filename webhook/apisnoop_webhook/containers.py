@@ -48,14 +48,14 @@ def _wait(injection: Injection) -> Container:
 
 
 def _redirect(injection: Injection) -> Container:
-    """Write the rules from inside, by netlink: NET_ADMIN, which `baseline` refuses."""
+    """Write the rule from inside, and wait until the agent makes it act: NET_ADMIN, which `baseline` refuses."""
     return {
         "name": REDIRECT,
         "image": injection.image,
         "imagePullPolicy": injection.pull_policy,
         "command": ["apisnoop-tproxy", "redirect"],
-        "args": [f"--proxy=$(APISNOOP_NODE_IP):{injection.proxy_port}"],
-        "env": [{"name": "APISNOOP_NODE_IP", "valueFrom": {"fieldRef": {"fieldPath": "status.hostIP"}}}],
+        "args": [f"--limit={injection.wait_limit}", *(f"--destination={one}" for one in injection.destinations)],
+        "env": [{"name": "POD_UID", "valueFrom": {"fieldRef": {"fieldPath": "metadata.uid"}}}],
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "capabilities": {"add": ["NET_ADMIN"], "drop": ["ALL"]},

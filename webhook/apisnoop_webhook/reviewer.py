@@ -34,6 +34,8 @@ class Asked(StrEnum):
     """The pod carries the annotation or label itself."""
     NAMESPACE = "namespaces"
     """The pod's namespace carries the label."""
+    OWNER = "owners"
+    """The pod has an owner, which may carry it; mode init, where what is not prepared now is never recorded."""
 
 
 class Lookup(Protocol):
@@ -77,10 +79,12 @@ class Reviewer:
         deadline = asyncio.get_running_loop().time() + LOOKUP_LIMIT
         pod, name = request["object"], request.get("namespace", "")
         found = Surroundings()
-        if asked is Asked.NAMESPACE:
+        if asked is not Asked.POD:
             owners, _ = await _attempt(deadline, self._lookup.owners, msgspec.convert(pod["metadata"], Metadata), name)
-            found = Surroundings(owners or (), namespace=Marks(f"namespace {name}", mark="true"))
-        if self.injection.interception is Interception.INIT:
+            found = Surroundings(owners or ())
+        if asked is Asked.NAMESPACE:
+            found = replace(found, namespace=Marks(f"namespace {name}", mark="true"))
+        if self.injection.interception is Interception.INIT and is_wanted(pod, found, now):
             namespace, _ = await _attempt(deadline, self._lookup.namespace, name)
             found = replace(found, enforces=None if namespace is None else enforced_level(namespace))
         if situation.trust is not Trust.OWN or request.get("dryRun") or not is_wanted(pod, found, now):

@@ -1,4 +1,4 @@
-"""The HTTPS server: two paths for the API server's reviews, two for the kubelet's probes, and nothing else.
+"""The HTTPS server: three paths for the API server's reviews, two for the kubelet's probes, and nothing else.
 
 Bounded in every direction: size of a body and of headers, time for either, open connections. The certificate may be
 exchanged at any time; new connections get the new one.

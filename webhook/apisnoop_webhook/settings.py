@@ -12,7 +12,7 @@ class Interception(StrEnum):
     AGENT = "agent"
     """The node agent, from outside; our init container only waits for it."""
     INIT = "init"
-    """Our init container, with iptables, which needs NET_ADMIN in the pod."""
+    """The agent, over the network, by a rule of our init container, which needs NET_ADMIN in the pod."""
 
 
 class Trust(StrEnum):
@@ -36,10 +36,10 @@ class Injection:
     interception: Interception = Interception.AGENT
     wait_limit: int = 30
     """Seconds after which a pod starts although it is not recorded yet."""
+    destinations: tuple[str, ...] = ()
+    """Further addresses of the API server that pods dial, as IP:PORT; mode init only."""
     user: int | None = 65532
     """User ID of the waiting container. None leaves it to the pod, for clusters that hand out ranges (OpenShift)."""
-    proxy_port: int = 15443
-    """The node's port that connections are led to; mode init only."""
     sandboxes: frozenset[str] = frozenset({"gvisor", "kata", "kata-qemu", "kata-clh", "kata-fc"})
     """Runtime classes whose network stack is not the node's, so that no rule of ours has an effect there."""
     bundle: str = "apisnoop-root-ca.crt"
