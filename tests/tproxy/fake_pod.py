@@ -115,9 +115,9 @@ class FakePod:
 
 
 @asynccontextmanager
-async def running(settings):
+async def running(settings, tell=lambda *_: None):
     """Run an agent that knows where the API is."""
-    agent = Agent(settings, lambda *_: None, host=Path("/proc/self"))
+    agent = Agent(settings, tell, host=Path("/proc/self"))
     agent.destine([API])
     task = asyncio.create_task(agent.run())
     await asyncio.sleep(0)  # it listens from its first step on
@@ -130,9 +130,9 @@ async def running(settings):
 
 
 @asynccontextmanager
-async def enrolled(settings, pod, wanted=YES):
+async def enrolled(settings, pod, wanted=YES, tell=lambda *_: None):
     """Run an agent and a proxy to which a pod's connections are led."""
-    async with running(settings) as agent:
+    async with running(settings, tell) as agent:
         proxy = FakeProxy(settings.socket)
         try:
             agent.update(pod.facts, wanted, "deployment/web")

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import msgspec
@@ -10,8 +11,8 @@ import pytest
 
 from apisnoop.calls.recording import POD_ENDED
 from apisnoop.node.messages import Destinations, Dial, Dialled, Identified, Identify, Over, Renewed, Unseen
-from apisnoop_tproxy import pod_control, wait
-from apisnoop_tproxy.agent import Agent
+from apisnoop_tproxy import agent as node_agent
+from apisnoop_tproxy import pod_control
 from apisnoop_tproxy.diag import SocketDiagnosis
 from apisnoop_tproxy.health import Health
 from apisnoop_tproxy.health import State as Shape
@@ -26,25 +27,6 @@ from tests.tproxy.podlike import API, POD_ADDRESS
 def unread(agent, pod):
     """Say which connections could not be read."""
     return agent.pods[pod.uid].unreadable.reasons
-
-
-def asks(pod):
-    """Ask as the pod's init container does."""
-    return pod.podlike.run(lambda: wait._ask((wait.HOST, wait.PORT), 10))
-
-
-def refuses(pod):
-    """Tell whether nobody answers the pod's init container."""
-    try:
-        pod.podlike.connect((wait.HOST, wait.PORT)).close()
-    except ConnectionRefusedError:
-        return True
-    return False
-
-
-def count(proxy, kind):
-    """Count what the proxy has heard of a kind."""
-    return len([one for one in proxy.heard if isinstance(one, kind)])
 
 
 @in_loop
@@ -202,7 +184,7 @@ async def test_all_pods_are_let_go_before_any_connection_is_broken(settings):
             shed=lambda _: done.append(f"shed {name}"), break_carried=lambda: done.append(f"break {name}")
         )
 
-    agent = Agent(settings, lambda *_: None)
+    agent = node_agent.Agent(settings, lambda *_: None)
     agent.pods = {name: stand_in(name) for name in "ab"}
     agent.health, agent._shape = Health(time.monotonic() - 60), Shape.WELL
     async with asyncio.TaskGroup() as agent._tasks:
@@ -292,6 +274,43 @@ async def test_an_agent_that_ends_leaves_nothing(settings, pod):
     assert pod.table() is None
 
 
+async def ending(settings, pod):
+    """Have an agent end whose proxy has not said yet that nothing is left; give its task and the proxy."""
+    agent = node_agent.Agent(settings, lambda *_: None, host=Path("/proc/self"))
+    agent.destine([API])
+    task = asyncio.create_task(agent.run())
+    await asyncio.sleep(0)
+    proxy = FakeProxy(settings.socket)
+    agent.update(pod.facts, YES)
+    await proxy.until(lambda: state(agent, pod) == "intercepting")
+    task.cancel()
+    await proxy.until(proxy.retired)
+    return task, proxy
+
+
+@in_loop
+async def test_an_agent_that_ends_waits_for_connections_on_their_way(settings, pod):
+    """The table stays until the proxy has said that nothing is left, which knows of more than sockets."""
+    task, proxy = await ending(settings, pod)
+    await asyncio.wait([task], timeout=0.5)
+    assert not task.done()
+    assert pod.table() is not None
+    proxy.drained(proxy.retired()[0].enrolment)
+    await asyncio.wait([task])
+    assert pod.table() is None
+    proxy.close()
+
+
+@in_loop
+async def test_an_agent_that_ends_does_not_wait_for_ever(settings, pod, monkeypatch):
+    """A proxy that never says so does not keep the table."""
+    monkeypatch.setattr(node_agent, "FINISH_SECONDS", 0.2)
+    task, proxy = await ending(settings, pod)
+    await asyncio.wait([task])
+    assert pod.table() is None
+    proxy.close()
+
+
 @in_loop
 async def test_recording_ends_at_its_time(settings, pod):
     """A pod whose time is over is let go without anybody saying so."""
@@ -301,42 +320,6 @@ async def test_recording_ends_at_its_time(settings, pod):
         assert proxy.retired()[0].reason == ""
         await proxy.until(lambda: state(agent, pod) == "draining")
         assert agent.pods[pod.uid].state.why == "its time is over"
-
-
-@in_loop
-async def test_an_init_container_hears_when_its_pod_is_recorded(settings, pod):
-    """It may ask from the moment the pod can be entered, and gets its answer when the rule is in place."""
-    starting = msgspec.structs.replace(pod.facts, starting=True)
-    async with running(settings) as agent:
-        agent.update(starting, YES)
-        await eventually(lambda: agent.pods[pod.uid].state.cause.code == "ProxyMissing")
-        answer = asyncio.create_task(asyncio.to_thread(asks, pod))
-        proxy = FakeProxy(settings.socket)
-        assert await answer == "enrolled"
-        assert state(agent, pod) == "intercepting"
-        assert await asyncio.to_thread(asks, pod) == "enrolled"
-        agent.update(pod.facts, YES)
-        await eventually(lambda: refuses(pod))
-        proxy.close()
-
-
-@in_loop
-async def test_an_init_container_hears_why_its_pod_is_not_recorded(settings, pod):
-    """A pod that would refuse us, and one that nobody wants any more, are told so and need not wait."""
-    starting = msgspec.structs.replace(pod.facts, starting=True)
-    pod.ca_file.write_bytes(Authority("other").pem)
-    async with running(settings) as agent:
-        proxy = FakeProxy(settings.socket)
-        agent.update(starting, YES)
-        await proxy.until(lambda: state(agent, pod) == "skipped")
-        assert "does not accept our certificate" in await asyncio.to_thread(asks, pod)
-        agent.update(starting, NO)
-        await proxy.until(lambda: state(agent, pod) == "off")
-        assert await asyncio.to_thread(asks, pod) == "skipped: nothing asks for it"
-        agent.update(pod.facts, NO)
-        await proxy.until(lambda: agent.pods[pod.uid].presence is None)
-        assert refuses(pod)
-        proxy.close()
 
 
 @in_loop

@@ -70,6 +70,13 @@ def test_a_pod_is_read():
     assert (facts.service_account, facts.owner.name, facts.ended, facts.unfit) == ("shop/web", "tidy", False, None)
 
 
+def test_which_part_of_apisnoop_a_pod_is():
+    """The component counts for our own pods only."""
+    ours = {"app.kubernetes.io/part-of": "apisnoop", "app.kubernetes.io/component": "agent"}
+    assert read_pod(pod(labels=ours)).component == "agent"
+    assert read_pod(pod(labels={**ours, "app.kubernetes.io/part-of": "shop"})).component == ""
+
+
 def test_some_pods_are_left_alone():
     """Our own pods, static pods, those on the node's network or with a network stack of their own say why."""
     own = pod(labels={"app.kubernetes.io/part-of": "apisnoop"})

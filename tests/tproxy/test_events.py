@@ -20,6 +20,7 @@ NOT = State(Condition.SKIPPED, Cause(Code.HOST_NETWORK, "it uses the node's netw
 DRAINING = State(Condition.DRAINING, Cause(Code.NOT_WANTED, "nothing asks for it"), 1.0)
 OFF = State(Condition.OFF, Cause(Code.NOT_WANTED, "nothing asks for it"), 1.0)
 ENDED = State(Condition.OFF, Cause(Code.POD_ENDED, "pod ended"), 1.0)
+EDITED = State(Condition.INTERCEPTING, Cause(Code.RULE_CHANGED, "its rule was changed"), 1.0)
 MISSING = State(Condition.WAITING, Cause(Code.PROXY_MISSING, "the node's proxy is not there"), 1.0)
 
 
@@ -143,3 +144,38 @@ async def test_a_refusal_stops_nothing():
         found.tell(OTHER, ON)
         await eventually(lambda: sender.created)
         assert sender.created[0][1]["involvedObject"]["name"] == "web-1"
+
+
+@in_loop
+async def test_an_incident_is_told_beside_how_it_stands(monkeypatch):
+    """It has an Event of its own, at once, and the pod's state has its own as ever."""
+    monkeypatch.setattr(events, "SETTLED_SECONDS", 0.1)
+    async with writing() as (found, sender):
+        found.tell(POD, ON)
+        found.tell(POD, EDITED)
+        await eventually(lambda: len(sender.created) == 2)
+        (_, incident), (_, state) = sender.created
+        assert (incident["type"], incident["reason"]) == ("Warning", "ApisnoopDisturbed")
+        assert incident["message"].endswith("disturbs the recording of its API calls: its rule was changed")
+        assert state["reason"] == "ApisnoopIntercepting"
+
+
+@in_loop
+async def test_an_incident_is_not_told_again_for_a_while(monkeypatch):
+    """A pod's programs can make many: after the first the next of its kind waits, and is the same Event, counted on."""
+    monkeypatch.setattr(events, "INCIDENT_SECONDS", 0.2)
+    async with writing() as (found, sender):
+        for _ in range(5):
+            found.tell(POD, EDITED)
+        await eventually(lambda: sender.created)
+        for _ in range(5):
+            found.tell(POD, EDITED)
+        assert sender.patched == []
+        await eventually(lambda: sender.patched)
+        assert sender.patched[0][1]["count"] == 2
+        found.tell(POD, EDITED)
+        found.tell(POD, ENDED)
+        found.tell(OTHER, EDITED)
+        await eventually(lambda: len(sender.created) == 2)
+        assert len(sender.patched) == 1
+        assert (found._due, list(found._happened)) == ({}, ["u2"])

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from apisnoop_tproxy.presence import Presence
+from apisnoop_tproxy.succession import Succession
 
 API = ("10.96.0.1", 443)
 
@@ -37,7 +38,7 @@ class Diagnosis:
 
 def presence(diagnosis):
     """Give what is ours in a pod whose proxy listens on 15555."""
-    found = Presence(SimpleNamespace(diagnosis=diagnosis))
+    found = Presence(SimpleNamespace(diagnosis=diagnosis), Succession("0f3a"))
     found.ports.add(15555)
     return found
 

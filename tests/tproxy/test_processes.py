@@ -85,6 +85,19 @@ def test_the_longest_known_process_comes_first(tmp_path, index, clock):
     assert list(index.of_pod(UID)) == [900, 8]
 
 
+def test_a_look_of_late_is_enough_for_those_who_say_so(tmp_path, index, clock):
+    """Many may ask at once: who needs what was there at a moment gets a look of that moment or later."""
+    index.refresh()
+    clock.now = 1
+    process(tmp_path, 7, IN_POD)
+    index.refresh(since=0)
+    assert index.of_pod(UID) == {}
+    index.refresh(since=1)
+    assert set(index.of_pod(UID)) == {7}
+    index.forget(7)
+    assert index.of_pod(UID) == {}
+
+
 def test_an_agent_outside_of_the_nodes_namespaces_says_so(tmp_path, monkeypatch):
     """Without the node's first process in sight it says what it needs."""
     monkeypatch.setattr(processes, "HOST", tmp_path / "1")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from apisnoop_tproxy.rules import Redirect, parse_comment, render_table, split_families
+from apisnoop_tproxy.rules import Redirect, began, is_newer, new_generation, parse_comment, render_table, split_families
 
 GOLDENS = Path(__file__).parent / "goldens"
 DESTINATIONS = [("10.96.0.1", 443), ("fd00:10:96::1", 443), ("10.89.0.1", 6443), ("10.89.0.1", 6443)]
@@ -33,6 +33,29 @@ def test_a_table_says_whose_it_is():
     assert parse_comment(comment) == ("0f3a", (40001, 40002))
     assert len(comment) <= 128
     assert parse_comment("somebody's") is None
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        "apisnoop 0192f3a4c5d6e1f0 ports 1:",
+        "apisnoop 0f3a ports 123456:",
+        "apisnoop 0f3a ports 1 2 3:",
+        "apisnoop 0f3a ports :",
+        "apisnoop ports 1:",
+        "apisnoop 0F3A ports 1:",
+    ],
+)
+def test_a_comment_that_we_would_not_write_is_not_ours(forged):
+    """Longer generations, more ports or larger numbers than ours are not read."""
+    assert parse_comment(forged) is None
+
+
+def test_a_generation_tells_when_it_began():
+    """An agent's generation is the moment of its start; what is none began at no time."""
+    assert began(new_generation(1795289421.261)) == 1795289421.261
+    assert is_newer(new_generation(1795289422), new_generation(1795289421.9))
+    assert began("") == began("dead") == 0.0
 
 
 def test_addresses_are_in_order():

@@ -6,13 +6,15 @@ from pathlib import Path
 import pytest
 
 from apisnoop.errors import UsageError
-from apisnoop_tproxy.settings import Settings, read_settings
+from apisnoop_tproxy.settings import Interception, Settings, read_settings
 
 README = Path(__file__).parents[2] / "tproxy" / "README.md"
 
 
 EVERY = {
     "NODE_NAME": "n",
+    "POD_NAMESPACE": "ns",
+    "POD_NAME": "p",
     "APISNOOP_AGENT_SOCKET": "/s",
     "APISNOOP_TLS": "/t",
     "APISNOOP_PROXY_UID": "7",
@@ -24,6 +26,7 @@ EVERY = {
     "APISNOOP_LISTEN": "127.0.0.1:8",
     "APISNOOP_METRICS": "true",
     "APISNOOP_METRICS_LISTEN": "[::]:9",
+    "APISNOOP_INTERCEPTION": "init",
 }
 
 
@@ -34,8 +37,10 @@ def test_the_defaults_are_those_of_the_type():
 
 def test_every_setting_is_read():
     """Each variable changes what it names."""
-    assert read_settings(EVERY) == Settings(
+    assert read_settings({**EVERY, "KUBERNETES_SERVICE_HOST": "fd00::1"}) == Settings(
         node="n",
+        namespace="ns",
+        pod="p",
         socket=Path("/s"),
         certificate=Path("/t/tls.crt"),
         proxy_uid=7,
@@ -47,6 +52,8 @@ def test_every_setting_is_read():
         listen=("127.0.0.1", 8),
         metrics=True,
         metrics_listen=("::", 9),
+        interception=Interception.INIT,
+        server=("fd00::1", 443),
     )
 
 
@@ -62,6 +69,7 @@ def test_every_setting_is_read():
         ("APISNOOP_EXTRA_DESTINATIONS", "10.0.0.1:70000"),
         ("APISNOOP_LISTEN", "10.0.0.1:80"),
         ("APISNOOP_METRICS", "yes"),
+        ("APISNOOP_INTERCEPTION", "none"),
     ],
 )
 def test_a_bad_value_is_named(variable, value):

@@ -81,9 +81,13 @@ class FarPresence:
     async def remove(self, _generation: str = "") -> None:
         """Lead it no more; what its init container has written goes with it, and does nothing until then."""
 
-    async def check(self, _redirect: Redirect) -> str:
+    async def check(self) -> str:
         """Return what has become of its table in words: nobody can know."""
         return ""
+
+    def is_superseded(self, _table: Table | None) -> bool:
+        """Say no: there is no table that could be another agent's."""
+        return False
 
     async def look(self) -> Table | None:
         """Give no table: an earlier agent's leases run out by themselves."""
@@ -92,8 +96,9 @@ class FarPresence:
     async def flush(self) -> None:
         """Do nothing: there is no table that could be looked at."""
 
-    def attend(self) -> None:
+    def attend(self) -> str:
         """Do nothing: its init container sees by itself when it is led."""
+        return ""
 
     def ignore(self) -> None:
         """Do nothing."""

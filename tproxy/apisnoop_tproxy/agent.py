@@ -44,6 +44,7 @@ from apisnoop_tproxy.processes import HOST, PROC
 from apisnoop_tproxy.proxy_link import ProxyLink
 from apisnoop_tproxy.rules import new_generation
 from apisnoop_tproxy.settings import Settings
+from apisnoop_tproxy.succession import Succession
 from apisnoop_tproxy.trust import Trust
 from apisnoop_tproxy.ways import AnyPresence, choose_ways
 
@@ -87,7 +88,8 @@ class Agent:
         self._enrolments: dict[int, PodControl] = {}
         self._tasks: asyncio.TaskGroup | None = None
         self._answering: set[asyncio.Task[None]] = set()
-        self._ways = choose_ways(settings, host, proc)
+        self.succession = Succession(self.generation, settings.namespace, settings.pod)
+        self._ways = choose_ways(settings, self.succession, host, proc)
         self._shape = Shape.SHED
 
     # -- what is to be done ----------------------------------------------------------------------------------------
@@ -95,6 +97,7 @@ class Agent:
     def update(self, facts: PodFacts, wanted: Wanted, workload: str = "") -> None:
         """Take what is known of a pod of this node now."""
         facts = self._ways.judge(facts)
+        self.succession.see(facts)
         pod = self.pods.get(facts.uid)
         if pod is None:
             pod = self.pods[facts.uid] = PodControl(facts, wanted, workload, self)
@@ -109,6 +112,7 @@ class Agent:
             pod.gone = True
             pod.touched.set()
             self._ways.forget(uid)
+            self.succession.forget(uid)
 
     def destine(self, addresses: Collection[Address]) -> None:
         """Take where the API is: from the next renewal on, connections there are redirected, and to nowhere else."""
@@ -145,6 +149,7 @@ class Agent:
             if left:
                 await asyncio.sleep(TICK_SECONDS)
         for pod in left:
+            await pod.finish(patient=False)
             pod.leave()
 
     async def _keep(self, pod: PodControl) -> None:

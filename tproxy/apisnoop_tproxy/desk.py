@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 from apisnoop.node.messages import Address, Message
 from apisnoop_tproxy.pod_facts import PodFacts
 from apisnoop_tproxy.pod_state import State
+from apisnoop_tproxy.succession import Succession
 from apisnoop_tproxy.trust import Trust
 from apisnoop_tproxy.ways import AnyPresence
 
@@ -19,6 +20,7 @@ class Desk(Protocol):
     generation: str
     lease: float
     node: str
+    succession: Succession
 
     @property
     def destinations(self) -> tuple[Address, ...]:

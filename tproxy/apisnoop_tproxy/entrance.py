@@ -41,7 +41,7 @@ class Entrance:
         self._accepted.pop(pod_uid, None)
 
     def containers(self, pod_uid: str, age: float = 0.0) -> dict[int, str]:
-        """Return a pod's processes and the runtime's ID of the container of each, as they were `age` seconds ago or later."""
+        """Return a pod's processes, and the runtime's ID of the container of each, as of `age` seconds ago or later."""
         self._processes.refresh(time.monotonic() - age)
         return {pid: group.container for pid, group in self._processes.of_pod(pod_uid).items()}
 

@@ -17,7 +17,7 @@ import msgspec
 
 from apisnoop_tproxy.api import RefusedError
 from apisnoop_tproxy.pod_facts import PodFacts
-from apisnoop_tproxy.pod_state import Code, Condition, State
+from apisnoop_tproxy.pod_state import INCIDENTS, Code, Condition, State
 
 logger = logging.getLogger(__name__)
 
@@ -25,6 +25,8 @@ SETTLED_SECONDS = 1.0
 """For how long a state has to last before it is told."""
 WAITED_SECONDS = 10.0
 """The same for waiting, which is how everything begins."""
+INCIDENT_SECONDS = 60.0
+"""Between two of the same kind in one pod, whose programs can make as many as they like."""
 _PACE_SECONDS = 0.05
 """Between two: the API server has better things to do when a node's proxy fails with all its pods."""
 _COMPONENT = "apisnoop-agent"
@@ -59,32 +61,46 @@ class Events:
     def __init__(self, sender: Sender, node: str, existing: Callable[[str], int]) -> None:
         """`existing` counts, by a pod's UID, the connections that are older than its recording."""
         self._sender, self._node, self._existing = sender, node, existing
-        self._due: dict[str, tuple[float, PodFacts, State]] = {}
+        self._due: dict[tuple[str, Code | None], tuple[float, PodFacts, State]] = {}
+        """By pod: how it stands with it (None), and what has happened, by its kind."""
+        self._happened: dict[str, dict[Code, float]] = {}
+        """When each kind of incident is, or was last, to be told."""
         self._told: dict[str, dict[Saying, _Told]] = {}
         self._last: dict[str, Saying] = {}
         self._news = asyncio.Event()
 
     def tell(self, pod: PodFacts, state: State) -> None:
         """Take how it stands with a pod now."""
-        if state.cause.code is Code.POD_ENDED:
-            self._due.pop(pod.uid, None)
-            self._told.pop(pod.uid, None)
-            self._last.pop(pod.uid, None)
+        code, now = state.cause.code, time.monotonic()
+        if code is Code.POD_ENDED:
+            self._forget(pod.uid)
             return
-        lasting = WAITED_SECONDS if state.name is Condition.WAITING else SETTLED_SECONDS
-        self._due[pod.uid] = (time.monotonic() + lasting, pod, state)
+        if code in INCIDENTS:
+            happened = self._happened.setdefault(pod.uid, {})
+            if (pod.uid, code) not in self._due:
+                happened[code] = max(now, happened.get(code, now - INCIDENT_SECONDS) + INCIDENT_SECONDS)
+            self._due[pod.uid, code] = (happened[code], pod, state)
+        else:
+            lasting = WAITED_SECONDS if state.name is Condition.WAITING else SETTLED_SECONDS
+            self._due[pod.uid, None] = (now + lasting, pod, state)
         self._news.set()
+
+    def _forget(self, pod_uid: str) -> None:
+        for key in [key for key in self._due if key[0] == pod_uid]:
+            del self._due[key]
+        for kept in (self._happened, self._told, self._last):
+            kept.pop(pod_uid, None)
 
     async def run(self) -> None:
         """Write until cancelled."""
         while True:
             self._news.clear()
             now = time.monotonic()
-            due = [uid for uid, (moment, _, _) in self._due.items() if moment <= now]
-            for uid in due:
-                found = self._due.get(uid)
+            due = [key for key, (moment, _, _) in self._due.items() if moment <= now]
+            for key in due:
+                found = self._due.get(key)
                 if found is not None and found[0] <= now:
-                    del self._due[uid]
+                    del self._due[key]
                     await self._write(found[1], found[2])
                     await asyncio.sleep(_PACE_SECONDS)
             if not due:
@@ -100,16 +116,21 @@ class Events:
 
     async def _write(self, pod: PodFacts, state: State) -> None:
         saying = saying_of(state)
-        if saying is None or saying == self._last.get(pod.uid):
+        if saying is None or (saying.code not in INCIDENTS and not self._is_new(pod, saying)):
             return
-        if saying.reason == "ApisnoopStopped" and pod.uid not in self._last:
-            return  # it was never recorded, as far as anybody was told
         message = message_of(state, self._existing(pod.uid))
-        self._last[pod.uid] = saying
         try:
             await self._send(pod, saying, message)
         except (RefusedError, aiohttp.ClientError, TimeoutError, OSError) as error:
             logger.info("no event for %s/%s: %s", pod.namespace, pod.name, str(error) or type(error).__name__)
+
+    def _is_new(self, pod: PodFacts, saying: Saying) -> bool:
+        """Tell whether a pod's state is another than was told last, and take it for told."""
+        last = self._last.get(pod.uid)
+        if saying == last or (saying.reason == "ApisnoopStopped" and last is None):
+            return False  # in the second case it was never recorded, as far as anybody was told
+        self._last[pod.uid] = saying
+        return True
 
     async def _send(self, pod: PodFacts, saying: Saying, message: str) -> None:
         path = f"/api/v1/namespaces/{pod.namespace}/events"
@@ -158,6 +179,8 @@ def saying_of(state: State) -> Saying | None:
     code = state.cause.code
     if code in {Code.SUPERSEDED, Code.OWN_POD, Code.POD_ENDED}:
         return None
+    if code in INCIDENTS:
+        return Saying("ApisnoopDisturbed", warning=True, code=code)
     match state.name:
         case Condition.INTERCEPTING:
             return Saying("ApisnoopIntercepting", warning=False, code=code)
@@ -169,6 +192,8 @@ def saying_of(state: State) -> Saying | None:
 
 def message_of(state: State, existing: int) -> str:
     """Put a state into words."""
+    if state.cause.code in INCIDENTS:
+        return f"something in the pod disturbs the recording of its API calls: {state.why}"
     match state.name:
         case Condition.INTERCEPTING:
             older = f"; {existing} of its API connections are older and not seen (apisnoop/reset=true breaks them)"

@@ -18,7 +18,7 @@ from apisnoop_tproxy.rules import TABLE, parse_comment, render_removal
 NETLINK_NETFILTER = 12
 _OUTPUT_STATELESS = 1 << 2
 """NFT_CTX_OUTPUT_STATELESS of nftables/libnftables.h."""
-_COMMENT = re.compile(r'^\tcomment "(?P<text>[^"]*)"$', re.MULTILINE)
+_COMMENT = re.compile(r'^\tcomment "(?P<text>[^"\n]{0,256})"$', re.MULTILINE)
 _ELEMENTS = re.compile(r"^\t\telements = \{[^}]*\}\n", re.MULTILINE)
 
 

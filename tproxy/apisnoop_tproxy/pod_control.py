@@ -10,18 +10,17 @@ import time
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from apisnoop.calls.caller import Caller
 from apisnoop.calls.recording import POD_ENDED
 from apisnoop.node.wanted import Wanted
 from apisnoop_tproxy.desk import Desk
 from apisnoop_tproxy.enrolments import Enrolment, Enrolments
 from apisnoop_tproxy.foothold import NotThereError
 from apisnoop_tproxy.nft import RuleError
-from apisnoop_tproxy.pod_facts import PodFacts
+from apisnoop_tproxy.pod_facts import PodFacts, caller_of
 from apisnoop_tproxy.pod_state import Cause, Code, Condition, State
 from apisnoop_tproxy.presence import SupersededError
-from apisnoop_tproxy.rules import is_newer
 from apisnoop_tproxy.unreadable import Unreadable
+from apisnoop_tproxy.wait import PORT
 from apisnoop_tproxy.ways import AnyPresence
 
 logger = logging.getLogger(__name__)
@@ -60,6 +59,8 @@ class PodControl:
     _superseded: bool = False
     _orphaned: bool = False
     """The process that showed us the way has ended."""
+    _unattended: bool = False
+    """Somebody else listens where we would answer the init container."""
     _blocked: tuple[float, Cause] = (0.0, Cause(Code.NOT_WANTED, ""))
     """Until when it is left alone, and why."""
 
@@ -111,6 +112,8 @@ class PodControl:
 
     def _in_time(self, again: float | None, *, refused: bool) -> float | None:
         """Look again when its time is over, or when it need not be left alone any more, if not before."""
+        if self._unattended:
+            again = RATHER_SOON if again is None else min(again, RATHER_SOON)
         moment = (self._blocked[0] or None) if refused else self.wanted.until
         if moment is None or (refused and not self.wanted.yes):
             return again
@@ -143,7 +146,7 @@ class PodControl:
         self._attend()
         if self._superseded:
             found = await presence.look()
-            if found is not None and found.live and is_newer(found.generation, self.desk.generation):
+            if presence.is_superseded(found):
                 raise SupersededError
             self._superseded = False
         missing = self._missing()
@@ -156,7 +159,7 @@ class PodControl:
             return LATER
         if self._missing() is not None or self.presence is not presence:
             return SOON
-        self.enrolments.offer(self.desk.number(self), presence, self.caller())
+        self.enrolments.offer(self.desk.number(self), presence, caller_of(self.facts, self.workload, self.desk.node))
         return None
 
     def _missing(self) -> Cause | None:
@@ -186,8 +189,10 @@ class PodControl:
     async def _inspect(self, enrolment: Enrolment) -> None:
         """See whether the table is still what we made it, and whether the pod still accepts our certificate."""
         presence = await self._enter()
-        became = await presence.check(enrolment.redirect)
-        if not became:
+        became = await presence.check()
+        if became:
+            self._note(Cause(Code.RULE_CHANGED, became))
+        else:
             trust = await self.desk.trust(self.facts, presence)
             became = trust.why
         if became and self.enrolments.current is enrolment:
@@ -247,14 +252,24 @@ class PodControl:
             self.presence = None
 
     def _attend(self) -> None:
-        """Be there for the init container's question as long as it may ask, and answer it as things stand."""
+        """Be there for the init container's question as long as it may ask, and answer it as things stand.
+
+        Without a proxy there is nothing to say that another agent of this node might not know better.
+        """
         if self.presence is None:
             return
-        if self.facts.starting:
-            self.presence.attend()
-            self.presence.answer(self.state.answer)
-        else:
+        if not self.facts.starting or not (self.desk.served or self.state.answer):
             self.presence.ignore()
+            return
+        why = self.presence.attend()
+        if why and not self._unattended and self.desk.succession.alone:
+            self._note(Cause(Code.PORT_TAKEN, f"its init container hears somebody else on port {PORT}: {why}"))
+        self._unattended = bool(why)
+        self.presence.answer(self.state.answer)
+
+    def _note(self, cause: Cause) -> None:
+        """Tell what has happened, beside how it stands with the pod."""
+        self.desk.tell(self.facts, State(self.state.name, cause, time.time()))
 
     # -- off -------------------------------------------------------------------------------------------------------
 
@@ -272,7 +287,7 @@ class PodControl:
             return None if self.facts.addresses else RATHER_SOON
         found = await presence.look()
         if found is not None and found.live:
-            if is_newer(found.generation, self.desk.generation):
+            if presence.is_superseded(found):
                 raise SupersededError
             await presence.flush()
         if self.enrolments.draining or presence.busy:
@@ -288,14 +303,17 @@ class PodControl:
         """Lead no new connections to the proxy, and let open ones end. A reason makes it a gap in the record."""
         self.enrolments.let_go(self.presence, reason)
 
-    async def finish(self) -> bool:
-        """Delete the table if it is ours and no connection of it is left; the agent ends. Return whether it is gone."""
+    async def finish(self, *, patient: bool = True) -> bool:
+        """Delete the table if it is ours and no connection of it is left; the agent ends. Return whether it is gone.
+
+        Patient: not before the proxy says, too, that nothing is left, which knows of connections on their way.
+        """
         if self.presence is None:
             return True
         if self._superseded:  # what is there is the newer agent's to remove
             self.leave()
             return True
-        if self.presence.busy:
+        if self.presence.busy or (patient and self.enrolments.draining and self.desk.served):
             return False
         with suppress(OSError, RuleError):
             await self.presence.remove(self.desk.generation)
@@ -381,18 +399,6 @@ class PodControl:
         with suppress(OSError):
             return len(presence.direct(self.desk.destinations))
         return 0
-
-    def caller(self) -> Caller:
-        """Return who calls, as far as the pod tells."""
-        facts = self.facts
-        return Caller(
-            node=self.desk.node,
-            namespace=facts.namespace,
-            pod=facts.name,
-            pod_uid=facts.uid,
-            workload=self.workload,
-            service_account=facts.service_account,
-        )
 
     def _become(self, name: Condition, cause: Cause) -> None:
         if (self.state.name, self.state.cause) != (name, cause):

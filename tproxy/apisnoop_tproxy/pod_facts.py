@@ -2,6 +2,7 @@
 
 import msgspec
 
+from apisnoop.calls.caller import Caller
 from apisnoop.node.wanted import INJECTED, PART_OF, Marks, Metadata, OwnerReference, read_marks
 from apisnoop_tproxy.pod_state import Cause, Code
 
@@ -9,6 +10,7 @@ WAIT_CONTAINER = "apisnoop-wait"
 """Name of the init container that the webhook injects."""
 REDIRECT_CONTAINER = "apisnoop-redirect"
 """The same in mode init."""
+_COMPONENT = "app.kubernetes.io/component"
 _MIRROR = "kubernetes.io/config.mirror"
 _ENDED = frozenset({"Succeeded", "Failed"})
 
@@ -76,6 +78,8 @@ class PodFacts(msgspec.Struct, frozen=True):
     """Nothing of it runs any more."""
     starting: bool = False
     """It waits for us before its containers start."""
+    component: str = ""
+    """Which part of apisnoop it is, if it is one."""
     unfit: Cause | None = None
     """Why it can never be recorded, whatever is wanted."""
     prepared: str | None = None
@@ -87,7 +91,7 @@ class PodFacts(msgspec.Struct, frozen=True):
 def read_pod(pod: Pod) -> PodFacts:
     """Keep what matters of a pod."""
     metadata, spec, status = pod.metadata, pod.spec, pod.status
-    annotations = metadata.annotations or {}
+    annotations, labels = metadata.annotations or {}, metadata.labels or {}
     found = [
         *(status.container_statuses or ()),
         *(status.init_container_statuses or ()),
@@ -104,9 +108,22 @@ def read_pod(pod: Pod) -> PodFacts:
         containers={one.container_id.rpartition("//")[2]: one.name for one in found if one.container_id},
         ended=status.phase in _ENDED,
         starting=INJECTED in annotations and _is_starting(status),
+        component=labels.get(_COMPONENT, "") if labels.get(PART_OF) == "apisnoop" else "",
         unfit=_unfit(metadata, spec),
         prepared=_prepared(spec, status),
         only_container=_only_container(spec),
+    )
+
+
+def caller_of(pod: PodFacts, workload: str, node: str) -> Caller:
+    """Return who calls, as far as the pod tells."""
+    return Caller(
+        node=node,
+        namespace=pod.namespace,
+        pod=pod.name,
+        pod_uid=pod.uid,
+        workload=workload,
+        service_account=pod.service_account,
     )
 
 

@@ -45,6 +45,14 @@ class Code(StrEnum):
     OVER_LIMIT = "OverLimit"
     RULE_FAILED = "RuleFailed"
     SUPERSEDED = "NewerAgent"
+    RULE_CHANGED = "RuleChanged"
+    """Somebody else has edited or removed what is ours in the pod."""
+    PORT_TAKEN = "PortTaken"
+    """Its init container hears somebody else than us."""
+
+
+INCIDENTS = frozenset({Code.RULE_CHANGED, Code.PORT_TAKEN})
+"""What happens and is over: told beside how it stands with the pod."""
 
 
 class Cause(msgspec.Struct, frozen=True):

@@ -7,7 +7,6 @@ thread; the rest answers at once.
 import asyncio
 import socket
 from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
 
 from apisnoop.causes import cause_of
 from apisnoop.node.messages import Address
@@ -16,7 +15,8 @@ from apisnoop_tproxy.foothold import Foothold
 from apisnoop_tproxy.namespace import MARK, in_namespace, listen, open_listeners
 from apisnoop_tproxy.nft import RuleError, Table, apply_rules, find_table, remove_table
 from apisnoop_tproxy.probe import Probe
-from apisnoop_tproxy.rules import Redirect, encode_leases, is_newer, render_flush, render_table
+from apisnoop_tproxy.rules import Redirect, encode_leases, render_flush, render_table
+from apisnoop_tproxy.succession import Succession
 from apisnoop_tproxy.wait import HOST, PORT
 
 
@@ -27,9 +27,10 @@ class SupersededError(Exception):
 class Presence:
     """Of one agent in one pod."""
 
-    def __init__(self, foothold: Foothold) -> None:
+    def __init__(self, foothold: Foothold, succession: Succession) -> None:
         """Take over a foothold, which is closed with it."""
         self.foothold = foothold
+        self._succession = succession
         self.ports: set[int] = set()
         """On which connections through a table of ours, or of an earlier agent, may still be open."""
         self._fingerprint = ""
@@ -45,11 +46,14 @@ class Presence:
         self.ignore()
         self.foothold.close()
 
-    def attend(self) -> None:
-        """Be there for the init container's question."""
+    def attend(self) -> str:
+        """Be there for the init container's question; return why we cannot be, empty if we are."""
         if self._probe is None:
-            with suppress(OSError):  # another agent of this node is there, and answers
+            try:
                 self._probe = Probe(in_namespace(self.foothold.namespace, lambda: listen(HOST, PORT)))
+            except OSError as error:
+                return cause_of(error)
+        return ""
 
     def ignore(self) -> None:
         """Be there for it no more."""
@@ -70,18 +74,22 @@ class Presence:
 
     async def act(self, redirect: Redirect, destinations: Collection[Address]) -> None:
         """Put our table in place of what is there. Raises RuleError or SupersededError; then nothing has changed."""
-        before, after = await self._inside(lambda: _put(redirect, destinations))
+        before, after = await self._inside(lambda: _put(redirect, destinations, self._succession))
         self._heed(before)
         self._fingerprint = after.fingerprint
 
-    async def check(self, redirect: Redirect) -> str:
+    async def check(self) -> str:
         """Return what has become of our table, in words; empty if nothing has. Raises RuleError, SupersededError."""
         found = await self.look()
         if found is None:
             return "its rule was removed by somebody else"
-        if found.live and is_newer(found.generation, redirect.generation):
+        if self.is_superseded(found):
             raise SupersededError
         return "" if found.fingerprint == self._fingerprint else "its rule was changed by somebody else"
+
+    def is_superseded(self, table: Table | None) -> bool:
+        """Tell whether a table is that of an agent that came after us, and acts."""
+        return table is not None and table.live and self._succession.yields(table.generation)
 
     async def look(self) -> Table | None:
         """Look at the table that is there, whoever has made it; its connections are to be heeded. Raises RuleError."""
@@ -147,10 +155,10 @@ class Presence:
         return await asyncio.to_thread(in_namespace, self.foothold.namespace, work)
 
 
-def _put(redirect: Redirect, destinations: Collection[Address]) -> tuple[Table | None, Table]:
+def _put(redirect: Redirect, destinations: Collection[Address], succession: Succession) -> tuple[Table | None, Table]:
     """Apply a table; return what was there before, and ours as the kernel shows it."""
     before = find_table()
-    if before is not None and before.live and is_newer(before.generation, redirect.generation):
+    if before is not None and before.live and succession.yields(before.generation):
         raise SupersededError
     apply_rules(render_table(redirect, destinations))
     found = find_table()

@@ -24,7 +24,8 @@ TABLE = "apisnoop"
 PRIORITY = -110
 """Before a mesh's nat chains, which are at -100 (NF_IP_PRI_NAT_DST)."""
 _SETS = {socket.AF_INET: ("v4", "ip", "ipv4_addr"), socket.AF_INET6: ("v6", "ip6", "ipv6_addr")}
-_COMMENT = re.compile(r"^apisnoop (?P<generation>[0-9a-f]+) ports (?P<ports>[0-9 ]+):")
+_COMMENT = re.compile(r"apisnoop (?P<generation>[0-9a-f]{1,15}) ports (?P<ports>[0-9]{1,5}(?: [0-9]{1,5})?):")
+"""Whoever may write rules in the pod may have written it: no more of it is read than we would write."""
 
 _NFT = 10 << 8
 _NEWSETELEM, _DELSETELEM = _NFT | 12, _NFT | 14
@@ -118,6 +119,11 @@ def parse_comment(comment: str) -> tuple[str, tuple[int, ...]] | None:
 def new_generation(now: float) -> str:
     """Make the generation of an agent that starts now (seconds since the epoch)."""
     return f"{int(now * 1000):011x}{secrets.token_hex(2)}"
+
+
+def began(generation: str) -> float:
+    """Return when an agent has started (seconds since the epoch) by its generation."""
+    return int(generation[:-4] or "0", 16) / 1000
 
 
 def is_newer(generation: str, than: str) -> bool:

@@ -25,6 +25,10 @@ class Settings(msgspec.Struct, frozen=True):
     """Of one agent."""
 
     node: str
+    namespace: str = ""
+    """Of our own pod, and of those of other agents; empty outside of a pod."""
+    pod: str = ""
+    """Our own pod's name."""
     socket: Path = Path("/run/apisnoop/agent.sock")
     """Where the proxy finds us."""
     certificate: Path = Path("/etc/apisnoop/tls/tls.crt")
@@ -62,6 +66,8 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     interception = _interception(environment.get("APISNOOP_INTERCEPTION") or Interception.AGENT.value)
     return Settings(
         node=node,
+        namespace=environment.get("POD_NAMESPACE", ""),
+        pod=environment.get("POD_NAME", ""),
         socket=Path(environment.get("APISNOOP_AGENT_SOCKET") or "/run/apisnoop/agent.sock"),
         certificate=Path(environment.get("APISNOOP_TLS") or "/etc/apisnoop/tls") / "tls.crt",
         proxy_uid=int(_seconds("APISNOOP_PROXY_UID", environment.get("APISNOOP_PROXY_UID") or "65532", least=0)),

@@ -11,6 +11,7 @@ from apisnoop_tproxy.pod_facts import PodFacts
 from apisnoop_tproxy.presence import Presence
 from apisnoop_tproxy.processes import HOST, PROC
 from apisnoop_tproxy.settings import Interception, Settings
+from apisnoop_tproxy.succession import Succession
 from apisnoop_tproxy.trust import Trust
 
 type AnyPresence = Presence | FarPresence
@@ -18,16 +19,19 @@ type AnyPresence = Presence | FarPresence
 type Ways = Inside | Afar
 
 
-def choose_ways(settings: Settings, host: Path = HOST, proc: Path = PROC) -> Ways:
+def choose_ways(settings: Settings, succession: Succession, host: Path = HOST, proc: Path = PROC) -> Ways:
     """Choose the way that the mode says."""
-    return Afar(settings.certificate) if settings.interception is Interception.INIT else Inside(settings, host, proc)
+    if settings.interception is Interception.INIT:
+        return Afar(settings.certificate)
+    return Inside(settings, succession, host, proc)
 
 
 class Inside:
     """Mode `agent`: into each pod's network namespace."""
 
-    def __init__(self, settings: Settings, host: Path = HOST, proc: Path = PROC) -> None:
+    def __init__(self, settings: Settings, succession: Succession, host: Path = HOST, proc: Path = PROC) -> None:
         """`host` is the node's first process, `proc` where processes are seen."""
+        self._succession = succession
         self._entrance = Entrance(settings, host, proc)
         self._connections = Connections(self._entrance, host, proc)
 
@@ -37,7 +41,7 @@ class Inside:
 
     async def enter(self, pod: PodFacts) -> Presence:
         """Take up with a pod. Raises NotThereError, OSError."""
-        return Presence(await self._entrance.enter(pod))
+        return Presence(await self._entrance.enter(pod), self._succession)
 
     async def stay(self, pod: PodFacts, presence: AnyPresence) -> bool:
         """Hold on to another process of a pod, the one that showed the way having ended; False: there is none."""
