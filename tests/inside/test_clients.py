@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import itertools
 import json
+import math
 import statistics
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
@@ -28,8 +29,8 @@ pytestmark = pytest.mark.cluster
 
 LATER = 0.020
 ROUNDS, TRIES = 5, 5
-SLACK = 1.5
-"""Seconds by which one client may find the server later than another."""
+SLACK = 2.0
+"""Seconds by which one pod may find the server later than another: each is told once a second that it is away."""
 KINDS = ("fresh", "http1", "http2")
 TRANSPORTS = {"WebSocket": {}, "SPDY": SPDY}
 SETTINGS = "/settings/web.yaml"
@@ -248,25 +249,61 @@ def test_a_server_that_sends_clients_away_is_not_noticed(shop, ways):
     assert truth.agreement.joined_by_id >= 2000
 
 
-@pytest.mark.unmet
 def test_clients_outlive_a_restart_of_their_server(shop, ways):
-    """Calls fail while they fail from a pod that nobody touches, and go on when they do there."""
-    path = f"--path=/api/v1/namespaces/{shop.namespace}/configmaps/kube-root-ca.crt"
-    for pod, kind in itertools.product(ways, KINDS):  # an exec would end with the server that carries it
-        command = f"{CLIENTS} poll --connections={kind} --rate=10 --for=25s {path} >/tmp/{kind} 2>&1 </dev/null &"
-        pod.run("sh", "-c", command)
-    time.sleep(3.0)
+    """Calls fail only while they fail from a pod that nobody touches, not much more often, and go on as they do there.
+
+    Which of them fail is chance, for either pod: a server that ends takes itself off its Service, and what kube-proxy
+    then rejects hears of it once a second (ICMP is sent that often to one address); all else tries again by itself and
+    is late. So it is the pods that are compared, with all that they ask, and not one kind of connection with another.
+    """
+    outside, inside = (way.pod for way in ways)
+    for pod, kind in itertools.product((outside, inside), KINDS):  # an exec would end with the server that carries it
+        poll_by_itself(pod, kind, f"/api/v1/namespaces/{shop.namespace}/configmaps/kube-root-ca.crt")
+    for pod, kind in itertools.product((outside, inside), KINDS):
+        wait_until(lambda pod=pod, kind=kind: is_well(pod, kind), f"{kind} of {pod.name} to be answered")
+    restarted = time.time()
     shop.cluster.restart_apiserver()
-    for kind in KINDS:
-        outside, inside = (polled(way.pod, kind) for way in ways)
-        away = [answer for answer in outside if not answer.direct]
-        assert away, "the server was not away"
-        begin, end = away[0].at - SLACK, max(answer.at + answer.seconds for answer in away) + SLACK
-        assert [one for one in inside if not one.direct and not begin <= one.at + one.seconds <= end] == []
-        assert len([answer for answer in inside if answer.direct and answer.at > end]) > 10
+    for pod, kind in itertools.product((outside, inside), KINDS):
+        wait_until(lambda pod=pod, kind=kind: is_well(pod, kind, since=restarted), f"{kind} of {pod.name} to go on")
+    theirs, ours = (outage(polled(pod)) for pod in (outside, inside))
+    print(f"untouched: {theirs}; recorded: {ours}; the restart took {time.time() - restarted:.1f} s at most")
+    assert theirs.failed, "the server was not away"
+    assert ours.begin >= theirs.begin - SLACK
+    assert ours.end <= theirs.end + SLACK
+    assert ours.failed <= 2 * theirs.failed + len(KINDS)
 
 
-def polled(pod: Pod, kind: str) -> list[Answer]:
-    """Wait for a poller to end, and read what it has written."""
-    wait_until(lambda: f"--connections={kind}" not in pod.run("ps", "-o", "args"), "the poller to end")
-    return read_answers(pod.run("cat", f"/tmp/{kind}"))
+class Outage(NamedTuple):
+    """How many requests failed, and between which moments."""
+
+    failed: int
+    begin: float
+    end: float
+
+    def __str__(self) -> str:
+        return f"{self.failed} failed within {self.end - self.begin:.1f} s"
+
+
+def outage(answers: list[Answer]) -> Outage:
+    """Sum up which answers are none."""
+    ends = sorted(answer.at + answer.seconds for answer in answers if not answer.direct)
+    return Outage(len(ends), ends[0], ends[-1]) if ends else Outage(0, math.inf, -math.inf)
+
+
+def poll_by_itself(pod: Pod, kind: str, path: str) -> None:
+    """Start a poller that needs nobody."""
+    command = f"{CLIENTS} poll --connections={kind} --rate=10 --for=5m --path={path} >/tmp/{kind} 2>&1 </dev/null &"
+    pod.run("sh", "-c", command)
+
+
+def is_well(pod: Pod, kind: str, since: float = 0.0) -> bool:
+    """Tell whether the last twenty requests have been answered that began after a moment."""
+    last = read_answers(pod.run("tail", "-n", "20", f"/tmp/{kind}"))
+    return len(last) == 20 and all(answer.direct and answer.at > since for answer in last)
+
+
+def polled(pod: Pod) -> list[Answer]:
+    """End a pod's pollers, which wait for what they have asked, and read what they have written."""
+    pod.run("killall", "clients")
+    wait_until(lambda: CLIENTS not in pod.run("ps", "-o", "args"), "the pollers to end")
+    return [answer for kind in KINDS for answer in read_answers(pod.run("cat", f"/tmp/{kind}"))]

@@ -38,7 +38,7 @@ type poller struct {
 }
 
 // runPoll asks at a steady rate, each request on its own, so that one that stalls
-// holds up no other.
+// holds up no other. Told to end, it waits for what it has asked.
 func runPoll(ctx context.Context, flags *flag.FlagSet, arguments []string) error {
 	path := flags.String("path", "/version", "what to ask for")
 	rate := flags.Float64("rate", 10, "requests a second")
@@ -76,7 +76,7 @@ func (p *poller) run(ctx context.Context, every, lasting time.Duration) {
 		case <-over.Done():
 			return
 		case <-ticker.C:
-			group.Go(func() { p.ask(ctx) })
+			group.Go(func() { p.ask(context.WithoutCancel(ctx)) })
 		}
 	}
 }
