@@ -42,8 +42,9 @@ def test_a_pod_with_the_same_authority_accepts(authority, root, tmp_path):
 @pytest.mark.parametrize(
     ("certificate", "why"),
     [
-        (lambda _: Authority("kubernetes").issue(NAME), "does not accept our certificate"),
-        (lambda ours: ours.issue("example.org"), "does not accept our certificate"),
+        (lambda _: Authority("kubernetes").issue(NAME), "accept our certificate: it was signed by another authority"),
+        (lambda _: Authority("other").issue(NAME), "accept our certificate: it was signed by another authority"),
+        (lambda ours: ours.issue("example.org"), "no matching subjectAltName"),
         (lambda ours: ours.issue(NAME, until=-timedelta(minutes=1)), "our certificate has expired at"),
         (lambda _: b"", "no certificate of ours yet"),
     ],

@@ -5,6 +5,7 @@ yet, what the kubelet is about to mount.
 """
 
 import functools
+import logging
 from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -21,6 +22,10 @@ SERVER_NAME = "kubernetes.default.svc"
 MISSING = "there is no certificate of ours yet"
 MOST_ROOTS = 32
 """Root folders of one pod that are looked into: its containers have one each, but its programs can make more."""
+_FOREIGN = ("no interior errors", "signature does not match")
+"""How the library ends when none of the authorities signed: none has the signer's name, or one has, but another key."""
+
+logger = logging.getLogger(__name__)
 
 
 class Trust(msgspec.Struct, frozen=True):
@@ -86,7 +91,9 @@ def verify(chain: bytes, authorities: bytes, now: datetime) -> Trust:
     except VerificationError as error:
         if leaf.not_valid_after_utc < now.replace(tzinfo=UTC):
             return Trust(False, f"our certificate has expired at {leaf.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}")
-        return Trust(False, f"its {CA_FILE} does not accept our certificate ({error})")
+        logger.debug("our certificate is not accepted: %s", error)
+        why = "it was signed by another authority" if str(error).endswith(_FOREIGN) else str(error)
+        return Trust(False, f"its {CA_FILE} does not accept our certificate: {why}")
     return Trust(True)
 
 
