@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import threading
 
 import pytest
 
@@ -21,6 +22,19 @@ def answering(monkeypatch):
         monkeypatch.setattr(module, "http_get", lambda *_, **__: contextlib.closing(io.BytesIO(body)))
 
     return answer
+
+
+def test_a_node_that_does_not_answer_costs_the_time_of_one_question(monkeypatch):
+    """Agent and proxy are asked together, and both are told of."""
+    together = threading.Barrier(2, timeout=60)
+
+    def silent(*_, **__):
+        together.wait()  # broken, and so another error, if the second came after the first
+        raise ForwardError("timed out")
+
+    monkeypatch.setattr(module, "address_of", lambda *_: None)
+    monkeypatch.setattr(module, "http_get", silent)
+    assert answer_of(None, agent("n1")).trouble == "agent: timed out; proxy: timed out"
 
 
 @pytest.mark.parametrize("body", [b"\xff", b'{"node":"\xff"}', b"nonsense", b"", b'{"node":1}'])
