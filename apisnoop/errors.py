@@ -3,6 +3,7 @@
 Not for programming errors: those stay builtin exceptions and show a traceback.
 """
 
+import re
 from enum import IntEnum
 
 
@@ -35,6 +36,25 @@ class RefusedError(ApisnoopError):
     """The API server answered with an error."""
 
     def __init__(self, what: str, status: int, message: str) -> None:
-        hint = "; see the rights that the component's README lists" if status in {401, 403} else ""
-        super().__init__(f"the API server refuses to {what}: {message or status}{hint}")
+        super().__init__(f"the API server refuses to {what}: {message or status}{_hint(status, message)}")
         self.status = status
+
+
+RIGHTS = "docs/cluster.md#rights"
+"""Where it is written who needs which rights."""
+_MISSING = re.compile(
+    r'cannot (\w+) resource "([^"]+)" in API group "([^"]*)" (?:in the namespace "([^"]+)"|at the cluster)'
+)
+
+
+def _hint(status: int, message: str) -> str:
+    """Name the right that is missing, as the API server does, and where rights are listed."""
+    if status == 401:
+        return "; the credentials are not accepted: renew them, or give another --kubeconfig"
+    if status != 403:
+        return ""
+    if (found := _MISSING.search(message)) is None:
+        return f"; {RIGHTS} lists the rights that are needed"
+    verb, resource, group, namespace = found.groups()
+    where = f"in namespace {namespace}" if namespace else "cluster-wide"
+    return f"; the missing right: {verb} {resource}{f'.{group}' if group else ''} {where} ({RIGHTS})"

@@ -1,6 +1,6 @@
 """Reading objects of a cluster for the verbs that look into it: in pages, typed, and no more of each than is needed."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -12,7 +12,7 @@ from apisnoop.errors import ApisnoopError, RefusedError
 from apisnoop.fleet.kinds import KINDS, NAMESPACE, OWNERS, REPLICA_SETS
 from apisnoop.fleet.objects import Page, Thing
 from apisnoop.fleet.wishes import REPLICA_SET, Above, Wishes, above_from
-from apisnoop.node.wanted import read_marks
+from apisnoop.node.wanted import Marks, read_marks
 
 PAGE = "500"
 COMPLETION_PATIENCE = 2.0
@@ -57,16 +57,45 @@ def decode[T](decoder: msgspec.json.Decoder[T], body: bytes, path: str) -> T:
         raise ApisnoopError(f"the API server's answer to {path} cannot be read: {cause_of(error)}") from None
 
 
+type Refused = Callable[[RefusedError], None]
+"""Is told what may not be read, so that it can be left out."""
+
+
 def read_wishes(api: Api, namespace: str | None) -> Wishes:
     """Read everything above pods that can ask for recording, of one namespace or of all. Raises ApisnoopError."""
+    return Wishes(read_owners(api, namespace, _raised), read_namespaces(api, namespace, _raised))
+
+
+def read_owners(api: Api, namespace: str | None, refused: Refused) -> dict[str, Above]:
+    """Read what makes pods, by its UID. Raises ApisnoopError."""
+    replica_sets = REPLICA_SETS.format(f"/namespaces/{namespace}" if namespace else "")
+    collections = [*((kind.name, kind.collection(namespace)) for kind in OWNERS), (REPLICA_SET, replica_sets)]
     owners: dict[str, Above] = {}
-    for kind in OWNERS:
-        owners |= above_from(kind.name, list_objects(api, kind.collection(namespace), Thing))
-    place = REPLICA_SETS.format(f"/namespaces/{namespace}" if namespace else "")
-    owners |= above_from(REPLICA_SET, list_objects(api, place, Thing))
-    query = {"fieldSelector": f"metadata.name={namespace}"} if namespace else {}
-    found = list_objects(api, NAMESPACE.collection(None), Thing, **query)
-    return Wishes(owners, {one.metadata.name: read_marks("namespace", one.metadata) for one in found})
+    for name, collection in collections:
+        try:
+            owners |= above_from(name, list_objects(api, collection, Thing))
+        except RefusedError as error:
+            refused(error)
+    return owners
+
+
+def read_namespaces(api: Api, namespace: str | None, refused: Refused) -> dict[str, Marks]:
+    """Read what all namespaces say, or a single one, which takes no right to list them. Raises ApisnoopError."""
+    collection = NAMESPACE.collection(None)
+    try:
+        found: Iterable[Thing | None] = (
+            [read_object(api, f"{collection}/{namespace}", Thing)]
+            if namespace
+            else list(list_objects(api, collection, Thing))
+        )
+    except RefusedError as error:
+        refused(error)
+        found = ()
+    return {one.metadata.name: read_marks("namespace", one.metadata) for one in found if one is not None}
+
+
+def _raised(error: RefusedError) -> None:
+    raise error
 
 
 def names_of(kind: str, kubeconfig: Path | None, context: str | None, namespace: str | None) -> list[str]:

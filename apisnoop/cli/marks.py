@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from apisnoop.cli.agents import find_agents
-from apisnoop.cli.cluster_objects import list_objects, open_api, read_object, read_wishes
+from apisnoop.cli.cluster_objects import list_objects, open_api, read_namespaces, read_object, read_owners
 from apisnoop.cli.namespaces import current_namespace
 from apisnoop.errors import ApisnoopError, RefusedError, UsageError
 from apisnoop.fleet.consequences import Consequences, consequences
@@ -50,6 +50,9 @@ class Marking:
         self.api: Api = open_api(kubeconfig, context)
         self.namespace = current_namespace(kubeconfig, context) if namespace == "" else namespace
         self._wishes: dict[str, Wishes] = {}
+        self._blind: set[str] = set()
+        """Namespaces in which it cannot be seen what makes pods."""
+        self._left_out: set[str] = set()
 
     def choose(self, words: Sequence[str], selector: str | None) -> list[Chosen]:
         """Find the objects; none is changed before all are found."""
@@ -92,24 +95,47 @@ class Marking:
         """Give what can ask for the pods of an object's namespace; `again`: as it is now."""
         namespace = namespace_of(chosen)
         if again or namespace not in self._wishes:
-            self._wishes[namespace] = read_wishes(self.api, namespace)
+            self._wishes[namespace] = self._read_wishes(namespace)
         return self._wishes[namespace]
 
+    def _read_wishes(self, namespace: str) -> Wishes:
+        """Read what can ask, as far as that may be read: no mark is left on an object for want of another right."""
+
+        def blind(error: RefusedError) -> None:
+            self._blind.add(namespace)
+            self._leave_out("what asks for pods above them", error)
+
+        def unknown(error: RefusedError) -> None:
+            self._leave_out(f"whether namespace {namespace} asks for its pods", error)
+
+        return Wishes(read_owners(self.api, namespace, blind), read_namespaces(self.api, namespace, unknown))
+
+    def _leave_out(self, what: str, error: RefusedError) -> None:
+        """Say once on stderr what is left out, and which right is missing."""
+        said = f"apisnoop: left out {what}: {error}"
+        if said not in self._left_out:
+            self._left_out.add(said)
+            click.echo(said, err=True)
+
     def follows(self, chosen: Chosen) -> Consequences | None:
-        """Find out what follows for pods from how things stand; None where that may not be read."""
+        """Find out what follows for pods from how things stand; None, which is said, where that may not be read."""
         namespace = namespace_of(chosen)
         try:
             pods = list(list_objects(self.api, POD.collection(namespace), Pod))
-            wishes = self.wishes(chosen, again=True)
-        except RefusedError:
+        except RefusedError as error:
+            self._leave_out(f"what follows for the pods of {chosen}", error)
             return None
+        wishes = self.wishes(chosen, again=True)
+        if namespace in self._blind and chosen.kind not in {POD, NAMESPACE}:
+            return None  # which pods are its own cannot be told
         return consequences(chosen.kind, chosen.metadata, pods, wishes, time.time())
 
     def warn_without_agents(self) -> None:
-        """Say on stderr if nobody is there to record."""
+        """Say on stderr if nobody is there to record, or that this cannot be told."""
         try:
             agents = find_agents(self.api)
-        except RefusedError:
+        except RefusedError as error:
+            self._leave_out("whether node agents are installed", error)
             return
         if not agents:
             click.echo(

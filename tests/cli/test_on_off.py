@@ -116,6 +116,41 @@ def test_nothing_is_marked_when_one_of_the_objects_is_not_there(shop):
     assert MARK not in shop.metadata("pod", "alone").get("annotations", {})
 
 
+@pytest.fixture
+def editor(shop):
+    """A user who has the role `edit` in the namespace, and nothing else."""
+    name = "editor"
+    shop.server.kubectl("create", "rolebinding", "editor", "--clusterrole=edit", f"--user={name}", "-n", shop.namespace)
+    return shop.server.client_certificate(name).kubeconfig
+
+
+def test_whoever_may_edit_in_a_namespace_can_switch_on_and_off(shop, editor):
+    """A mark that one may set can be taken back; only what needs more rights is left out, and the right is named."""
+    answer = run("on", "deploy/web", "-n", shop.namespace, "--kubeconfig", editor)
+    assert answer.exit_code == 0
+    assert "deployment/web: on, 2 pods: web-" in answer.stdout
+    assert "left out whether node agents are installed" in answer.stderr
+    assert "the missing right: list pods cluster-wide (docs/cluster.md#rights)" in answer.stderr
+    answer = run("off", "deploy/web", "-n", shop.namespace, "--kubeconfig", editor)
+    assert (answer.exit_code, answer.output) == (0, "deployment/web: off\n")
+    assert MARK not in shop.metadata("deployment", "web")["annotations"]
+
+
+def test_whoever_may_only_change_an_object_can_switch_it_off(shop):
+    """What follows cannot be told then, and both verbs say so."""
+    name = "marker"
+    words = ("--verb=get,patch", "--resource=deployments.apps", "-n", shop.namespace)
+    shop.server.kubectl("create", "role", "marker", *words)
+    shop.server.kubectl("create", "rolebinding", "marker", "--role=marker", f"--user={name}", "-n", shop.namespace)
+    kubeconfig = shop.server.client_certificate(name).kubeconfig
+    for verb in ("on", "off"):
+        answer = run(verb, "deploy/web", "-n", shop.namespace, "--kubeconfig", kubeconfig)
+        assert (answer.exit_code, answer.stdout) == (0, f"deployment/web: {verb}\n")
+        assert "left out what follows for the pods of deployment/web" in answer.stderr
+    assert f"left out whether namespace {shop.namespace} asks for its pods" in answer.stderr
+    assert MARK not in shop.metadata("deployment", "web")["annotations"]
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
