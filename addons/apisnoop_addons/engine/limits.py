@@ -12,9 +12,12 @@ class Limits:
     """Limits of one listener; None: there is none."""
 
     connections: int | None = None
-    """Connections open at a time. One more is closed before TLS."""
+    """Connections open at a time that are read."""
     handshakes_per_second: int | None = None
-    """Connections that begin, on average; as many may come at once. What is more is closed before TLS."""
+    """Connections that begin to be read, on average; as many may come at once."""
+    passed_on: int = 0
+    """Connections open at a time that are passed on untouched, because they were more than the two limits above allow.
+    One more is closed at once."""
     streams: int | None = None
     """HTTP/2 streams open at a time on each connection, which clients are told; None: `MAX_STREAMS`. One more closes
     the connection."""

@@ -115,6 +115,8 @@ class Client(connection.Client):
     listener: Listener = field(metadata={"serialize": False})
     socket: TransportSocket | None = field(default=None, metadata={"serialize": False})
     """The accepted socket, to ask things of; it is read and written elsewhere."""
+    crowded: bool = field(default=False, metadata={"serialize": False})
+    """It is more than the listener's limits allow to be read, and passed on untouched whatever its admission says."""
     admission: Admission | None = field(default=None, metadata={"serialize": False})
     over_limit: Callable[[str], None] = field(default=_ignore, metadata={"serialize": False})
     """To be told which of the listener's limits this connection has reached."""
@@ -137,7 +139,7 @@ class Client(connection.Client):
     @property
     def untouched(self) -> bool:
         """True for a connection that is passed on as it is."""
-        return self.admission is not None and self.admission.untouched
+        return self.crowded or (self.admission is not None and self.admission.untouched)
 
     @property
     def recorded(self) -> bool:

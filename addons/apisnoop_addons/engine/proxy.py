@@ -20,7 +20,7 @@ from apisnoop_addons.engine.link import Link
 from apisnoop_addons.engine.listener import Client, Listener
 from apisnoop_addons.engine.master import Master
 from apisnoop_addons.engine.relay import Untouched
-from apisnoop_addons.engine.served import Served
+from apisnoop_addons.engine.served import Reception, Served
 from apisnoop_addons.engine.settings import LayerSettings
 from apisnoop_addons.engine.tls import TlsContexts
 from apisnoop_addons.engine.tls_layer import ClientTls
@@ -118,12 +118,13 @@ class Proxy:
             self._checking.cancel()
         await self.master.stop()
 
-    def accepted(self, served: Served, link: Link, peername: Address) -> None:
-        """Drive a connection that a listener has accepted."""
+    def accepted(self, served: Served, link: Link, peername: Address, *, crowded: bool) -> None:
+        """Drive a connection that a listener has accepted; a crowded one is more than its limits allow."""
         transport = link.transport
         listener, sock = served.listener, transport.get_extra_info("socket")
         client = Client(
             listener=listener,
+            crowded=crowded,
             socket=sock,
             over_limit=served.over,
             peername=peername,
@@ -133,13 +134,13 @@ class Proxy:
         )
         watch_over_client(sock)
         driver = Driver(client, Entrance(client, self._settings), self.master.hooks, partial(self._forget, served))
-        served.drivers.add(driver)
+        served.add(driver)
         self._idle.clear()
         link.connect(driver, client)
         driver.start(link)
 
     def _forget(self, served: Served, driver: Driver) -> None:
-        served.drivers.discard(driver)
+        served.discard(driver)
         self._dismiss(served)
 
     def _dismiss(self, served: Served) -> None:
@@ -192,10 +193,12 @@ class _Accepted(Link):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        if not self._served.cutting and self._served.has_room():
-            self._proxy.accepted(self._served, self, self._address)
-        else:
+        reception = Reception.CLOSED if self._served.cutting else self._served.receive()
+        if reception is Reception.CLOSED:
             self.transport.abort()
+        else:
+            crowded = reception is Reception.PASSED_ON
+            self._proxy.accepted(self._served, self, self._address, crowded=crowded)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if hasattr(self, "driver"):

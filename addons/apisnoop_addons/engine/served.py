@@ -1,17 +1,26 @@
 """One listener while it is served: its connections, and whether they keep to its limits."""
 
 import time
+from enum import Enum
 from typing import TYPE_CHECKING
 
+from apisnoop_addons.engine.driver import Driver
 from apisnoop_addons.engine.limits import Rate
 from apisnoop_addons.engine.listener import Listener
 
 if TYPE_CHECKING:
     from apisnoop_addons.engine.acceptor import Acceptor
-    from apisnoop_addons.engine.driver import Driver
 
 TELL_AGAIN = 1.0
 """Seconds between two calls of `Listener.over_limit` for the same limit: who is over it once is so all the time."""
+
+
+class Reception(Enum):
+    """What becomes of a connection when it has been accepted."""
+
+    READ = "read"
+    PASSED_ON = "passed on untouched"
+    CLOSED = "closed"
 
 
 class Served:
@@ -25,20 +34,38 @@ class Served:
         self.cutting = False
         """Nor are those driven that have just been accepted."""
         self.drivers: set[Driver] = set()
+        self._crowded = 0
+        """How many of them are passed on for being more than the limits allow."""
         rate = listener.limits.handshakes_per_second
         self._rate = None if rate is None else Rate(rate)
         self._told: dict[str, float] = {}
 
-    def has_room(self) -> bool:
-        """Tell whether one more connection is within the limits; if it is not, that has been told."""
+    def receive(self) -> Reception:
+        """Decide about one more connection. If it is not within the limits, that has been told."""
+        limit = self._exceeded()
+        if not limit:
+            return Reception.READ
+        self.over(limit)
+        return Reception.PASSED_ON if self._crowded < self.listener.limits.passed_on else Reception.CLOSED
+
+    def _exceeded(self) -> str:
         most = self.listener.limits.connections
-        if most is not None and len(self.drivers) >= most:
-            self.over("connections")
-        elif self._rate is not None and not self._rate.allow():
-            self.over("handshakes_per_second")
-        else:
-            return True
-        return False
+        if most is not None and len(self.drivers) - self._crowded >= most:
+            return "connections"
+        if self._rate is not None and not self._rate.allow():
+            return "handshakes_per_second"
+        return ""
+
+    def add(self, driver: Driver) -> None:
+        """Count a connection."""
+        self.drivers.add(driver)
+        self._crowded += driver.client.crowded
+
+    def discard(self, driver: Driver) -> None:
+        """Count it no more."""
+        if driver in self.drivers:
+            self.drivers.remove(driver)
+            self._crowded -= driver.client.crowded
 
     def over(self, limit: str) -> None:
         """Tell that a limit, named as in `Limits`, has been reached."""

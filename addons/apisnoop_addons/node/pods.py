@@ -33,6 +33,8 @@ BEAT_SECONDS = 0.25
 """How often the agent hears from us; it lets go of everything after 2 s of silence."""
 PASSED_THROUGH = "passed-through"
 """A connection of a container whose connections cannot be read."""
+OVER_LIMIT = "over-limit"
+"""A connection more than its pod may have at a time; the agent, who has been told, leads no more here."""
 LEASES_RAN_OUT = "the node agent stopped renewing leases"
 STOOD_STILL = "the proxy stood still"
 """It was frozen, or its machine was; the agent has led connections past it meanwhile."""
@@ -281,8 +283,12 @@ class Pods:
         if pod.upstream is None and destination not in self._destinations:
             return Admission(None)
         source = (client.peername[0], client.peername[1])
-        known = None if pod.retired else await self._link.identify(pod.enrolment, source, destination)
-        if known is None or pod.retired:  # it came late, and is none of our business any more
+        known = None
+        if not pod.retired and not client.crowded:
+            known = await self._link.identify(pod.enrolment, source, destination)
+        if known is None or pod.retired:
+            if not pod.retired:  # else it came late, and is none of our business any more
+                self._records.unseen(pod.caller, OVER_LIMIT)
             return Admission(pod.caller, untouched=True, upstream=destination)
         # Whose credentials a call carries is the call's to say: a pod may use another account's, or none.
         caller = msgspec.structs.replace(pod.caller, container=known.container, service_account="")

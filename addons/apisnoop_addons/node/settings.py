@@ -17,9 +17,12 @@ STREAMS = 250
 BUFFERED_BYTES = 64 * 2**20
 FEED_RATE = 100
 """Calls a second; a person can follow fewer."""
+PASSED_ON = 2
+"""Times as many more are passed on untouched until the agent has let the pod go: that takes it a moment."""
 LIMITS = Limits(
     connections=CONNECTIONS,
     handshakes_per_second=HANDSHAKES_PER_SECOND,
+    passed_on=PASSED_ON * CONNECTIONS,
     streams=STREAMS,
     buffered_bytes=BUFFERED_BYTES,
 )
@@ -84,6 +87,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         limits=Limits(
             connections=number("APISNOOP_LIMIT_CONNECTIONS", CONNECTIONS),
             handshakes_per_second=number("APISNOOP_LIMIT_HANDSHAKES", HANDSHAKES_PER_SECOND),
+            passed_on=PASSED_ON * number("APISNOOP_LIMIT_CONNECTIONS", CONNECTIONS),
             streams=number("APISNOOP_LIMIT_STREAMS", STREAMS),
             buffered_bytes=number("APISNOOP_LIMIT_BUFFERED", BUFFERED_BYTES),
         ),

@@ -9,7 +9,7 @@ from apisnoop_addons.engine import limits
 from apisnoop_addons.engine.limits import Limits, Rate
 from tests.addons.engine.calling import call, read_to_end, serve_one
 from tests.addons.engine.rig import HOST, rigged
-from tests.looped import in_loop
+from tests.looped import eventually, in_loop
 
 
 class Told:
@@ -43,6 +43,40 @@ async def test_one_connection_more_than_allowed_is_closed_before_tls(tmp_path, m
                 await call(client)
         assert told.limits.get_nowait() == limit
         assert told.limits.empty()
+
+
+@pytest.mark.parametrize(
+    ("most", "limit"), [({"connections": 1}, "connections"), ({"handshakes_per_second": 1}, "handshakes_per_second")]
+)
+@in_loop
+async def test_connections_over_a_limit_are_passed_on_untouched(tmp_path, monkeypatch, most, limit):
+    """Their clients speak with the server itself and nothing of it is recorded; one more than may be is closed."""
+    allowed = iter([True])
+    monkeypatch.setattr(limits.Rate, "allow", lambda _: next(allowed, False))
+    told = Told(**most, passed_on=2)
+    async with rigged(tmp_path, listener=told.fields, bare=True) as rig, await rig.h2_client():
+        for _ in range(3):
+            over = [await passed_on(rig) for _ in range(2)]
+            reader, writer = await asyncio.open_connection(HOST, rig.port)
+            assert await read_to_end(reader) == b""
+            writer.close()
+            for one in over:
+                one.close()
+            await eventually(lambda: rig.proxy.connections(rig.listener) == 1)
+        assert told.limits.get_nowait() == limit
+        assert rig.calls == []
+
+
+async def passed_on(rig):
+    """Open a connection whose bytes reach the server as they are, and come back; give the server's end of it."""
+    reader, writer = await asyncio.open_connection(HOST, rig.port)
+    server_reader, server_writer = await rig.next_streams()
+    writer.write(b"no TLS at all")
+    assert await server_reader.readexactly(13) == b"no TLS at all"
+    server_writer.write(b"nor here")
+    assert await reader.readexactly(8) == b"nor here"
+    writer.close()
+    return server_writer
 
 
 def test_a_rate_allows_what_it_says_and_recovers(monkeypatch):

@@ -24,6 +24,7 @@ from apisnoop.node.messages import (
     Identified,
     Identify,
     Leaving,
+    Over,
     Renewed,
     Retire,
     Unseen,
@@ -34,7 +35,7 @@ from apisnoop_addons.engine.upstream import KeyPair, Upstream
 from apisnoop_addons.identify import Identify as IdentifyAddon
 from apisnoop_addons.node import pods as pods_module
 from apisnoop_addons.node.link import AgentLink
-from apisnoop_addons.node.pods import LEASES_RAN_OUT, PASSED_THROUGH, SILENCE, STOOD_STILL, Pods
+from apisnoop_addons.node.pods import LEASES_RAN_OUT, OVER_LIMIT, PASSED_THROUGH, SILENCE, STOOD_STILL, Pods
 from apisnoop_addons.record import Record
 from apisnoop_addons.stream import Stream
 from tests.addons.engine.rig import CATALOGUE
@@ -141,7 +142,7 @@ class Node:
 
 
 @asynccontextmanager
-async def node(tmp_path):
+async def node(tmp_path, limits=Limits()):  # noqa: B008  frozen
     """Start all of it, and wait until the proxy is there."""
     authority = Authority()
     issued, shown = authority.issue("server", hosts=(NAME,)), authority.issue("proxy", hosts=(NAME,))
@@ -158,7 +159,7 @@ async def node(tmp_path):
         )
         upstream = Upstream(host="", port=0, server_name=NAME, ca_pem=authority.pem)
         one.pods = pods = Pods(
-            proxy, link, one.records, upstream, lambda: KeyPair(shown.certificate, shown.key), Limits()
+            proxy, link, one.records, upstream, lambda: KeyPair(shown.certificate, shown.key), limits
         )
         await proxy.start()
         tasks = [asyncio.create_task(work) for work in (link.run(pods), pods.run())]
@@ -480,6 +481,24 @@ async def test_untouched_connections_reach_the_server_itself(tmp_path):
         assert await one.get(reader, writer) == ANSWER
         writer.close()
     assert one.records.not_seen == [("app", PASSED_THROUGH)]
+    assert not one.calls
+
+
+@in_loop
+async def test_connections_over_a_pods_limit_are_passed_through(tmp_path):
+    """The agent is told, which lets the pod go; until then its client meets the server itself, as without us."""
+    async with node(tmp_path, Limits(connections=1, passed_on=1)) as one:
+        one.enrol()
+        assert await one.heard.get() == Enrolled(1)
+        first = await one.connect()
+        second = await one.connect()
+        assert await one.heard.get() == Over(1, "connections")
+        assert [shown_by(writer) for _, writer in (first, second)] == ["proxy", "server"]
+        assert await one.get(*second) == ANSWER
+        assert one.asked == 1, "nobody needs to know which container it is of"
+        for _, writer in (first, second):
+            writer.close()
+    assert one.records.not_seen == [("", OVER_LIMIT)]
     assert not one.calls
 
 
