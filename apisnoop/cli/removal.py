@@ -158,11 +158,9 @@ class Removal:
             what = "connections are not redirected for longer than its lease; its agent ends when the node is back"
             click.echo(f"apisnoop: node {clean(node)} did not answer: {what}", err=True)
         if waiting := self._carriers.waiting:
-            names = ", ".join(map(clean, waiting[:SHOWN])) + (
-                f" and {len(waiting) - SHOWN:,} more" if waiting[SHOWN:] else ""
-            )
-            said = f"{counted(len(waiting), 'pod')} were made with our init container, which does nothing any more"
-            click.echo(f"apisnoop: {said}, and lose it when they are made anew: {names}", err=True)
+            said = f"{counted(len(waiting), 'pod')} were made with our init container"
+            what = "it would wait for its limit when their node restarts, and goes when they are made anew"
+            click.echo(f"apisnoop: {said}: {what}: {_some(waiting)}", err=True)
         for place, pods in kept.items():
             said = f"ConfigMap {BUNDLE} stays in namespace {place} until these pods have gone: {_some(pods)}"
             click.echo(f"apisnoop: {said}; then: kubectl apisnoop uninstall", err=True)
