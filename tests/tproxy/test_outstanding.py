@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from apisnoop_tproxy import outstanding
 from apisnoop_tproxy.outstanding import Outstanding
 from tests.looped import PATIENCE, eventually, in_loop
 
@@ -76,6 +77,26 @@ async def test_one_who_gives_up_leaves_the_question_open(answer):
             await task
     answer.set()
     assert await asking.ask("other", lambda: 7, PATIENCE) == 7
+
+
+@in_loop
+async def test_threads_serve_again():
+    """Questions one after the other are asked in the same thread; of many at once few threads are left."""
+    asking = Outstanding(64, "again")
+    first = await asking.ask("web", threading.current_thread, PATIENCE)
+    assert await asking.ask("web", threading.current_thread, PATIENCE) is first
+    gate = threading.Event()
+    many = [asyncio.create_task(asking.ask(f"web-{number}", gate.wait, PATIENCE)) for number in range(40)]
+    await eventually(lambda: len(threads("again")) == 40)
+    gate.set()
+    assert all(await asyncio.gather(*many))
+    await eventually(lambda: len(threads("again")) == outstanding._KEPT)
+    assert await asking.ask("web", lambda: 7, PATIENCE) == 7
+
+
+def threads(name):
+    """List those that live."""
+    return [thread for thread in threading.enumerate() if thread.name == name]
 
 
 def test_what_hangs_does_not_keep_the_process():

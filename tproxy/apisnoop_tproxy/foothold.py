@@ -6,7 +6,7 @@ as the pod's processes have ended.
 
 import os
 from collections.abc import Collection
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from apisnoop.causes import cause_of
@@ -15,7 +15,7 @@ from apisnoop_tproxy.cgroup_path import PodCgroup
 from apisnoop_tproxy.diag import SocketDiagnosis
 from apisnoop_tproxy.namespace import in_namespace
 from apisnoop_tproxy.nft import Leases
-from apisnoop_tproxy.processes import HOST, PROC, PodProcesses
+from apisnoop_tproxy.processes import HOST, PROC, Held, PodProcesses
 
 
 class NotThereError(Exception):
@@ -25,15 +25,17 @@ class NotThereError(Exception):
 class Foothold:
     """Descriptors in a pod's network namespace."""
 
-    def __init__(self, namespace: int, pidfd: int, group: PodCgroup, pid: int) -> None:
-        """Take over `namespace` and `pidfd`, which are closed with it, and open the rest. Raises OSError."""
+    def __init__(
+        self, namespace: int, pidfd: int, group: PodCgroup, pid: int, leases: Leases, diagnosis: SocketDiagnosis
+    ) -> None:
+        """Take over all of these, which are closed with it."""
         self.namespace = namespace
         self.pidfd = pidfd
         """Readable when the process by which the namespace was found has ended."""
         self.pid = pid
         self.group = group
         self.inode = os.fstat(namespace).st_ino
-        self.leases, self.diagnosis = in_namespace(namespace, _open)
+        self.leases, self.diagnosis = leases, diagnosis
 
     def follow(self, pidfd: int, pid: int) -> None:
         """Take over the pidfd of another process in place of the one that has ended."""
@@ -68,15 +70,10 @@ def find_foothold(
             except OSError as error:
                 reason = f"its process {pid} cannot be entered: {cause_of(error)}"
                 continue
-            if not held.alive:
-                os.close(namespace)
-                continue
-            why = _refuse(namespace, node, addresses)
-            if why:
-                os.close(namespace)
-                reason = why
-                continue
-            return _hold(namespace, os.dup(held.pidfd), group, pid)
+            try:
+                return _hold(namespace, held, group, addresses, node)
+            except NotThereError as error:
+                reason = str(error)
     raise NotThereError(reason)
 
 
@@ -93,26 +90,27 @@ def find_sibling(processes: PodProcesses, pod_uid: str, foothold: Foothold, proc
     return False
 
 
-def _hold(namespace: int, pidfd: int, group: PodCgroup, pid: int) -> Foothold:
-    try:
-        return Foothold(namespace, pidfd, group, pid)
-    except BaseException:
-        os.close(namespace)
-        os.close(pidfd)
-        raise
+def _hold(namespace: int, held: Held, group: PodCgroup, addresses: Collection[str], node: int) -> Foothold:
+    """Take over a namespace if it is the pod's. Raises NotThereError or OSError; then it is closed."""
+    with ExitStack() as opened:
+        opened.callback(os.close, namespace)
+        if not held.alive:
+            raise NotThereError("its process has ended")
+        if os.fstat(namespace).st_ino == node:
+            raise NotThereError("it uses the node's network")
+        if not addresses:
+            raise NotThereError("it has no address yet")
+        pidfd = os.dup(held.pidfd)
+        opened.callback(os.close, pidfd)
+        found = Foothold(namespace, pidfd, group, held.pid, *in_namespace(namespace, lambda: _open(addresses)))
+        opened.pop_all()
+        return found
 
 
-def _refuse(namespace: int, node: int, addresses: Collection[str]) -> str:
-    if os.fstat(namespace).st_ino == node:
-        return "it uses the node's network"
-    if not addresses:
-        return "it has no address yet"
-    if in_namespace(namespace, local_addresses).isdisjoint(addresses):
-        return f"no network namespace of it has its address {', '.join(sorted(addresses))}"
-    return ""
-
-
-def _open() -> tuple[Leases, SocketDiagnosis]:
+def _open(addresses: Collection[str]) -> tuple[Leases, SocketDiagnosis]:
+    """See whether this is where the pod's addresses are, and open what we need there; in one go, for to enter costs."""
+    if local_addresses().isdisjoint(addresses):
+        raise NotThereError(f"no network namespace of it has its address {', '.join(sorted(addresses))}")
     leases = Leases()
     try:
         return leases, SocketDiagnosis()

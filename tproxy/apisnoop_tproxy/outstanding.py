@@ -1,14 +1,18 @@
-"""Questions that may never be answered, as those that a pod's file system takes: each waits in a thread of its own, and
-nobody waits for it longer than he likes.
+"""Questions that may never be answered, as those that a pod's file system takes: each waits in a thread that it has for
+itself, and nobody waits for it longer than he likes.
 
 The threads are daemons, so that one that hangs for ever does not keep the process from ending, as those of
 concurrent.futures would.
 """
 
 import asyncio
+import queue
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+
+_KEPT = 8
+"""Threads that are left for the next questions."""
 
 
 class Outstanding[Result]:
@@ -18,6 +22,9 @@ class Outstanding[Result]:
         """`most` questions may be open before others have to wait; threads are called `name`."""
         self._slots = asyncio.Semaphore(most)
         self._name = name
+        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._idle = 0
+        """Threads that wait for work."""
         self.open: set[str] = set()
         """What has not been answered yet."""
 
@@ -57,12 +64,24 @@ class Outstanding[Result]:
             else:
                 _tell(loop, answer.set_result, result)
 
-        threading.Thread(target=run, name=self._name, daemon=True).start()
+        if self._idle:
+            self._idle -= 1
+        else:
+            threading.Thread(target=self._serve, name=self._name, daemon=True).start()
+        self._work.put(run)
         return answer
+
+    def _serve(self) -> None:
+        while (run := self._work.get()) is not None:
+            run()
 
     def _answered(self, about: str, answer: asyncio.Future[Result]) -> None:
         self.open.discard(about)
         self._slots.release()
+        if self._idle < _KEPT:
+            self._idle += 1
+        else:
+            self._work.put(None)  # its thread, or another one, ends
         answer.exception()  # it may be that nobody waits for it any more
 
 

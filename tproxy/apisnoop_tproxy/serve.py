@@ -4,6 +4,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from apisnoop_tproxy.agent import Agent
@@ -17,6 +18,9 @@ from apisnoop_tproxy.settings import Settings
 
 logger = logging.getLogger(__name__)
 
+_THREADS = 32
+"""For what is done inside pods: it is the kernel that takes its time, some ten milliseconds for each table."""
+
 
 def serve_until_stopped(settings: Settings, access: Access) -> None:
     """Serve a node until SIGTERM or SIGINT."""
@@ -25,6 +29,7 @@ def serve_until_stopped(settings: Settings, access: Access) -> None:
 
 async def serve(settings: Settings, access: Access) -> None:
     """Serve a node until cancelled."""
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(_THREADS, "work"))
     async with Api(access) as api:
         agent = Agent(settings, lambda pod, state: _tell(events, pod, state))
         events = Events(api, settings.node, agent.existing)
