@@ -2,11 +2,12 @@
 
 import shutil
 import subprocess
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import apisnoop
-from apisnoop.causes import cause_of
+from apisnoop.causes import cause_of, printable
 from apisnoop.errors import ApisnoopError
 
 PACKAGE = Path(apisnoop.__file__).parent
@@ -49,12 +50,30 @@ def connection_options(kubeconfig: Path | None, context: str | None) -> list[str
 def run_helm(arguments: Sequence[str | Path], *, to_stdout: bool = False) -> None:
     """Run Helm. What it says to people goes to standard error, unless it is what was asked for.
 
-    Raises ApisnoopError if it fails; it has said why by then.
+    Raises ApisnoopError with the last line that it has said if it fails.
     """
     command = [demand_helm(), *map(str, arguments)]
+    out, none = None if to_stdout else 2, subprocess.DEVNULL
     try:
-        done = subprocess.run(command, stdout=None if to_stdout else 2, stdin=subprocess.DEVNULL, check=False)
+        with subprocess.Popen(
+            command, stdin=none, stdout=out, stderr=subprocess.PIPE, text=True, errors="replace"
+        ) as run:
+            last = _pass_on(run.stderr or ())
     except OSError as error:
         raise ApisnoopError(f"helm cannot be run: {cause_of(error)}") from None
-    if done.returncode:
-        raise ApisnoopError(f"helm {command[1]} has failed with {done.returncode}; what it says is above")
+    if run.returncode:
+        why = printable(last.removeprefix("Error: ")) or f"it ends with {run.returncode}"
+        raise ApisnoopError(f"helm {command[1]} has failed: {why}")
+    if last:
+        sys.stderr.write(last + "\n")
+
+
+def _pass_on(lines: Iterable[str]) -> str:
+    """Write lines to standard error as they come, but for the last one that says something, which is given back."""
+    last = ""
+    for line in lines:
+        if line.strip():
+            if last:
+                sys.stderr.write(last + "\n")
+            last = line.rstrip()
+    return last

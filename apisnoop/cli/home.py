@@ -7,12 +7,41 @@ from apisnoop.cli.installation import daemon_sets
 from apisnoop.cli.occupants import occupants
 from apisnoop.cluster_api import Api
 from apisnoop.errors import ApisnoopError, RefusedError
-from apisnoop.fleet.facts import DRAIN, is_draining
+from apisnoop.fleet.facts import DRAIN, is_draining, release_of
 from apisnoop.fleet.objects import DaemonSet, Thing
 
 MANAGED_BY, OURS = "app.kubernetes.io/managed-by", "kubectl-apisnoop"
 """Label of a namespace that we have made, and may remove."""
+DEFAULT_RELEASE = "apisnoop"
 ENFORCE = "pod-security.kubernetes.io/enforce"
+
+
+def demand_one_home(api: Api, namespace: str, release: str) -> DaemonSet | None:
+    """Give the DaemonSet if apisnoop is installed already, by the same release in the same namespace.
+
+    Raises ApisnoopError where it is by another one: two would take pods from one another.
+    """
+    try:
+        found = [one for one in daemon_sets(api) if not one.metadata.deletion_timestamp]
+    except RefusedError:
+        found = daemon_sets(api, namespace)
+    for one in found:
+        there, known = one.metadata.namespace, release_of(one)
+        if (there, known) != (namespace, release):
+            options = f"-n {there}" + (f" --release {known}" if known != DEFAULT_RELEASE else "")
+            raise ApisnoopError(
+                f"apisnoop is installed already in namespace {there} (release {known}): kubectl apisnoop install "
+                f"{options} brings it up to date; to have it elsewhere, first: kubectl apisnoop uninstall -n {there}"
+            )
+    return next(iter(found), None)
+
+
+def tell_new_records(api: Api, before: DaemonSet) -> None:
+    """Say that the node agents are replaced, if they are: what a node has recorded ends with its pod."""
+    found = read_object(api, path_of(before), DaemonSet)
+    if found is not None and found.metadata.generation != before.metadata.generation:
+        said = "the node agents are replaced, so every node begins a new record; a `kubectl apisnoop pull` before it"
+        click.echo(f"apisnoop: {said} keeps the old one", err=True)
 
 
 def prepare_namespace(api: Api, namespace: str) -> None:

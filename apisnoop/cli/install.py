@@ -40,16 +40,17 @@ def install(  # noqa: PLR0913, PLR0917 - one argument an option, given by name
     """Install apisnoop in a cluster, or bring it up to date.
 
     Runs Helm with the chart that comes with this program; its values and what they mean are in charts/apisnoop. Nothing
-    is recorded before something is switched on. Values of an earlier install are kept unless they are given anew.
+    is recorded but what asks for it; objects that ask from an earlier time are named. Values of an earlier install are
+    kept unless they are given anew.
 
     \b
     kubectl apisnoop install --set webhook.enabled=false
     kubectl apisnoop install --dry-run | less
     """
     # The kubernetes client takes 0.3 s to import, which --help does without.
-    from apisnoop.cli import helm  # noqa: PLC0415
+    from apisnoop.cli import already_marked, helm  # noqa: PLC0415
     from apisnoop.cli.cluster_objects import open_api  # noqa: PLC0415
-    from apisnoop.cli.home import prepare_namespace, take_drain_back  # noqa: PLC0415
+    from apisnoop.cli.home import demand_one_home, prepare_namespace, take_drain_back, tell_new_records  # noqa: PLC0415
     from apisnoop.cli.readiness import wait_until_ready  # noqa: PLC0415
 
     folder = chart or helm.find_chart()
@@ -63,9 +64,15 @@ def install(  # noqa: PLR0913, PLR0917 - one argument an option, given by name
         # Looks into the cluster as an installation does.
         helm.run_helm(["template", release, folder, version, "--dry-run=server", *where, *values], to_stdout=True)
         return ExitCode.OK
+    before = demand_one_home(api, namespace, release)
     prepare_namespace(api, namespace)
     helm.run_helm(["upgrade", "--install", release, folder, "--reset-then-reuse-values", *where, *values])
     take_drain_back(api, namespace)
+    if before is not None:
+        tell_new_records(api, before)
+    else:
+        already = "to be recorded already, from an earlier time"
+        already_marked.tell_marked(api, one=f"asks {already}", more=f"ask {already}")
     if not wait:
         click.echo(f"apisnoop is being installed in namespace {namespace}; see kubectl apisnoop status")
         return ExitCode.OK

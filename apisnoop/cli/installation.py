@@ -6,12 +6,14 @@ What may not be read is noted and left out: whoever may look at pods only still 
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import NamedTuple
 
 from apisnoop import __version__
 from apisnoop.cli.agents import answer_of, each_agent
 from apisnoop.cli.cluster_objects import list_objects, read_object, read_wishes
 from apisnoop.cluster_api import Api
 from apisnoop.errors import RefusedError
+from apisnoop.fleet.certificate_diagnosis import CERTS
 from apisnoop.fleet.facts import AGENTS, SELECTOR, Facts
 from apisnoop.fleet.objects import (
     COMPONENT,
@@ -28,6 +30,18 @@ from apisnoop.fleet.wishes import NO_WISHES
 
 WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
 REQUESTS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
+
+
+class Collection(NamedTuple):
+    """Where objects are, and which of them are meant."""
+
+    path: str
+    selector: str
+
+
+def certificate_jobs(namespace: str) -> Collection:
+    """Say where the certificate's Jobs are."""
+    return Collection(f"/apis/batch/v1/namespaces/{namespace}/jobs", f"{SELECTOR},{COMPONENT}={CERTS}")
 
 
 class Reading:
@@ -62,7 +76,8 @@ def look_at(api: Api, namespace: str | None, place: str | None = None) -> Facts:
     reading = Reading(api)
     found = daemon_sets(api, place)
     here = found[0].metadata.namespace if found else place
-    agents = list(list_objects(api, _in(here, "pods"), Pod, labelSelector=AGENTS)) if here else []
+    ours = our_pods(api, here) if here else []
+    agents = [pod for pod in ours if (pod.metadata.labels or {}).get(COMPONENT) == "agent"]
     answers = {
         pod.metadata.uid: answer for pod, answer in each_agent(_answering(agents), lambda one: answer_of(api, one))
     }
@@ -73,6 +88,7 @@ def look_at(api: Api, namespace: str | None, place: str | None = None) -> Facts:
         version=__version__,
         daemon_sets=tuple(found),
         agents=tuple(agents),
+        ours=tuple(ours),
         answers=answers,
         nodes=reading.may(lambda: tuple(list_objects(api, "/api/v1/nodes", Node))),
         pods=pods if wishes is not None else None,
@@ -80,6 +96,11 @@ def look_at(api: Api, namespace: str | None, place: str | None = None) -> Facts:
         verdict=_verdict(reading, found[0]) if found else None,
         unreadable=tuple(reading.unreadable),
     )
+
+
+def our_pods(api: Api, namespace: str) -> list[Pod]:
+    """Give all pods of the installation in a namespace. Raises ApisnoopError."""
+    return list(list_objects(api, _in(namespace, "pods"), Pod, labelSelector=SELECTOR))
 
 
 def _answering(agents: list[Pod]) -> list[Pod]:
@@ -106,14 +127,14 @@ def look_deeper(api: Api, facts: Facts) -> Facts:
     if daemon_set is None:
         return facts
     reading, name, here = Reading(api), name_of(daemon_set), daemon_set.metadata.namespace
-    jobs, deployments = f"/apis/batch/v1/namespaces/{here}/jobs", f"/apis/apps/v1/namespaces/{here}/deployments"
-    certs = f"{SELECTOR},{COMPONENT}=certs"
+    jobs, deployments = certificate_jobs(here), f"/apis/apps/v1/namespaces/{here}/deployments"
     request = reading.may(lambda: read_object(api, f"{REQUESTS}/{name}", Request))
     return replace(
         facts,
         webhook=reading.may(lambda: read_object(api, f"{deployments}/{name}-webhook", Deployment)),
         webhook_configuration=reading.may(lambda: read_object(api, f"{WEBHOOKS}/{name}", WebhookConfiguration)),
-        certificate_jobs=reading.may(lambda: tuple(list_objects(api, jobs, Job, labelSelector=certs))) or (),
+        certificate_jobs=reading.may(lambda: tuple(list_objects(api, jobs.path, Job, labelSelector=jobs.selector)))
+        or (),
         requests=(request,) if request else (),
         unreadable=(*facts.unreadable, *reading.unreadable),
     )

@@ -2,23 +2,66 @@
 
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import click
 import msgspec
 
-from apisnoop.cli.cluster_objects import read_object
-from apisnoop.cli.installation import daemon_sets, look_at, look_deeper, name_of
+from apisnoop.cli.cluster_objects import list_objects, read_object
+from apisnoop.cli.installation import certificate_jobs, daemon_sets, look_at, look_deeper, name_of, our_pods
 from apisnoop.cluster_api import Api
 from apisnoop.errors import ApisnoopError, ExitCode
+from apisnoop.fleet.certificate_diagnosis import is_issuing
 from apisnoop.fleet.diagnosis import diagnose
-from apisnoop.fleet.objects import ConfigMap, DaemonSet, Deployment
+from apisnoop.fleet.images import LASTING, missing_images
+from apisnoop.fleet.objects import ConfigMap, DaemonSet, Deployment, Job
 from apisnoop.fleet.status import status_of
 from apisnoop.reports.findings_list import render_findings
 from apisnoop.reports.fleet import certificate_line
 from apisnoop.reports.wording import counted
 
-SLICE = 20.0
-"""Seconds after which a watch is begun anew."""
+SLICE = 10.0
+"""Seconds after which a watch is begun anew, and images are looked at: by the second look a kubelet has tried twice."""
+
+
+@dataclass(slots=True)
+class Waiting:
+    """Waits for one object after another, in vain where an image cannot be pulled."""
+
+    api: Api
+    namespace: str
+    deadline: float
+    """Of time.monotonic()."""
+    hopeless: bool = False
+    _missing: frozenset[str] = field(default=frozenset())
+    """Images that could not be pulled at the last look."""
+
+    def until[T](self, collection: str, name: str, kind: type[T], lacks: Callable[[T], str]) -> bool:
+        """Wait until an object lacks nothing, saying what it lacks whenever that changes; none at all lacks nothing."""
+        said = ""
+        if read_object(self.api, f"{collection}/{name}", kind) is None:
+            return True
+        while (left := self.deadline - time.monotonic()) > 0 and not self.hopeless:
+            for event, thing in self.api.watch(collection, name, min(left, SLICE)):
+                if event == "DELETED":
+                    return False
+                lacking = lacks(msgspec.json.decode(msgspec.json.encode(thing), type=kind))
+                if not lacking:
+                    return True
+                if lacking != said:
+                    click.echo(f"{name}: {lacking}", err=True)
+                    said = lacking
+                if time.monotonic() > self.deadline:
+                    return False
+            self._look_at_images()
+        return False
+
+    def _look_at_images(self) -> None:
+        """Give up where the same image cannot be pulled at two looks: once may be the registry's bad moment."""
+        found = missing_images(our_pods(self.api, self.namespace))
+        missing = frozenset(one.image for one in found if one.reason in LASTING)
+        self.hopeless = bool(missing & self._missing)
+        self._missing = missing
 
 
 def wait_until_ready(api: Api, namespace: str, seconds: float) -> int:
@@ -26,20 +69,16 @@ def wait_until_ready(api: Api, namespace: str, seconds: float) -> int:
 
     Raises ApisnoopError if the API server cannot be asked.
     """
-    deadline = time.monotonic() + seconds
     found = daemon_sets(api, namespace)
     if not found:
         raise ApisnoopError(f"no DaemonSet of apisnoop is in namespace {namespace}; see helm list -n {namespace}")
-    name = name_of(found[0])
-    apps, core = f"/apis/apps/v1/namespaces/{namespace}", f"/api/v1/namespaces/{namespace}"
-    ready = (
-        _await(api, f"{core}/configmaps", f"{name}-certificate", ConfigMap, _certificate, deadline)
-        and _await(api, f"{apps}/daemonsets", f"{name}-agent", DaemonSet, _agents, deadline)
-        and _await(api, f"{apps}/deployments", f"{name}-webhook", Deployment, _webhook, deadline)
-    )
+    waiting = Waiting(api, namespace, time.monotonic() + seconds)
+    ready = _is_ready(waiting, name_of(found[0]))
     facts = look_deeper(api, look_at(api, namespace, namespace))
     findings = diagnose(facts)
-    if not ready:
+    if waiting.hopeless:
+        click.echo("apisnoop: it is not ready, and will not be without its images", err=True)
+    elif not ready:
         click.echo(f"apisnoop: it is not ready after {seconds:.0f} s; it may still become so", err=True)
     if findings:
         click.echo(render_findings(findings), nl=False, err=True)
@@ -53,24 +92,23 @@ def wait_until_ready(api: Api, namespace: str, seconds: float) -> int:
     return ExitCode.OK
 
 
-def _await[T](api: Api, collection: str, name: str, kind: type[T], lacks: Callable[[T], str], deadline: float) -> bool:
-    """Wait until an object lacks nothing, saying what it lacks whenever that changes; none at all lacks nothing."""
-    said = ""
-    if read_object(api, f"{collection}/{name}", kind) is None:
-        return True
-    while (left := deadline - time.monotonic()) > 0:
-        for event, thing in api.watch(collection, name, min(left, SLICE)):
-            if event == "DELETED":
-                return False
-            lacking = lacks(msgspec.json.decode(msgspec.json.encode(thing), type=kind))
-            if not lacking:
-                return True
-            if lacking != said:
-                click.echo(f"{name}: {lacking}", err=True)
-                said = lacking
-            if time.monotonic() > deadline:
-                return False
-    return False
+def _is_ready(waiting: Waiting, name: str) -> bool:
+    """Wait for the certificate, which all wait for, then for the others."""
+    api, namespace = waiting.api, waiting.namespace
+    apps, core = f"/apis/apps/v1/namespaces/{namespace}", f"/api/v1/namespaces/{namespace}"
+    jobs = certificate_jobs(namespace)
+    running = [one for one in list_objects(api, jobs.path, Job, labelSelector=jobs.selector) if is_issuing(one)]
+    for job in running:  # a certificate that is there already may be made anew by it
+        waiting.until(jobs.path, job.metadata.name, Job, _issues)
+    return (
+        waiting.until(f"{core}/configmaps", f"{name}-certificate", ConfigMap, _certificate)
+        and waiting.until(f"{apps}/daemonsets", f"{name}-agent", DaemonSet, _agents)
+        and waiting.until(f"{apps}/deployments", f"{name}-webhook", Deployment, _webhook)
+    )
+
+
+def _issues(job: Job) -> str:
+    return "requests the certificate" if is_issuing(job) else ""
 
 
 def _certificate(verdict: ConfigMap) -> str:

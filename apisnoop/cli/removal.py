@@ -11,6 +11,7 @@ from pathlib import Path
 import click
 
 from apisnoop.cli.agents import each_agent, find_agents
+from apisnoop.cli.already_marked import tell_marked
 from apisnoop.cli.cluster_objects import list_objects, read_object
 from apisnoop.cli.helm import connection_options, find_helm, run_helm
 from apisnoop.cli.home import MANAGED_BY, OURS, drain, remove_namespace
@@ -72,6 +73,8 @@ class Removal:
         found = {home: remove_namespace(self._api, home) for home in self.homes}
         self._tell(silent, kept, [home for home, foreign in found.items() if foreign == []])
         _tell_occupied({home: foreign for home, foreign in found.items() if foreign})
+        again = "recorded again after another install"
+        tell_marked(self._api, one=f"stays marked, and is {again}", more=f"stay marked, and are {again}")
         return not silent
 
     # -- nodes ----------------------------------------------------------------------------------------------------

@@ -4,12 +4,12 @@ Pure: from facts to findings. Nothing is found that is only not ideal.
 """
 
 from collections.abc import Iterator
-from datetime import datetime
 
-import msgspec
-
+from apisnoop.fleet.certificate_diagnosis import certificate_findings, seconds_of
 from apisnoop.fleet.facts import Facts, is_draining
-from apisnoop.fleet.objects import Pod, Request
+from apisnoop.fleet.finding import Finding
+from apisnoop.fleet.images import image_finding, missing_images
+from apisnoop.fleet.objects import COMPONENT, Pod
 from apisnoop.fleet.status import (
     INTERCEPTING,
     MISSING,
@@ -26,19 +26,8 @@ from apisnoop.fleet.status import (
 from apisnoop.fleet.wishes import is_ours
 from apisnoop.node.wanted import INJECTED, MARK
 
-SOON = 24 * 3600
-"""Seconds before its end at which a certificate should have been renewed: that happens at two thirds of its life."""
 HURRY = 60.0
 """Seconds that a new pod may take to be recorded before it is called forgotten."""
-
-
-class Finding(msgspec.Struct, frozen=True):
-    """Something that is wrong."""
-
-    what: str
-    """One line."""
-    then: str
-    """The command that mends it or tells more."""
 
 
 def diagnose(facts: Facts) -> list[Finding]:
@@ -46,7 +35,7 @@ def diagnose(facts: Facts) -> list[Finding]:
     if facts.daemon_set is None:
         return [Finding("apisnoop is not installed: no DaemonSet of it was found", "kubectl apisnoop install")]
     status = status_of(facts)
-    found = [*_installation(facts), *_certificate(facts, status)]
+    found = [*map(image_finding, status.images), *_installation(facts), *certificate_findings(facts, status)]
     found += [*_nodes(facts, status), *_versions(facts, status), *_webhook(facts), *_pods(facts, status)]
     return list(dict.fromkeys(found))
 
@@ -68,45 +57,11 @@ def _installation(facts: Facts) -> Iterator[Finding]:
         )
 
 
-def _certificate(facts: Facts, status: Status) -> Iterator[Finding]:
-    known, place = status.certificate, status.namespace
-    last = facts.certificate_jobs[-1].metadata.name if facts.certificate_jobs else ""
-    jobs = f"kubectl logs -n {place} job/{last} --tail=20" if last else f"kubectl get jobs,events -n {place}"
-    pending = [one for one in facts.requests if not _is_decided(one)]
-    for request in pending:
-        name = request.metadata.name
-        yield Finding(f"certificate signing request {name} waits for approval", f"kubectl certificate approve {name}")
-    if not known.mode and not pending:
-        failed = any(job.status.failed and not job.status.succeeded for job in facts.certificate_jobs)
-        yield Finding("there is no certificate" + (": its Job has failed" if failed else " yet"), jobs)
-    elif known.mode == "none":
-        what = f"there is no certificate that pods accept, so nothing can be recorded: {known.reason}"
-        yield Finding(what, known.then or jobs)
-    elif known.then:
-        yield Finding(f"the certificate cannot be renewed: {known.reason}", known.then)
-        return
-    ends = _seconds(known.not_after)
-    if ends is not None and ends <= facts.now:
-        yield Finding(f"the certificate has ended ({known.not_after}): {known.reason or 'it was not renewed'}", jobs)
-    elif ends is not None and ends - facts.now < min(SOON, _life(known.renew_at, ends)):
-        why = f": {known.reason}" if known.reason else ""
-        yield Finding(f"the certificate ends soon ({known.not_after}) and should have been renewed{why}", jobs)
-
-
-def _is_decided(request: Request) -> bool:
-    return any(one.type in {"Approved", "Denied"} for one in request.status.conditions or ())
-
-
-def _life(renew_at: str, ends: float) -> float:
-    """Give half of the time between renewal and end: a renewal that is so late has failed."""
-    renewal = _seconds(renew_at)
-    return SOON if renewal is None else (ends - renewal) / 2
-
-
 def _nodes(facts: Facts, status: Status) -> Iterator[Finding]:
     ready = {node.metadata.name: node.is_ready for node in facts.nodes or ()}
+    imageless = {pod for missing in status.images for pod in missing.pods}
     for node in status.nodes:
-        if node.state == WELL and not node.why:
+        if (node.state == WELL and not node.why) or node.agent in imageless:
             continue
         if node.state == NO_AGENT and not node.asked:
             continue  # a node that nobody wants anything of
@@ -146,7 +101,7 @@ def _webhook(facts: Facts) -> Iterator[Finding]:
         return
     name, place = deployment.metadata.name, deployment.metadata.namespace
     logs = f"kubectl logs deploy/{name} -n {place} --tail=20"
-    if deployment.status.ready_replicas == 0 and deployment.spec.replicas:
+    if deployment.status.ready_replicas == 0 and deployment.spec.replicas and not _lacks_image(facts):
         yield Finding(
             "no pod of the webhook is ready: the first calls of new pods are missed",
             f"kubectl describe deploy {name} -n {place}",
@@ -166,6 +121,12 @@ def _webhook(facts: Facts) -> Iterator[Finding]:
             )
 
 
+def _lacks_image(facts: Facts) -> bool:
+    """Tell whether a pod of the webhook waits for its image, which is a finding of its own."""
+    webhook = [pod for pod in facts.ours if (pod.metadata.labels or {}).get(COMPONENT) == "webhook"]
+    return bool(missing_images(webhook))
+
+
 def _was_forgotten(pod: Pod, facts: Facts) -> bool:
     """Tell whether the API server has not asked about a pod that it should have asked about."""
     metadata, configuration = pod.metadata, facts.webhook_configuration
@@ -175,15 +136,15 @@ def _was_forgotten(pod: Pod, facts: Facts) -> bool:
     if not said or INJECTED in marks or pod.is_over or is_ours(metadata) or not metadata.owner_references:
         return False
     made, since = (
-        _seconds(metadata.creation_timestamp or ""),
-        _seconds((configuration.metadata.creation_timestamp or "") if configuration else ""),
+        seconds_of(metadata.creation_timestamp or ""),
+        seconds_of((configuration.metadata.creation_timestamp or "") if configuration else ""),
     )
     return made is not None and since is not None and made > since + HURRY
 
 
 def _pods(facts: Facts, status: Status) -> Iterator[Finding]:
     lost = {node.name for node in status.nodes if node.state != WELL}
-    made = {pod.metadata.uid: _seconds(pod.metadata.creation_timestamp or "") for pod in facts.pods or ()}
+    made = {pod.metadata.uid: seconds_of(pod.metadata.creation_timestamp or "") for pod in facts.pods or ()}
     for pod in status.pods:
         if pod.state == MISSING and (pod.node in lost or not agents_by_node(facts.agents).get(pod.node)):
             continue  # its node is the finding
@@ -211,10 +172,3 @@ def _tell(pod: PodState) -> str:
 
 def _some(names: list[str], most: int = 3) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more pods" if len(names) > most else "")
-
-
-def _seconds(moment: str) -> float | None:
-    try:
-        return datetime.fromisoformat(moment).timestamp()
-    except ValueError:
-        return None

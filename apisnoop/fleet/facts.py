@@ -45,6 +45,8 @@ class Facts:
     daemon_sets: tuple[DaemonSet, ...] = ()
     agents: tuple[Pod, ...] = ()
     """The DaemonSets' pods."""
+    ours: tuple[Pod, ...] = ()
+    """All pods of the installation, those of its Jobs included."""
     answers: Mapping[str, Answer] = field(default_factory=dict)
     """By the UID of the agent's pod."""
     nodes: tuple[Node, ...] | None = None

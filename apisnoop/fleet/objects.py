@@ -35,6 +35,7 @@ class Container(Part, frozen=True):
 
     name: str = ""
     image: str = ""
+    args: list[str] = []
     env: list[EnvVar] = []
 
 
@@ -100,6 +101,7 @@ class ContainerStatus(Part, frozen=True):
     """core/v1 ContainerStatus."""
 
     name: str = ""
+    image: str = ""
     ready: bool = False
     restart_count: int = 0
     state: ContainerState = ContainerState()
@@ -123,6 +125,7 @@ class PodStatus(Part, frozen=True):
     message: str = ""
     conditions: list[Condition] | None = None
     container_statuses: list[ContainerStatus] | None = None
+    init_container_statuses: list[ContainerStatus] | None = None
 
 
 class Pod(Part, frozen=True):
@@ -230,13 +233,31 @@ class JobStatus(Part, frozen=True):
     active: int = 0
     succeeded: int = 0
     failed: int = 0
+    conditions: list[Condition] | None = None
+
+
+class JobSpec(Part, frozen=True):
+    """batch/v1 JobSpec."""
+
+    template: PodTemplate = PodTemplate()
 
 
 class Job(Part, frozen=True):
     """batch/v1 Job."""
 
     metadata: Metadata
+    spec: JobSpec = JobSpec()
     status: JobStatus = JobStatus()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has done its work, or given up."""
+        return any(one.type in {"Complete", "Failed"} and one.status == "True" for one in self.status.conditions or ())
+
+    @property
+    def renews_alone(self) -> bool:
+        """Whether it approves the request that it makes, as a certificate's Job with automatic renewal does."""
+        return any("--renewal=auto" in container.args for container in self.spec.template.spec.containers)
 
 
 class ClientConfig(Part, frozen=True):

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 import msgspec
 
 from apisnoop.fleet.facts import Answer, Facts, is_draining, release_of
+from apisnoop.fleet.images import MissingImage, missing_images
 from apisnoop.fleet.objects import Pod
 from apisnoop.node.status import AgentPod, AgentStatus, ProxyPod
 from apisnoop.node.wanted import Wanted
@@ -86,6 +87,8 @@ class Status(msgspec.Struct, frozen=True):
     certificate: Certificate
     nodes: tuple[NodeState, ...]
     pods: tuple[PodState, ...]
+    images: tuple[MissingImage, ...] = ()
+    """What nodes cannot pull."""
     unreadable: tuple[str, ...] = ()
 
 
@@ -102,6 +105,7 @@ def status_of(facts: Facts) -> Status:
         certificate=certificate_of(facts),
         nodes=tuple(sorted(_nodes(facts, pods), key=lambda one: one.name)),
         pods=pods,
+        images=missing_images(facts.ours, facts.pods or ()),
         unreadable=facts.unreadable,
     )
 
@@ -189,7 +193,7 @@ def _why_no_agent(facts: Facts) -> str:
 
 def why_not_ready(pod: Pod) -> str:
     """Say why a pod is not ready, in the kubelet's or the scheduler's words."""
-    for status in pod.status.container_statuses or ():
+    for status in (*(pod.status.init_container_statuses or ()), *(pod.status.container_statuses or ())):
         if status.ready:
             continue
         waiting, ended = status.state.waiting, status.state.terminated or status.last_state.terminated

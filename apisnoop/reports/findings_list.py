@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from apisnoop.fleet.diagnosis import Finding
+from apisnoop.fleet.finding import Finding
 from apisnoop.reports.paint import PLAIN, Paint
 from apisnoop.reports.wording import clean
 

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from apisnoop.fleet.images import image_text
 from apisnoop.fleet.status import WELL, NodeState, PodState, Status
 from apisnoop.reports.columns import Column, render_columns
 from apisnoop.reports.paint import PLAIN, Paint
@@ -66,6 +67,7 @@ def _summary(status: Status, now: float) -> list[str]:
     ]
     if status.draining:
         lines.append("It was told to let go of everything: kubectl apisnoop uninstall, or install to go on")
+    lines += [f"{clean(image_text(one))}: kubectl apisnoop doctor" for one in status.images]
     return [*lines, certificate_line(status, now)]
 
 

@@ -45,6 +45,9 @@ KINDS = {
     "Event": ("events", "/api/v1", True),
     "Deployment": ("deployments", "/apis/apps/v1", True),
     "DaemonSet": ("daemonsets", "/apis/apps/v1", True),
+    "StatefulSet": ("statefulsets", "/apis/apps/v1", True),
+    "Job": ("jobs", "/apis/batch/v1", True),
+    "CronJob": ("cronjobs", "/apis/batch/v1", True),
     "Widget": ("widgets", "/apis/example.org/v1", True),
 }
 """By kind: its plural, where it is served, and whether it is in namespaces."""

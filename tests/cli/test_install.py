@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from apisnoop.cli import already_marked
 from apisnoop.cli import helm as helm_module
 from apisnoop.cli.helm import find_chart
 from apisnoop.fleet.facts import DRAIN
@@ -51,6 +52,25 @@ def test_what_is_installed_goes_without_a_trace(server):
     assert (answer.exit_code, answer.stdout) == (0, f"apisnoop is removed, and namespace {HOME}\n")
     gone(server)
     assert Installation(server).traces() == []
+
+
+def test_marks_from_an_earlier_time_are_named(server, namespace, monkeypatch):
+    """They are their owners', so they stay; who installs or uninstalls learns of them."""
+    monkeypatch.setattr(already_marked, "SHOWN", 1000)  # other tests' namespaces may be there still
+    server.kubectl("label", "namespace", namespace, "apisnoop=true")
+    mark = f"namespace/{namespace}"
+    answer = apisnoop(server, "install", "--no-wait")
+    assert mark in next(line for line in answer.stderr.splitlines() if "to be recorded already" in line)
+    again = apisnoop(server, "install", "--no-wait")
+    assert "already" not in again.output
+    assert "record" not in again.stderr
+    answer = apisnoop(server, "install", "--no-wait", "--set", "agent.leaseSeconds=7")
+    assert "every node begins a new record" in answer.stderr
+    answer = apisnoop(server, "install", "--no-wait", "-n", namespace)
+    assert answer.exit_code == 3
+    assert f"apisnoop is installed already in namespace {HOME}" in answer.stderr
+    answer = apisnoop(server, "uninstall", "--yes")
+    assert mark in next(line for line in answer.stderr.splitlines() if "recorded again after another" in line)
 
 
 def test_half_of_it_goes_without_helm_too(server, monkeypatch):

@@ -1,0 +1,83 @@
+"""Waiting for an installation: what ends it early, and what it waits for although all seems to be there."""
+
+import json
+import time
+
+import pytest
+
+from apisnoop.cli.readiness import Waiting, _is_ready
+from tests.cli.fake_api import FakeApi, made
+from tests.fleet.things import LABELS
+
+HOME = "apisnoop"
+
+
+class WatchedApi(FakeApi):
+    """An API server on which a watch gives the present state, then what a test has put in its way."""
+
+    def __init__(self, *objects):
+        super().__init__(*objects)
+        self.watched = []
+        self.then = {}
+        """By name: what the watch gives afterwards."""
+
+    def watch(self, path, name, _seconds):
+        """Give the present state, and what comes."""
+        self.watched.append(name)
+        yield "MODIFIED", json.loads(self.read(f"{path}/{name}"))
+        yield from (("MODIFIED", one) for one in self.then.pop(name, ()))
+
+
+def daemon_set(ready):
+    """Make the DaemonSet, with so many of its two pods ready."""
+    status = {"desiredNumberScheduled": 2, "numberReady": ready, "updatedNumberScheduled": 2}
+    return {**made("DaemonSet", "apisnoop-agent", HOME, labels=LABELS), "status": status}
+
+
+def agent(reason):
+    """Make an agent's pod whose image is not there."""
+    status = {"containerStatuses": [{"name": "agent", "image": "x", "state": {"waiting": {"reason": reason}}}]}
+    return {**made("Pod", "apisnoop-agent-1", HOME, labels=LABELS), "status": status}
+
+
+def job(**status):
+    """Make the certificate's Job."""
+    template = {"spec": {"containers": [{"name": "certs", "args": ["--renewal=auto"]}]}}
+    labels = {**LABELS, "app.kubernetes.io/component": "certs"}
+    return {**made("Job", "apisnoop-certs-2", HOME, labels=labels), "spec": {"template": template}, "status": status}
+
+
+def test_an_image_that_cannot_be_pulled_twice_ends_the_wait(capsys):
+    """Nobody waits five minutes for what will not come."""
+    api = WatchedApi(daemon_set(0), agent("ImagePullBackOff"))
+    waiting = Waiting(api, HOME, time.monotonic() + 3600)
+    assert not _is_ready(waiting, "apisnoop")
+    assert waiting.hopeless
+    assert api.watched == ["apisnoop-agent"] * 2
+    assert capsys.readouterr().err == "apisnoop-agent: 0 of 2 pods ready\n"
+
+
+def test_an_image_that_is_being_pulled_again_is_waited_for():
+    """A registry may have a bad moment."""
+    api = WatchedApi(daemon_set(0), agent("ErrImagePull"))
+    api.then["apisnoop-agent"] = [daemon_set(1), daemon_set(2)]
+    waiting = Waiting(api, HOME, time.monotonic() + 3600)
+    assert _is_ready(waiting, "apisnoop")
+    assert not waiting.hopeless
+
+
+@pytest.mark.parametrize("end", [{"conditions": [{"type": "Complete", "status": "True"}]}, {"failed": 1}])
+def test_a_job_that_makes_the_certificate_anew_is_waited_for(end, capsys):
+    """Its request would else be taken for one that waits for a human; of a Job that has failed more is to be said."""
+    api = WatchedApi(daemon_set(2), job())
+    api.then["apisnoop-certs-2"] = [job(**end)]
+    assert _is_ready(Waiting(api, HOME, time.monotonic() + 3600), "apisnoop")
+    assert api.watched == ["apisnoop-certs-2", "apisnoop-agent"]
+    assert capsys.readouterr().err == "apisnoop-certs-2: requests the certificate\n"
+
+
+def test_a_job_that_is_over_is_not_waited_for():
+    """It was that of an earlier install."""
+    api = WatchedApi(daemon_set(2), job(conditions=[{"type": "Complete", "status": "True"}]))
+    assert _is_ready(Waiting(api, HOME, time.monotonic() + 3600), "apisnoop")
+    assert api.watched == ["apisnoop-agent"]
