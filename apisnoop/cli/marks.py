@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from apisnoop.cli.cluster_objects import list_objects, open_api, read_namespaces
 from apisnoop.cli.namespaces import current_namespace
 from apisnoop.errors import ApisnoopError, RefusedError, UsageError
 from apisnoop.fleet.consequences import Consequences, consequences
+from apisnoop.fleet.facts import is_init_mode
 from apisnoop.fleet.kinds import NAMESPACE, POD, Kind, kind_of, parse_references
 from apisnoop.fleet.objects import Pod, Thing
 from apisnoop.fleet.wishes import Wishes
@@ -128,7 +130,14 @@ class Marking:
         wishes = self.wishes(chosen, again=True)
         if namespace in self._blind and chosen.kind not in {POD, NAMESPACE}:
             return None  # which pods are its own cannot be told
-        return consequences(chosen.kind, chosen.metadata, pods, wishes, time.time())
+        prepared = self._records_prepared_pods_only()
+        return consequences(chosen.kind, chosen.metadata, pods, wishes, time.time(), only_prepared=prepared)
+
+    def _records_prepared_pods_only(self) -> bool:
+        """Tell whether the node agents run in mode init, as far as that can be seen."""
+        with suppress(RefusedError):
+            return any(is_init_mode(pod) for pod in find_agents(self.api))
+        return False
 
     def warn_without_agents(self) -> None:
         """Say on stderr if nobody is there to record, or that this cannot be told."""

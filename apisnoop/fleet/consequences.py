@@ -8,6 +8,12 @@ from apisnoop.fleet.objects import Pod
 from apisnoop.fleet.wishes import Wishes
 from apisnoop.node.wanted import Metadata
 
+PREPARING = "apisnoop-redirect"
+"""Name of the init container that pods have in mode init."""
+_MADE_BEFORE = (
+    "it was made before, and mode init records new pods only; its owner's are new after kubectl rollout restart"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Consequences:
@@ -20,9 +26,19 @@ class Consequences:
 
 
 def consequences(
-    kind: Kind, metadata: Metadata, pods: Iterable[Pod], wishes: Wishes, now: float, longest: float | None = None
+    kind: Kind,
+    metadata: Metadata,
+    pods: Iterable[Pod],
+    wishes: Wishes,
+    now: float,
+    longest: float | None = None,
+    *,
+    only_prepared: bool = False,
 ) -> Consequences:
-    """Tell which pods below an object are asked for, as everything stands."""
+    """Tell which pods below an object are asked for, as everything stands.
+
+    `only_prepared`: mode init, where pods that have no init container of ours cannot be recorded.
+    """
     recorded: list[tuple[str, str]] = []
     others: list[tuple[str, str]] = []
     for pod in pods:
@@ -31,6 +47,8 @@ def consequences(
         wish = wishes.of(pod, now, longest)
         if wish.yes and pod.spec.host_network:
             others.append((pod.key, "it is on its node's network, where pods cannot be told apart"))
+        elif wish.yes and only_prepared and PREPARING not in {one.name for one in pod.spec.init_containers or ()}:
+            others.append((pod.key, _MADE_BEFORE))
         else:
             (recorded if wish.yes else others).append((pod.key, wish.why))
     return Consequences(tuple(recorded), tuple(others))

@@ -86,3 +86,9 @@ def release_of(daemon_set: DaemonSet) -> str:
 def is_draining(daemon_set: DaemonSet) -> bool:
     """Tell whether it was told to let go of everything."""
     return DRAIN in (daemon_set.spec.template.spec.node_selector or {})
+
+
+def is_init_mode(agent: Pod) -> bool:
+    """Tell whether the agent of this pod enters no pods, so that only those with our init container are recorded."""
+    variables = [variable for container in agent.spec.containers for variable in container.env]
+    return any((one.name, one.value) == ("APISNOOP_INTERCEPTION", "init") for one in variables)

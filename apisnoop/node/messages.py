@@ -40,6 +40,8 @@ class Enrol(Message, frozen=True, tag="enrol"):
     """The pod: node, namespace, name, UID, workload and service account; no container."""
     upstream: Address | None = None
     """Where its connections go: the proxy makes them in its own network. None: each where it was going, by `Dial`."""
+    sources: tuple[str, ...] = ()
+    """The only addresses that may connect, where others could reach the sockets. Empty: only the pod can."""
 
 
 class Enrolled(Message, frozen=True, tag="enrolled"):

@@ -3,10 +3,11 @@
 import pytest
 
 from apisnoop.fleet.consequences import consequences
+from apisnoop.fleet.facts import is_init_mode
 from apisnoop.fleet.kinds import DEPLOYMENT, NAMESPACE, POD
 from apisnoop.fleet.wishes import Wishes, above_from
 from apisnoop.node.wanted import MARK
-from tests.fleet.things import LABELS, NOW, ON, pod, thing, wishes
+from tests.fleet.things import LABELS, NOW, ON, agent, pod, thing, wishes
 
 OFF = {MARK: "false"}
 OF_WEB = ("ReplicaSet", "web-1")
@@ -52,10 +53,10 @@ def test_owners_in_a_circle_end():
     assert not odd.is_below(pod("web-0", owner=OF_WEB), "db")
 
 
-def follows(kind, name, *pods, said=None):
+def follows(kind, name, *pods, said=None, only_prepared=False):
     """Tell what follows from a mark on an object."""
     known = said or wishes({"web": ON, "db": {}})
-    found = consequences(kind, thing(name).metadata, pods, known, NOW)
+    found = consequences(kind, thing(name).metadata, pods, known, NOW, only_prepared=only_prepared)
     return [key for key, _ in found.recorded], dict(found.others)
 
 
@@ -68,6 +69,24 @@ def test_a_deployments_pods_follow_it():
         pod("alone"),
     ]
     assert follows(DEPLOYMENT, "web", *pods) == (["shop/web-0"], {})
+
+
+def test_in_mode_init_pods_that_were_made_before_are_named():
+    """They have no init container of ours; who restarts the Deployment gets some that have."""
+    prepared = {"initContainers": [{"name": "apisnoop-redirect"}]}
+    pods = [pod("web-0", owner=OF_WEB), pod("web-1", owner=OF_WEB, spec=prepared)]
+    recorded, others = follows(DEPLOYMENT, "web", *pods, only_prepared=True)
+    assert recorded == ["shop/web-1"]
+    assert "rollout restart" in others["shop/web-0"]
+    assert follows(DEPLOYMENT, "web", *pods) == (["shop/web-0", "shop/web-1"], {})
+
+
+@pytest.mark.parametrize(("value", "expected"), [("init", True), ("agent", False)])
+def test_an_agents_pod_tells_the_mode(value, expected):
+    """By the setting that the agent itself reads."""
+    container = {"name": "agent", "env": [{"name": "APISNOOP_INTERCEPTION", "value": value}]}
+    assert is_init_mode(agent("n1", spec={"containers": [container]})) is expected
+    assert not is_init_mode(agent("n1"))
 
 
 def test_pods_that_say_no_or_cannot_be_recorded_are_named():

@@ -11,8 +11,6 @@ from tests.tproxy.podlike import API, API6, Podlike
 
 NODE_ADDRESSES = ("10.202.0.1", "fd00:202::1")
 POD_ADDRESSES = ("10.202.0.2", "fd00:202::2")
-OTHER_ADDRESS = "10.202.0.3"
-"""Another pod's, for it is on the same cable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +36,7 @@ def cable() -> Iterator[Cabled]:
         _ip("-n", node, "link", "add", "cable", "type", "veth", "peer", "name", "eth0", "netns", pod)
         for name, device, addresses in (
             (node, "cable", NODE_ADDRESSES),
-            (pod, "eth0", (*POD_ADDRESSES, OTHER_ADDRESS)),
+            (pod, "eth0", POD_ADDRESSES),
         ):
             for address in addresses:
                 _ip("-n", name, "addr", "add", *_with_prefix(address), "dev", device)

@@ -21,10 +21,9 @@ from apisnoop_tproxy.pod_facts import PodFacts
 from apisnoop_tproxy.pod_state import Cause, Code
 from apisnoop_tproxy.redirection import LEAD, LET_GO
 from apisnoop_tproxy.rules import Redirect
-from apisnoop_tproxy.source_filter import attach_filter
 from apisnoop_tproxy.trust import Trust
 
-_ANYWHERE = {socket.AF_INET: "0.0.0.0", socket.AF_INET6: "::"}  # noqa: S104 - a filter lets in one pod only
+_ANYWHERE = {socket.AF_INET: "0.0.0.0", socket.AF_INET6: "::"}  # noqa: S104 - the proxy lets in one pod only
 _OUT_OF_REACH = "its sockets are out of reach in mode init"
 _MADE_BEFORE = "it was made without our init container, so only a pod in its place can be recorded (mode init)"
 _TRIES = 20
@@ -32,7 +31,7 @@ _TRIES = 20
 
 
 class FarPresence:
-    """Of one agent for one pod: listeners that only the pod can connect to, and the datagrams that lead it there."""
+    """Of one agent for one pod: listeners that are for the pod alone, and the datagrams that lead it there."""
 
     pidfd = None
     """Nothing tells when its processes have ended but the cluster."""
@@ -42,6 +41,8 @@ class FarPresence:
     def __init__(self, pod: PodFacts) -> None:
         self._payload = uuid.UUID(pod.uid).bytes
         self._addresses = {_family(host): host for host in sorted(pod.addresses)}
+        self.sources = tuple(self._addresses.values())
+        """Who may connect to its listeners."""
         self._heralds: dict[socket.AddressFamily, socket.socket] = {}
         """What datagrams are sent from, at the listener's port."""
 
@@ -56,9 +57,9 @@ class FarPresence:
         self.close()
         found: dict[socket.AddressFamily, socket.socket] = {}
         failure = OSError("it has no address")
-        for family, host in self._addresses.items():
+        for family in self._addresses:
             try:
-                found[family], self._heralds[family] = _open_pair(family, host)
+                found[family], self._heralds[family] = _open_pair(family)
             except OSError as error:
                 failure = error
         if not found:
@@ -165,13 +166,12 @@ def _family(host: str) -> socket.AddressFamily:
     return socket.AF_INET6 if ":" in host else socket.AF_INET
 
 
-def _open_pair(family: socket.AddressFamily, host: str) -> tuple[socket.socket, socket.socket]:
-    """Listen for one address, and open a socket for datagrams at a port of the same number. Raises OSError."""
+def _open_pair(family: socket.AddressFamily) -> tuple[socket.socket, socket.socket]:
+    """Listen, and open a socket for datagrams at a port of the same number. Raises OSError."""
     for left in reversed(range(_TRIES)):
         listening = listen(_ANYWHERE[family], 0)
         herald = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
         try:
-            attach_filter(listening, host)
             herald.bind((_ANYWHERE[family], listening.getsockname()[1]))
         except OSError:
             listening.close()

@@ -47,7 +47,7 @@ class Enrolments:
         listeners = presence.open_listeners()
         ports = {family: sock.getsockname()[1] for family, sock in listeners.items()}
         self.current = Enrolment(number, Redirect(self._desk.generation, ports, self._desk.lease))
-        self._desk.say(Enrol(number, caller, self._desk.server), tuple(listeners.values()))
+        self._desk.say(Enrol(number, caller, self._desk.server, presence.sources), tuple(listeners.values()))
         for sock in listeners.values():
             sock.close()  # the proxy's alone: when it dies, nobody must be left waiting in the queue
 

@@ -27,6 +27,9 @@ class SupersededError(Exception):
 class Presence:
     """Of one agent in one pod."""
 
+    sources: tuple[str, ...] = ()
+    """Who may connect to its listeners: whoever can, for only the pod itself can."""
+
     def __init__(self, foothold: Foothold, succession: Succession) -> None:
         """Take over a foothold, which is closed with it."""
         self.foothold = foothold

@@ -5,6 +5,7 @@ agent make it act, each for some seconds (`render_redirection`), so it fails ope
 NET_ADMIN inside its own pod and no more: libnftables talks to the kernel by netlink, which needs no raw sockets.
 """
 
+import re
 import socket
 import time
 import uuid
@@ -117,7 +118,7 @@ def redirect(
 def _wait(server: Address, limit: float, clock: Callable[[], float]) -> str:
     deadline = clock() + limit
     kind = "ipv6" if ":" in server[0] else "ipv4"
-    while f"{{ {kind} timeout" not in list_table(stateful=True):
+    while not re.search(rf"elements = {{ {kind} .*expires", list_table(stateful=True)):
         if clock() >= deadline:
             return f"the node agent has not taken it within {limit:g} s: is there one, and may it send UDP to the pod?"
         time.sleep(_PAUSE_SECONDS)

@@ -2,7 +2,7 @@
 
 import socket
 from asyncio.trsock import TransportSocket
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -69,6 +69,8 @@ class Listener:
     is sent on; and this is told of each that could not be served, with one of the reasons below."""
     admit: Callable[["Client"], Awaitable[Admission]] | None = None
     """Asked about each connection when it has been accepted; None: all are let in. An exception closes it."""
+    sources: Collection[str] = ()
+    """Addresses that may connect; what comes from others is closed at once and counts for nothing. Empty: all may."""
     limits: Limits = NO_LIMITS
     over_limit: Callable[["Listener", str], None] = _ignore
     """Told which field of `limits` has been reached, at most once a second for each."""

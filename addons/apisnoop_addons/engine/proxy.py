@@ -193,7 +193,9 @@ class _Accepted(Link):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        reception = Reception.CLOSED if self._served.cutting else self._served.receive()
+        sources = self._served.listener.sources
+        stranger = bool(sources) and self._address[0] not in sources
+        reception = Reception.CLOSED if stranger or self._served.cutting else self._served.receive()
         if reception is Reception.CLOSED:
             self.transport.abort()
         else:

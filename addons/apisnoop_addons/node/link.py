@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from apisnoop.calls.caller import Caller
 from apisnoop.node.channel import Channel, close_all, connect
 from apisnoop.node.messages import (
     FROM_AGENT,
@@ -47,7 +46,7 @@ class Carrier(Protocol):
     def destine(self, addresses: Sequence[Address]) -> None:
         """Take where the API is."""
 
-    def enrol(self, enrolment: int, caller: Caller, sockets: list[socket.socket], upstream: Address | None) -> None:
+    def enrol(self, order: Enrol, sockets: list[socket.socket]) -> None:
         """Accept connections of a pod; the sockets are the carrier's from here."""
 
     def retire(self, order: Retire) -> None:
@@ -147,7 +146,7 @@ class AgentLink:
                 return
         elif isinstance(message, Enrol):
             sockets = [socket.socket(fileno=number) for number in descriptors]
-            carrier.enrol(message.enrolment, message.caller, sockets, message.upstream)
+            carrier.enrol(message, sockets)
             return
         elif isinstance(message, Retire):
             carrier.retire(message)

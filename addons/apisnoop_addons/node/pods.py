@@ -19,7 +19,7 @@ import msgspec
 
 from apisnoop.calls.caller import Caller
 from apisnoop.calls.recording import POD_ENDED, WANTED_NO_MORE
-from apisnoop.node.messages import Address, Beat, Drained, Enrolled, Leaving, Over, Refused, Retire, Unseen
+from apisnoop.node.messages import Address, Beat, Drained, Enrol, Enrolled, Leaving, Over, Refused, Retire, Unseen
 from apisnoop_addons.engine.admission import Admission
 from apisnoop_addons.engine.connect import connect_directly
 from apisnoop_addons.engine.limits import Limits
@@ -71,6 +71,8 @@ class Pod:
     caller: Caller
     upstream: Address | None = None
     """Where its connections go, if nothing tells where each was going: they come by network, and we connect there."""
+    sources: tuple[str, ...] = ()
+    """Where they come from then."""
     listeners: list[Listener] = field(default_factory=list)
     lapsed: str = ""
     """Why it is not recorded at the moment, although it should be."""
@@ -112,11 +114,10 @@ class Pods:
         """Take where the API is: connections to anywhere else are closed."""
         self._destinations = frozenset(addresses)
 
-    def enrol(
-        self, enrolment: int, caller: Caller, sockets: list[socket.socket], upstream: Address | None = None
-    ) -> None:
+    def enrol(self, order: Enrol, sockets: list[socket.socket]) -> None:
         """Accept a pod's connections."""
-        self._orders.put_nowait(partial(self._enrol, Pod(enrolment, caller, upstream), sockets))
+        pod = Pod(order.enrolment, order.caller, order.upstream, order.sources)
+        self._orders.put_nowait(partial(self._enrol, pod, sockets))
 
     def retire(self, order: Retire) -> None:
         """Let a pod go."""
@@ -223,6 +224,7 @@ class Pods:
             request_client_certificate=True,
             connect=partial(self._connect, pod) if pod.upstream is None else connect_directly,
             admit=partial(self._admit, pod),
+            sources=pod.sources,
             limits=self._limits,
             over_limit=lambda _, limit: self._link.say(Over(pod.enrolment, limit)),
             unseen=partial(self._unseen, pod),

@@ -59,8 +59,9 @@ class Noted:
     def destine(self, addresses):
         self.orders.put_nowait(("destine", tuple(addresses)))
 
-    def enrol(self, enrolment, caller, sockets, _upstream):
-        self.orders.put_nowait(("enrol", enrolment, caller.pod, [sock.getsockname()[1] for sock in sockets]))
+    def enrol(self, order, sockets):
+        ports = [sock.getsockname()[1] for sock in sockets]
+        self.orders.put_nowait(("enrol", order.enrolment, order.caller.pod, ports))
         for sock in sockets:
             sock.close()
 

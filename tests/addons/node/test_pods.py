@@ -179,6 +179,17 @@ async def node(tmp_path, limits=Limits()):  # noqa: B008  frozen
             await server.wait_closed()
 
 
+async def refused(address, source):
+    """Tell whether a connection from another address is closed before anything is said."""
+    reader, writer = await asyncio.open_connection(*address, local_addr=(source, 0))
+    try:
+        return await reader.read(1) == b""
+    except ConnectionResetError:
+        return True
+    finally:
+        writer.close()
+
+
 @asynccontextmanager
 async def serving_here(one, tmp_path):
     """Have the API server in the proxy's own network, too; gives its address. Other connections of pods are as ever."""
@@ -216,13 +227,17 @@ async def test_connections_that_come_by_network_go_where_the_agent_says(tmp_path
     async with node(tmp_path) as one, serving_here(one, tmp_path) as upstream:
         with socket.create_server(("127.0.0.1", 0)) as listening:
             address = listening.getsockname()
-            one.agent.send(Enrol(1, POD, upstream), [listening])
+            one.agent.send(Enrol(1, POD, upstream, ("127.0.0.1",)), [listening])
         assert await one.heard.get() == Enrolled(1)
         context = ssl.create_default_context(cadata=one.authority.pem.decode())
         reader, writer = await asyncio.open_connection(*address, ssl=context, server_hostname=NAME)
         assert await one.get(reader, writer) == ANSWER
         await eventually(lambda: one.calls)
         writer.close()
+        assert await refused(address, "127.0.0.2")
+        again = await asyncio.open_connection(*address, ssl=context, server_hostname=NAME)
+        assert await one.get(*again) == ANSWER
+        again[1].close()
     assert (one.calls[0].caller.pod, one.calls[0].caller.container) == ("web-0", "app")
 
 
