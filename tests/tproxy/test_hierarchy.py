@@ -84,6 +84,14 @@ def test_groups_are_seen_as_the_node_sees_them(group):
     assert shown[1:] == [line for line in Path("/proc/self/cgroup").read_text().splitlines() if line.startswith("0::")]
 
 
+def test_a_view_that_is_refused_is_done_without(tmp_path, caplog):
+    """What cannot be joined is told, and the agent goes on."""
+    (tmp_path / "ns").mkdir()
+    (tmp_path / "ns/cgroup").write_text("no namespace")
+    join_cgroup_namespace(tmp_path)
+    assert "slower to name containers" in caplog.text
+
+
 def test_a_kernel_without_such_namespaces_has_one_view(tmp_path):
     """There is nothing to join then."""
     join_cgroup_namespace(tmp_path)
