@@ -1,12 +1,16 @@
 """Fixtures for every test: the real cluster, a catalogue, and one switch that writes golden files anew."""
 
 import signal
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
 
 from apisnoop.operations.catalogue import Catalogue
 from apisnoop.operations.source import load_catalogue
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # How long one example takes says how busy the machine is, nothing about the code.
 settings.register_profile("apisnoop", deadline=None, print_blob=True)
@@ -17,6 +21,14 @@ pytest_plugins = ["cluster.fixtures"]
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--regenerate", action="store_true", help="write the golden files anew instead of comparing")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep the tests of a folder together, in whatever order: what they share is then started once."""
+    folders: dict[Path, int] = {}
+    for item in items:
+        folders.setdefault(item.path.parent, len(folders))
+    items.sort(key=lambda item: folders[item.path.parent])
 
 
 @pytest.fixture(scope="session", autouse=True)

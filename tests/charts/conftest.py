@@ -10,7 +10,16 @@ from tests.charts.workloads import reader
 
 SETTINGS = ("mitmweb.enabled=true", "metrics.enabled=true")
 """As it is shipped, with what is off by default switched on where it disturbs nobody."""
+TAKES_IT_AWAY = "test_uninstalled.py"
 _RELEASE = pytest.StashKey[Installation]()
+
+
+def pytest_collection_modifyitems(items):
+    """Have tests that take the release away come last, those that need it absent behind those that need it there."""
+    ours = [item for item in items if Path(__file__).parent in item.path.parents]
+    ours.sort(key=lambda item: ("absent" in item.fixturenames, item.path.name == TAKES_IT_AWAY))
+    following = iter(ours)
+    items[:] = [next(following) if Path(__file__).parent in item.path.parents else item for item in items]
 
 
 @pytest.hookimpl(tryfirst=True)
