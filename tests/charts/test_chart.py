@@ -19,6 +19,7 @@ from apisnoop_certs.policy import Tie, policy_objects
 from apisnoop_certs.server_names import server_names
 from apisnoop_certs.settings import requests_named
 from apisnoop_webhook.command import serve
+from apisnoop_webhook.configuration import OWN_AUTHORITY
 from cluster import binaries
 from tests.charts.fields import is_known, strangers
 
@@ -362,8 +363,8 @@ def test_the_certificate_policy_leaves_names_open_where_nobody_knows_them(settin
 
 
 def test_the_api_server_asks_about_pods_that_want_it_only():
-    """Two entries, both for creations only, both ignored when they fail, neither for kube-system or ourselves."""
-    entries = find(objects(), "MutatingWebhookConfiguration", "apisnoop")["webhooks"]
+    """Every entry is for creations only, ignored when it fails, and not for kube-system or ourselves."""
+    entries = find(objects(MODES["csr"]), "MutatingWebhookConfiguration", "apisnoop")["webhooks"]
     assert [one["clientConfig"]["service"]["path"] for one in entries] == ["/pods", "/namespaces"]
     for one in entries:
         assert one["failurePolicy"] == "Ignore"
@@ -371,6 +372,27 @@ def test_the_api_server_asks_about_pods_that_want_it_only():
         spared = one["namespaceSelector"]["matchExpressions"][0]["values"]
         assert {"kube-system", "apisnoop"} <= set(spared)
         assert len(one["matchConditions"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("settings", "condition"),
+    [
+        (("certificate.mode=csr",), None),
+        (("certificate.mode=auto",), "false"),
+        (("certificate.mode=own-ca",), "true"),
+        (("certificate.mode=auto", "webhook.certManager.enabled=true"), None),
+        (("certificate.mode=own-ca", "webhook.certManager.enabled=true"), "true"),
+    ],
+)
+def test_the_api_server_asks_for_owners_sake_where_only_the_webhook_can_help(settings, condition):
+    """With our own authority; in mode auto that shows later, and the webhook then says so by a condition."""
+    entries = find(objects(settings), "MutatingWebhookConfiguration", "apisnoop")["webhooks"]
+    paths = [one["clientConfig"]["service"]["path"] for one in entries]
+    assert paths == ["/pods", "/namespaces", *([] if condition is None else ["/owners"])]
+    if condition is not None:
+        said = {one["name"]: one["expression"] for one in entries[-1]["matchConditions"]}
+        assert said.get(OWN_AUTHORITY, "true") == condition
+        assert "object.metadata.ownerReferences" in said["the-pod-has-an-owner"]
 
 
 def test_what_is_only_there_for_a_test_goes_with_it():

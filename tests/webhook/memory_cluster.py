@@ -1,6 +1,7 @@
 """A cluster in memory: objects by path, refused as an API server refuses."""
 
 import copy
+from queue import SimpleQueue
 
 from apisnoop.errors import RefusedError
 
@@ -11,6 +12,9 @@ class MemoryCluster:
     def __init__(self):
         self.objects = {}
         self.version = 0
+        self.reads = 0
+        self.watches = {}
+        """By path, what is yet to be told of an object: a queue of events, None as its end."""
 
     def put(self, path, thing):
         """Have an object at a path."""
@@ -20,6 +24,7 @@ class MemoryCluster:
         self.objects[path] = thing
 
     def get(self, path, **_query):
+        self.reads += 1
         if path not in self.objects:
             raise RefusedError(f"read {path}", 404, "not found")
         return copy.deepcopy(self.objects[path])
@@ -29,10 +34,14 @@ class MemoryCluster:
         if where in self.objects:
             raise RefusedError(f"create in {path}", 409, "already exists")
         self.put(where, thing)
-        return self.get(where)
+        return copy.deepcopy(self.objects[where])
 
     def replace(self, path, thing):
         if self.objects[path]["metadata"]["resourceVersion"] != thing["metadata"].get("resourceVersion"):
             raise RefusedError(f"update {path}", 409, "has changed")
         self.put(path, thing)
-        return self.get(path)
+        return copy.deepcopy(self.objects[path])
+
+    def watch(self, path, name, _seconds):
+        told = self.watches.setdefault(f"{path}/{name}", SimpleQueue())
+        yield from iter(told.get, None)

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 import pytest
 from tornado.testing import bind_unused_port
 
+from apisnoop_webhook.configuration import OWN_AUTHORITY
 from apisnoop_webhook.containers import WAIT
 from cluster.apiserver import ApiServer
 
@@ -34,6 +35,7 @@ STRICT = {
     "runAsNonRoot": True,
     "seccompProfile": {"type": "RuntimeDefault"},
 }
+HAS_OWNER = {"name": "the-pod-has-an-owner", "expression": "has(object.metadata.ownerReferences)"}
 
 
 def configuration(port):
@@ -60,6 +62,7 @@ def configuration(port):
         "webhooks": [
             entry("pods", matchConditions=[{"name": "asks", "expression": own_word}]),
             entry("namespaces", namespaceSelector={"matchLabels": {"apisnoop": "true"}}),
+            entry("owners", matchConditions=[HAS_OWNER, {"name": OWN_AUTHORITY, "expression": "false"}]),
         ],
     }
 
@@ -176,13 +179,14 @@ def test_nobody_else_is_touched(server):
 
 def test_an_overwritten_authority_is_mended(server):
     """Somebody else's tool empties caBundle; the leader fills it again."""
-    empty = json.dumps([{"op": "remove", "path": f"/webhooks/{at}/clientConfig/caBundle"} for at in (0, 1)])
+    empty = json.dumps([{"op": "remove", "path": f"/webhooks/{at}/clientConfig/caBundle"} for at in (0, 1, 2)])
     server.kubectl("patch", "mutatingwebhookconfiguration", "apisnoop", "--type=json", f"--patch={empty}")
     path = "{.webhooks[0].clientConfig.caBundle}"
     server.kubectl("wait", "mutatingwebhookconfiguration/apisnoop", "--timeout=20s", f"--for=jsonpath={path}")
 
 
 BUNDLE = "apisnoop-root-ca.crt"
+DRY = "--dry-run=server"
 
 
 def projected(thing):
@@ -191,16 +195,62 @@ def projected(thing):
     return [source.get("configMap", {}).get("name") for source in sources]
 
 
+def marked_owner(server, where):
+    """Make an annotated Deployment with its ReplicaSet, and give what its pods refer to."""
+    labels = {"app": "web"}
+    spec = {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": pod()["spec"]}}
+    owner = []
+    for kind, annotations in (("Deployment", {"apisnoop": "true"}), ("ReplicaSet", {})):
+        metadata = {"name": "web", "namespace": where, "annotations": annotations, "ownerReferences": owner}
+        thing = created(server, where, {"apiVersion": "apps/v1", "kind": kind, "metadata": metadata, "spec": spec})
+        reference = {"name": "web", "uid": thing["metadata"]["uid"], "controller": True}
+        owner = [{"apiVersion": "apps/v1", "kind": kind, **reference}]
+    return owner
+
+
+@contextmanager
+def own_authority(server, where):
+    """Have the certificate signed by our own authority for a block, which the webhook has noticed."""
+    decide(server, {"mode": "own-ca", "ca.crt": CERTIFICATE.format("BBBB")})
+    asked = pod(name="asked", annotations={"apisnoop": "true"})
+    wait_until(lambda: BUNDLE in projected(created(server, where, asked, DRY)))
+    yield
+    decide(server, {"mode": "csr", "ca.crt": ""})
+    wait_until(lambda: BUNDLE not in projected(created(server, where, asked, DRY)))
+
+
+def wait_until(holds):
+    """Wait for what the webhook or the API server notices; asking takes long enough."""
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline
+
+
+def test_with_our_own_authority_pods_of_a_marked_owner_are_prepared(server):
+    """The API server asks about them from then on, for nothing but a new pod can take our bundle; and not otherwise."""
+    where = namespace(server, "marked")
+    owners = marked_owner(server, where)
+
+    def made(name):
+        return created(server, where, pod(name=name, ownerReferences=owners))
+
+    assert inits(made("web-1")) == []
+    with own_authority(server, where):
+        condition = f"{{.webhooks[2].matchConditions[?(@.name=='{OWN_AUTHORITY}')].expression}}"
+        server.kubectl(
+            "wait", "mutatingwebhookconfiguration/apisnoop", "--timeout=60s", f"--for=jsonpath={condition}=true"
+        )
+        wait_until(lambda: BUNDLE in projected(created(server, where, pod(name="x", ownerReferences=owners), DRY)))
+        assert inits(made("web-2")) == [WAIT]
+        assert server.get("configmap", BUNDLE, "-n", where)
+
+
 def test_own_authority_gives_the_namespace_a_bundle_before_the_pod_asks_for_it(server):
     """In mode own-ca the pod's volume names our ConfigMap, and it is there; a dry run writes none, nor does a label."""
-    decide(server, {"mode": "own-ca", "ca.crt": CERTIFICATE.format("BBBB")})
     where = namespace(server, "own", apisnoop="true")
-    deadline = time.monotonic() + 60
-    while BUNDLE not in projected(created(server, where, pod(), "--dry-run=server")):  # it looks every two seconds
-        assert time.monotonic() < deadline
-    created(server, where, pod(name="no", annotations={"apisnoop": "false"}))
-    assert server.get("configmap", "-n", where)["items"] == []
-    assert BUNDLE in projected(created(server, where, pod()))
-    bundle = server.get("configmap", BUNDLE, "-n", where)["data"]["ca.crt"]
-    assert bundle == CERTIFICATE.format("AAAA") + CERTIFICATE.format("BBBB")
-    decide(server, {"mode": "csr", "ca.crt": ""})
+    with own_authority(server, where):
+        created(server, where, pod(name="no", annotations={"apisnoop": "false"}))
+        assert server.get("configmap", "-n", where)["items"] == []
+        assert BUNDLE in projected(created(server, where, pod()))
+        bundle = server.get("configmap", BUNDLE, "-n", where)["data"]["ca.crt"]
+        assert bundle == CERTIFICATE.format("AAAA") + CERTIFICATE.format("BBBB")

@@ -2,15 +2,19 @@
 
 import base64
 import logging
-from threading import Event
+import time
+from contextlib import contextmanager
+from threading import Event, Thread
 
 import pytest
 
 from apisnoop.errors import ApisnoopError
 from apisnoop.node.wanted import Metadata, OwnerReference
+from apisnoop_webhook import attention, upkeep
 from apisnoop_webhook.authority import Kept
 from apisnoop_webhook.bundles import Bundles
 from apisnoop_webhook.cluster import namespaced
+from apisnoop_webhook.configuration import OWN_AUTHORITY
 from apisnoop_webhook.files_certificate import FilesCertificate
 from apisnoop_webhook.lease import Leadership
 from apisnoop_webhook.lookup import ClusterLookup
@@ -34,7 +38,7 @@ PEM = "-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n"
 
 
 @pytest.fixture
-def cluster() -> MemoryCluster:
+def cluster(monkeypatch):
     """Give a cluster as the chart leaves it, its node agents ready."""
     made = MemoryCluster()
     made.put(SECRET, {"metadata": {"name": "apisnoop-webhook-tls"}})
@@ -44,7 +48,10 @@ def cluster() -> MemoryCluster:
     made.put(AGENTS, {"status": {"desiredNumberScheduled": 3, "numberReady": 2}})
     made.put(ROOT_CA, {"data": {"ca.crt": PEM.format("AAAA")}})
     made.put("/api/v1/configmaps", {"items": []})
-    return made
+    monkeypatch.setattr(attention, "PAUSE", 0.001)
+    yield made
+    for told in made.watches.values():
+        told.put(None)
 
 
 def upkeep_of(cluster, identity="one", certificate=None):
@@ -127,12 +134,114 @@ def test_a_chore_that_fails_keeps_no_other_from_being_done_and_is_told_once(clus
 
 def test_the_end_lets_go_of_the_lease(cluster):
     """The next leader need not wait."""
-    stop = Event()
-    stop.set()
     upkeep, _ = upkeep_of(cluster)
     upkeep.go_round()
-    upkeep.run(stop)
+    upkeep.stop()
+    upkeep.run()
     assert cluster.get(LEASE)["spec"]["holderIdentity"] == ""
+
+
+@contextmanager
+def running(replica):
+    """Have a replica go round by itself during a block."""
+    thread = Thread(target=replica.run)
+    thread.start()
+    try:
+        yield
+    finally:
+        replica.stop()
+        thread.join(60)
+    assert not thread.is_alive()
+
+
+def changed(cluster, path):
+    """Tell whoever watches an object that it has changed."""
+    until(lambda: path in cluster.watches)
+    cluster.watches[path].put(("MODIFIED", cluster.get(path)))
+
+
+def until(holds):
+    """Wait for something that another thread does."""
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_what_changes_is_looked_at_at_once(cluster, monkeypatch):
+    """The next round that would come by itself is far away; the agents are not ready any more."""
+    monkeypatch.setattr(upkeep, "PERIOD", 1000.0)
+    replica, reviewer = upkeep_of(cluster)
+    replica.go_round()
+    with running(replica):
+        cluster.put(AGENTS, {"status": {"desiredNumberScheduled": 3, "numberReady": 0}})
+        changed(cluster, AGENTS)
+        until(lambda: not reviewer.situation.agents_ready)
+
+
+def test_an_object_that_is_told_of_again_is_not_looked_at_again(cluster):
+    """A watch begins with the present state, and ends every few minutes."""
+    seen, stopped = Event(), Event()
+    agents = cluster.get(AGENTS)
+    rounds = []
+
+    def watch(*_):
+        rounds.append(seen.is_set())
+        seen.clear()
+        if len(rounds) == 3:
+            stopped.set()
+        yield "ADDED", agents
+
+    cluster.watch = watch
+    attention.follow(cluster, AGENTS, seen, stopped)
+    assert rounds == [False, True, False]
+    assert not seen.is_set()
+
+
+def test_a_watch_that_fails_is_tried_again_and_told_once(cluster, caplog):
+    """The API server may be away for a while."""
+    seen, stopped = Event(), Event()
+    tries = []
+
+    def watch(*_):
+        tries.append(1)
+        if len(tries) == 3:
+            stopped.set()
+        raise ApisnoopError("no answer")
+
+    cluster.watch = watch
+    attention.follow(cluster, AGENTS, seen, stopped)
+    assert (len(tries), caplog.text.count("no answer")) == (3, 1)
+
+
+def test_an_idle_replica_asks_for_its_lease_and_nothing_else(cluster, monkeypatch):
+    """Two of them are not to fill the API server's audit log."""
+    monkeypatch.setattr(upkeep, "PERIOD", 0.01)
+    replica, _ = upkeep_of(cluster)
+    replica.go_round()
+    renewed, reads = [], cluster.reads
+    tend = replica._leadership.tend
+
+    def counting():
+        renewed.append(tend())
+        if len(renewed) == 20:
+            replica.stop()
+
+    monkeypatch.setattr(replica._leadership, "tend", counting)
+    replica.run()
+    assert cluster.reads - reads == len(renewed) + 1  # the last is the release
+
+
+def test_who_comes_to_lead_looks_at_what_the_last_leader_left(cluster, monkeypatch):
+    """It may have ended halfway through."""
+    monkeypatch.setattr(upkeep, "PERIOD", 0.01)
+    upkeep_of(cluster, "one")[0].go_round()
+    follower, _ = upkeep_of(cluster, "two")
+    follower.go_round()
+    cluster.put(CONFIGURATION, {"webhooks": [{"clientConfig": {}}]})
+    cluster.put(LEASE, {})
+    with running(follower):
+        until(lambda: cluster.get(CONFIGURATION)["webhooks"][0]["clientConfig"].get("caBundle"))
 
 
 @pytest.mark.parametrize("mode", ["", "none", "something-new"])
@@ -142,6 +251,23 @@ def test_without_a_verdict_there_is_no_trust(cluster, mode):
     upkeep, reviewer = upkeep_of(cluster)
     upkeep.go_round()
     assert reviewer.situation.trust is Trust.NONE
+
+
+ASKED_FOR_OWNERS = {"name": OWN_AUTHORITY, "expression": "false"}
+SILENT = {"name": "the-pod-says-nothing", "expression": "!has(object.metadata.annotations)"}
+
+
+@pytest.mark.parametrize(("mode", "asks"), [("own-ca", "true"), ("csr", "false")])
+def test_with_our_own_authority_the_api_server_asks_about_pods_with_owners(cluster, mode, asks):
+    """Only the webhook can give a marked Deployment's pods our bundle; else the agent records them by itself."""
+    verdict = {"data": {"mode": mode, "ca.crt": PEM.format("BBBB")}}
+    cluster.put(VERDICT, verdict)
+    entry = {"clientConfig": {}, "matchConditions": [SILENT, ASKED_FOR_OWNERS]}
+    cluster.put(CONFIGURATION, {"webhooks": [{"clientConfig": {}}, entry]})
+    upkeep_of(cluster)[0].go_round()
+    first, second = cluster.get(CONFIGURATION)["webhooks"]
+    assert second["matchConditions"] == [SILENT, {"name": OWN_AUTHORITY, "expression": asks}]
+    assert "matchConditions" not in first
 
 
 def test_in_own_ca_mode_bundles_are_kept_right_and_none_is_made_ahead(cluster):
@@ -176,13 +302,13 @@ def test_files_that_somebody_else_keeps_are_served_when_they_change(cluster, tmp
     """cert-manager's Secret, mounted; while there is none, the replica is not ready and says why."""
     mounted = FilesCertificate(tmp_path, make_tls())
     with pytest.raises(ApisnoopError, match=r"tls\.crt"):
-        mounted.tend(leads=False)
+        mounted.tend(leads=False, for_owners=False)
     assert not mounted.loaded
     upkeep_of(cluster)[0].go_round()
     leaf = kept(cluster).leaf
     (tmp_path / "tls.crt").write_text(leaf.certificate)
     (tmp_path / "tls.key").write_text(leaf.key)
-    mounted.tend(leads=False)
+    mounted.tend(leads=False, for_owners=False)
     assert mounted.loaded
 
 

@@ -1,6 +1,6 @@
 """What the webhook needs of the API server, and where in it its own objects are."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Protocol
 
 type Json = dict[str, Any]
@@ -17,6 +17,9 @@ class Cluster(Protocol):
 
     def replace(self, path: str, thing: Mapping[str, Any]) -> Json:
         """Replace an object; refused with 409 if it has changed since it was read."""
+
+    def watch(self, path: str, name: str, seconds: float) -> Iterator[tuple[str, Json]]:
+        """Yield (event type, object) for one object of a collection, its present state first, for `seconds` at most."""
 
 
 def namespaced(resource: str, namespace: str, name: str = "", *, group: str = "") -> str:

@@ -9,7 +9,7 @@ import logging
 import signal
 import sys
 from pathlib import Path
-from threading import Event, Thread
+from threading import Thread
 from typing import TypedDict, Unpack
 
 import click
@@ -114,22 +114,22 @@ async def _serve(options: Options) -> None:
         server.listen(port, address)
     except OSError as error:
         raise ApisnoopError(f"cannot listen at {options['listen']}: {cause_of(error)}; give another --listen") from None
-    ended, stop = asyncio.Event(), Event()
+    ended = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, ended.set)
-    rounds = Thread(target=upkeep.run, args=(stop,), name="upkeep", daemon=True)
+    rounds = Thread(target=upkeep.run, name="upkeep", daemon=True)
     rounds.start()
     # What is imported stays to the end; a full collection that looked through it would hold up reviews by 30 ms.
     gc.freeze()
     await ended.wait()
-    await _end(server, rounds, stop)
+    await _end(server, rounds, upkeep)
 
 
-async def _end(server: Server, rounds: Thread, stop: Event) -> None:
+async def _end(server: Server, rounds: Thread, upkeep: Upkeep) -> None:
     """Accept nothing more, let reviews in progress be answered, and let go of the lease."""
     server.stop()
-    stop.set()
+    upkeep.stop()
     try:
         async with asyncio.timeout(_GRACE):
             await server.close_all_connections()

@@ -2,6 +2,7 @@
 
 import logging
 import ssl
+from collections.abc import Sequence
 from pathlib import Path
 
 from apisnoop.errors import ApisnoopError
@@ -19,11 +20,16 @@ class FilesCertificate:
         self._loaded = ""
 
     @property
+    def watched(self) -> Sequence[str]:
+        """Nothing: the kubelet brings it."""
+        return ()
+
+    @property
     def loaded(self) -> bool:
         """Whether there is a certificate to serve with."""
         return bool(self._loaded)
 
-    def tend(self, *, leads: bool) -> None:  # noqa: ARG002 - every replica reads its own mount
+    def tend(self, *, leads: bool, for_owners: bool) -> None:  # noqa: ARG002 - the configuration is not ours to write
         """Serve with what the files hold.
 
         Raises ApisnoopError when they cannot be read or are no certificate and key.

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from apisnoop.errors import RefusedError
 from apisnoop_webhook.cluster import Cluster, Json, namespaced
 
-DURATION = 15.0
-"""Seconds after which a leader that says nothing is none."""
+DURATION = 40.0
+"""Seconds after which a leader that says nothing is none; it renews every ten. What it does has time for that."""
 _MICRO_TIME = "%Y-%m-%dT%H:%M:%S.%fZ"
 
 _log = logging.getLogger(__name__)

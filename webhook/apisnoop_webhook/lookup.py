@@ -1,4 +1,4 @@
-"""What a review asks the cluster: owners and namespaces, remembered for a few seconds.
+"""What a review asks the cluster: owners and namespaces, remembered for a second.
 
 A Deployment that starts a hundred pods asks a hundred times for the same two objects.
 """
@@ -12,8 +12,8 @@ from apisnoop.node.wanted import Marks, Metadata, OwnerReference, read_marks
 from apisnoop_webhook.bundles import Bundles
 from apisnoop_webhook.cluster import Cluster, namespaced
 
-REMEMBERED = 5.0
-"""Seconds."""
+REMEMBERED = 1.0
+"""Seconds. Who marks a Deployment and restarts it at once must not meet what it said before."""
 MOST_REMEMBERED = 1000
 _RESOURCES = {
     ("apps/v1", "ReplicaSet"): "replicasets",

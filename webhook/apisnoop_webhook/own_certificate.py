@@ -1,6 +1,6 @@
 """Keeps the webhook's own certificate: in a Secret that all replicas read, written by the leader alone.
 
-And what trusts it: the webhook's configuration, mended by the leader whenever anything else is in it.
+And the webhook's configuration, which trusts it, mended by the leader whenever anything else is in it.
 """
 
 import base64
@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from apisnoop_webhook.authority import Kept, tend
 from apisnoop_webhook.cluster import Cluster, Json, namespaced
+from apisnoop_webhook.configuration import corrected, published
 from apisnoop_webhook.server import load_pair
 
 _CONFIGURATIONS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
@@ -34,48 +35,42 @@ class OwnCertificate:
         self._loaded = ""
 
     @property
+    def watched(self) -> Sequence[str]:
+        """Paths of the Secret and of the webhook's configuration."""
+        return self._secret, self._configuration
+
+    @property
     def loaded(self) -> bool:
         """Whether there is a certificate to serve with."""
         return bool(self._loaded)
 
-    def tend(self, *, leads: bool) -> None:
+    def tend(self, *, leads: bool, for_owners: bool) -> None:
         """Serve with what the Secret holds; as the leader, take the next step in its life first, if one is due.
+
+        `for_owners`: whether the API server is to ask about pods that only their owners can want recorded.
 
         Raises ApisnoopError when an object cannot be read or written.
         """
         secret = self._cluster.get(self._secret)
         kept = Kept.read(_decoded(secret.get("data") or {}))
         if leads:
-            kept = self._lead(secret, kept)
+            kept = self._lead(secret, kept, for_owners=for_owners)
         if kept is not None and kept.leaf.certificate not in {"", self._loaded}:
             load_pair(self._tls, kept.leaf.certificate, kept.leaf.key)
             self._loaded = kept.leaf.certificate
             _log.info("serving with a certificate valid until %s", f"{kept.leaf.parsed.not_valid_after_utc:%Y-%m-%d}")
 
-    def _lead(self, secret: Json, kept: Kept | None) -> Kept:
+    def _lead(self, secret: Json, kept: Kept | None, *, for_owners: bool) -> Kept:
         configuration = self._cluster.get(self._configuration)
-        following = tend(kept, self._names, datetime.now(UTC), _published(configuration))
+        following = tend(kept, self._names, datetime.now(UTC), published(configuration))
         if following is not kept:
             self._cluster.replace(self._secret, {**secret, "data": _encoded(following.data())})
             _log.info("wrote the webhook's Secret anew")
-        self._publish(configuration, following.trusted)
+        right = corrected(configuration, following.trusted, for_owners=for_owners)
+        if right != configuration:
+            self._cluster.replace(self._configuration, right)
+            _log.info("corrected the webhook's configuration")
         return following
-
-    def _publish(self, configuration: Json, trusted: str) -> None:
-        wanted = base64.b64encode(trusted.encode()).decode()
-        wrong = [one for one in configuration.get("webhooks") or [] if one["clientConfig"].get("caBundle") != wanted]
-        if not wrong:
-            return
-        for one in wrong:
-            one["clientConfig"]["caBundle"] = wanted
-        self._cluster.replace(self._configuration, configuration)
-        _log.info("wrote our authorities into the webhook's configuration")
-
-
-def _published(configuration: Json) -> str:
-    """Give what every entry of the configuration trusts: nothing, if they differ or cannot be read."""
-    bundles = {one["clientConfig"].get("caBundle", "") for one in configuration.get("webhooks") or []}
-    return _decoded({"": bundles.pop()})[""] if len(bundles) == 1 else ""
 
 
 def _encoded(data: Mapping[str, str]) -> dict[str, str]:
