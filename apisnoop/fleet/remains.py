@@ -3,7 +3,7 @@
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 
-from apisnoop.fleet.objects import Pod
+from apisnoop.fleet.objects import COMPONENT, NAME, Pod
 from apisnoop.fleet.wishes import OURS
 from apisnoop.node.wanted import PART_OF, Metadata
 
@@ -37,6 +37,7 @@ COLLECTIONS = (
 
 
 CHART, CHART_NAME = "helm.sh/chart", "apisnoop-"
+HOOK = "helm.sh/hook"
 
 
 def is_removable(metadata: Metadata) -> bool:
@@ -45,7 +46,18 @@ def is_removable(metadata: Metadata) -> bool:
     Others may call their programs apisnoop, too; so one label is not enough.
     """
     labels = metadata.labels or {}
-    return labels.get(PART_OF) == OURS and labels.get(CHART, "").startswith(CHART_NAME)
+    of_the_chart = labels.get(PART_OF) == OURS and labels.get(CHART, "").startswith(CHART_NAME)
+    return of_the_chart or is_test(metadata)
+
+
+def is_test(metadata: Metadata) -> bool:
+    """Tell whether an object is one of `helm test`, which leaves its pod behind.
+
+    That has no label part-of, for the agents leave alone what has.
+    """
+    labels = metadata.labels or {}
+    ours = (labels.get(NAME), labels.get(COMPONENT)) == (OURS, "test")
+    return ours and (metadata.annotations or {}).get(HOOK) == "test"
 
 
 EVERYWHERE = {
@@ -65,7 +77,7 @@ def is_foreign(kind: str, metadata: Metadata, outside: Container[str]) -> bool:
     """
     if any(one.kind not in outside for one in metadata.owner_references or ()):
         return False
-    if metadata.deletion_timestamp or kind in PASSING:
+    if metadata.deletion_timestamp or kind in PASSING or is_test(metadata):
         return False
     return metadata.name not in EVERYWHERE.get(kind, ()) and (metadata.labels or {}).get(PART_OF) != OURS
 

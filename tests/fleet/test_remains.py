@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from apisnoop.fleet.remains import BUNDLE, COLLECTIONS, carriers, is_removable, object_path
+from apisnoop.fleet.remains import BUNDLE, COLLECTIONS, carriers, is_foreign, is_removable, object_path
 from tests.fleet.things import LABELS, pod, thing
 
 GOLDEN = Path(__file__).parents[1] / "charts" / "golden"
@@ -25,6 +25,23 @@ CHART = {"helm.sh/chart": "apisnoop-1.0.0"}
 def test_only_what_the_chart_has_made_is_removed(labels, removable):
     """Others may call their programs apisnoop, too; their Secrets are not ours."""
     assert is_removable(thing("x", labels=labels).metadata) is removable
+
+
+TEST = {"app.kubernetes.io/name": "apisnoop", "app.kubernetes.io/component": "test"}
+
+
+@pytest.mark.parametrize(
+    ("labels", "annotations", "ours"),
+    [
+        (TEST, {"helm.sh/hook": "test"}, True),
+        (TEST, {}, False),
+        ({**TEST, "app.kubernetes.io/name": "shop"}, {"helm.sh/hook": "test"}, False),
+    ],
+)
+def test_the_pod_that_helm_test_leaves_is_ours(labels, annotations, ours):
+    """It is removed and keeps no namespace, though it is not labelled as a part: it has to be recorded."""
+    metadata = thing("apisnoop-test", labels=labels, annotations=annotations).metadata
+    assert (is_removable(metadata), is_foreign("Pod", metadata, ())) == (ours, not ours)
 
 
 def with_volume(volume):
