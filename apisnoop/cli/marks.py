@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,8 @@ from apisnoop.errors import ApisnoopError, RefusedError, UsageError
 from apisnoop.fleet.consequences import Consequences, consequences
 from apisnoop.fleet.facts import is_init_mode
 from apisnoop.fleet.kinds import NAMESPACE, POD, Kind, kind_of, parse_references
-from apisnoop.fleet.objects import Pod, Thing
+from apisnoop.fleet.objects import ConfigMap, Pod, Thing
+from apisnoop.fleet.own_authority import is_ours
 from apisnoop.fleet.wishes import Wishes
 from apisnoop.node.wanted import Metadata
 from apisnoop.reports.wording import clean, counted
@@ -130,13 +132,32 @@ class Marking:
         wishes = self.wishes(chosen, again=True)
         if namespace in self._blind and chosen.kind not in {POD, NAMESPACE}:
             return None  # which pods are its own cannot be told
-        prepared = self._records_prepared_pods_only()
-        return consequences(chosen.kind, chosen.metadata, pods, wishes, time.time(), only_prepared=prepared)
+        prepared, own = self._records_prepared_pods_only, self._own_authority
+        return consequences(
+            chosen.kind, chosen.metadata, pods, wishes, time.time(), only_prepared=prepared, own_authority=own
+        )
 
-    def _records_prepared_pods_only(self) -> bool:
-        """Tell whether the node agents run in mode init, as far as that can be seen."""
+    @cached_property
+    def _agents(self) -> list[Pod]:
+        """The node agents' pods; none where they may not be seen, which `warn_without_agents` says."""
         with suppress(RefusedError):
-            return any(is_init_mode(pod) for pod in find_agents(self.api))
+            return find_agents(self.api)
+        return []
+
+    @cached_property
+    def _records_prepared_pods_only(self) -> bool:
+        """Whether the node agents run in mode init, as far as that can be seen."""
+        return any(is_init_mode(pod) for pod in self._agents)
+
+    @cached_property
+    def _own_authority(self) -> bool:
+        """Whether our own authority has signed the proxy's certificate, as far as that can be seen."""
+        for one in self._agents[:1]:
+            owner = next((owner.name for owner in one.metadata.owner_references or () if owner.controller), "")
+            name = f"{owner.removesuffix('-agent')}-certificate"
+            with suppress(RefusedError):
+                path = f"/api/v1/namespaces/{one.metadata.namespace}/configmaps/{name}"
+                return is_ours(read_object(self.api, path, ConfigMap))
         return False
 
     def warn_without_agents(self) -> None:

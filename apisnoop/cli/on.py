@@ -1,6 +1,8 @@
 """`apisnoop on`: have pods recorded."""
 
 import time
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -83,8 +85,10 @@ def switch(marking: "Marking", chosen: "Chosen", until: float | None, *, reset: 
         return
     which = f": {some_pods(follows.recorded)}" if follows.recorded else ""
     click.echo(f"{chosen}: on{ends}, {counted(len(follows.recorded), 'pod')}{which}")
-    for pod, why in follows.others:
-        click.echo(f"apisnoop: pod {clean(pod)} will not be recorded: {clean(why)}", err=True)
+    for why, pods in groupby(sorted(follows.others, key=itemgetter(1)), itemgetter(1)):
+        some = list(pods)
+        which = f"pod {clean(some[0][0])}" if len(some) == 1 else f"{counted(len(some), 'pod')} ({some_pods(some)})"
+        click.echo(f"apisnoop: {which} will not be recorded: {clean(why)}", err=True)
 
 
 def _shown_namespace(chosen: "Chosen") -> str:

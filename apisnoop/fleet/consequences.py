@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from apisnoop.fleet.kinds import NAMESPACE, Kind
 from apisnoop.fleet.objects import Pod
+from apisnoop.fleet.own_authority import obstacle
 from apisnoop.fleet.wishes import Wishes
 from apisnoop.node.wanted import Metadata
 
@@ -31,24 +32,27 @@ def consequences(
     pods: Iterable[Pod],
     wishes: Wishes,
     now: float,
-    longest: float | None = None,
     *,
     only_prepared: bool = False,
+    own_authority: bool = False,
 ) -> Consequences:
     """Tell which pods below an object are asked for, as everything stands.
 
-    `only_prepared`: mode init, where pods that have no init container of ours cannot be recorded.
+    `only_prepared`: mode init, where pods that have no init container of ours cannot be recorded; `own_authority`:
+    whether that has signed the certificate.
     """
     recorded: list[tuple[str, str]] = []
     others: list[tuple[str, str]] = []
     for pod in pods:
         if pod.is_over or not _concerns(kind, metadata, pod, wishes):
             continue
-        wish = wishes.of(pod, now, longest)
+        wish = wishes.of(pod, now)
         if wish.yes and pod.spec.host_network:
             others.append((pod.key, "it is on its node's network, where pods cannot be told apart"))
         elif wish.yes and only_prepared and PREPARING not in {one.name for one in pod.spec.init_containers or ()}:
             others.append((pod.key, _MADE_BEFORE))
+        elif wish.yes and own_authority and (missing := obstacle(pod, wishes)):
+            others.append((pod.key, missing))
         else:
             (recorded if wish.yes else others).append((pod.key, wish.why))
     return Consequences(tuple(recorded), tuple(others))

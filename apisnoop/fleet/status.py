@@ -10,11 +10,14 @@ import msgspec
 from apisnoop.fleet.facts import Answer, Facts, is_draining, release_of
 from apisnoop.fleet.images import MissingImage, missing_images
 from apisnoop.fleet.objects import Pod
+from apisnoop.fleet.own_authority import is_ours, obstacle
 from apisnoop.node.status import AgentPod, AgentStatus, ProxyPod
 from apisnoop.node.wanted import Wanted
 
 NO_AGENT, STARTING, NO_ANSWER, NO_PROXY, SHED, WELL = "no agent", "not ready", "no answer", "no proxy", "shed", "well"
 INTERCEPTING, UNNOTICED, MISSING = "intercepting", "unnoticed", "missing"
+NOT_TRUSTED = "CertificateNotAccepted"
+"""The agent's code for a pod whose ca.crt does not accept the certificate."""
 LAG = 0.25
 """Seconds above which connections go past the proxy."""
 
@@ -221,7 +224,10 @@ def _pods(facts: Facts) -> Iterator[PodState]:
         wish = facts.wishes.of(pod, facts.now, facts.longest)
         answer = told.pop(pod.metadata.uid, None)
         if answer is not None:
-            yield _pod(*answer, wanted=wish.yes, wish=wish)
+            known = _pod(*answer, wanted=wish.yes, wish=wish)
+            foreign = wish.yes and answer[1].reason == NOT_TRUSTED and is_ours(facts.verdict)
+            missing = obstacle(pod, facts.wishes) if foreign else ""
+            yield msgspec.structs.replace(known, why=missing) if missing else known
         elif wish.yes:
             yield _untold(pod, wish, facts)
     if facts.pods is None:

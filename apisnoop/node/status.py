@@ -40,6 +40,8 @@ class AgentPod(msgspec.Struct, frozen=True):
     until: str | None = None
     existing: int = 0
     """Connections to the API opened before, which are not seen."""
+    reason: str = ""
+    """A code for `why`, the same in every release: CertificateNotAccepted."""
 
 
 class AgentStatus(msgspec.Struct, frozen=True):

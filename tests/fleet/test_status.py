@@ -6,7 +6,7 @@ import pytest
 from apisnoop.fleet.facts import DRAIN, Answer
 from apisnoop.fleet.status import status_of, why_not_ready
 from apisnoop.node.status import AgentPod, AgentStatus, ProxyPod, ProxySeen, ProxyStatus
-from tests.fleet.things import ON, agent, answer, daemon_set, facts, intercepted, node, pod, wishes
+from tests.fleet.things import ON, agent, answer, daemon_set, facts, intercepted, node, pod, verdict, wishes
 
 N1, N2 = "apisnoop-agent-n1", "apisnoop-agent-n2"
 
@@ -36,6 +36,16 @@ def test_the_agents_reason_comes_before_ours():
     skipped = AgentPod("shop", "web-0", "web-0", "skipped", "it is on the node's network")
     found = pods(pods=(pod("web-0", annotations=ON),), answers={N1: answer("n1", skipped)})["web-0"]
     assert (found.state, found.why) == ("skipped", "it is on the node's network")
+
+
+def test_with_our_own_authority_a_pod_is_to_be_made_anew():
+    """The agent knows only that the pod does not accept the certificate."""
+    skipped = AgentPod("shop", "web-0", "web-0", "skipped", "signed by another", reason="CertificateNotAccepted")
+    given = {"pods": (pod("web-0", owner=("ReplicaSet", "web-1")),), "wishes": wishes({"web": ON})}
+    given["answers"] = {N1: answer("n1", skipped)}
+    assert pods(**given, verdict=verdict(mode="csr"))["web-0"].why == "signed by another"
+    found = pods(**given, verdict=verdict(mode="own-ca"))["web-0"]
+    assert found.why.endswith("made anew: kubectl rollout restart deployment/web -n shop")
 
 
 def test_a_pod_that_goes_on_though_nobody_asks_is_shown():

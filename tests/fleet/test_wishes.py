@@ -113,3 +113,17 @@ def test_a_namespace_concerns_all_its_pods():
     recorded, others = follows(NAMESPACE, "shop", *pods, said=said)
     assert recorded == ["shop/web-0"]
     assert list(others) == ["shop/db-0"]
+
+
+def test_with_our_own_authority_only_pods_that_have_the_bundle_are_recorded():
+    """Others have to be made anew; what does that is named, where there is a command."""
+    volume = {"projected": {"sources": [{"configMap": {"name": "apisnoop-root-ca.crt"}}]}}
+    pods = [pod("web-0", owner=OF_WEB), pod("web-1", owner=OF_WEB, spec={"volumes": [volume]}), pod("alone")]
+    said = wishes({"web": ON}, {"shop": ON})
+    found = consequences(NAMESPACE, thing("shop").metadata, pods, said, NOW, own_authority=True)
+    assert [key for key, _ in found.recorded] == ["shop/web-1"]
+    anew = "own authority: takes effect when the pod is made anew"
+    assert dict(found.others) == {
+        "shop/web-0": f"{anew}: kubectl rollout restart deployment/web -n shop",
+        "shop/alone": anew,
+    }
