@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from apisnoop.cli.explain import Request, explain, explain_request, parse_lines, path_of, render_text
@@ -182,7 +182,8 @@ def test_what_cannot_be_printed_is_escaped() -> None:
     assert all(line.isprintable() for line in shown.splitlines())
 
 
-@given(st.binary())
+@given(st.binary() | st.lists(st.binary(), max_size=3).map(b" /".join))
+@example(b"\x00\t/\x1b")
 def test_any_bytes_on_stdin_are_answered(content: bytes) -> None:
     """Each line is a request or told to be none; whatever comes out can be printed and encoded."""
     for request in parse_lines(content.splitlines(keepends=True)):
@@ -190,7 +191,7 @@ def test_any_bytes_on_stdin_are_answered(content: bytes) -> None:
             assert request.isprintable()
         else:
             explanation = explain_request(CATALOGUE, request)
-            assert all(line.isprintable() for line in render_text(explanation).split("\n"))
+            assert all(line.isprintable() for line in render_text(explanation, request.url).split("\n"))
 
 
 def test_it_runs_as_a_program() -> None:
