@@ -5,6 +5,7 @@ from collections import Counter
 
 import pytest
 
+from tests.inside.clock import Clock
 from tests.inside.installation import is_overload
 from tests.inside.pods import CLIENTS
 from tests.inside.processes import wait_until
@@ -17,14 +18,17 @@ CALLS = 5_000
 
 
 def test_twenty_thousand_calls_are_recorded_as_the_audit_log_has_them(shop, installation, tmp_path):
-    """Verb, path, status, pod, container and service account: none missing, none extra, no gap."""
+    """Verb, path, status, pod, container and service account: none missing, none extra, and no gap.
+
+    Unless the machine is so busy with other things that a program which does nothing is late as well.
+    """
     pods = [*shop.pods("one", "two"), *shop.pods("three", containers=("app", "sidecar"))]
     for pod in pods:
         pod.annotate("apisnoop=true")
     for pod in pods:
         wait_until(lambda pod=pod: installation.is_recording(pod), f"{pod.name} to be recorded")
     time.sleep(1.0)
-    with Tap(installation) as tap:
+    with Tap(installation) as tap, Clock(installation) as clock:
         containers = [(pods[0], "app"), (pods[1], "app"), (pods[2], "app"), (pods[2], "sidecar")]
         running = [
             pod.start(
@@ -43,5 +47,5 @@ def test_twenty_thousand_calls_are_recorded_as_the_audit_log_has_them(shop, inst
     by_container = Counter((one.who.pod, one.who.container) for one in truth.seen)
     assert by_container.keys() == {(pod.name, name) for pod, name in containers}
     gaps = [gap for pod in pods for gap in installation.gaps(pod, tmp_path)]
-    print(f"{len(gaps)} gaps")
-    assert [gap for gap in gaps if not is_overload(gap)] == []  # which is what a busy machine looks like
+    print(f"{len(gaps)} gaps; a program that does nothing was late by {clock.worst() * 1000:.0f} ms at worst")
+    assert [gap for gap in gaps if not (is_overload(gap) and clock.was_late(gap.start))] == []
