@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from apisnoop.coverage.comparison import Change, ComparisonReport, Standing
 from apisnoop.coverage.gaps import ENOUGH, Gap, GapsReport
 from apisnoop.coverage.ineligible import REASONS
+from apisnoop.coverage.share import Count
 from apisnoop.coverage.who import Who
 from apisnoop.operations.operation import Level
 from apisnoop.reports.wording import counted, number
@@ -38,9 +39,13 @@ def some_callers(callers: Sequence[Who], most: int = CALLERS) -> str:
 
 
 def standing_of(change: Change) -> str:
-    """Say what a method and path is, on the side that knows it best: the later one, else the earlier one."""
+    """Say what a method and path is, on the side that knows it best: the later one, else the earlier one.
+
+    Also whether it is called as before and fails, which is not the same as being called no more.
+    """
     standing = change.after or change.before
-    return described(standing) if standing else ""
+    said = [described(standing)] if standing else []
+    return ", ".join([*said, *(["only errors now"] if change.is_only_refused else [])])
 
 
 def described(standing: Standing) -> str:
@@ -57,7 +62,8 @@ def summarize_gaps(report: GapsReport) -> list[str]:
     if not report.tested:
         return [
             f"{counted(report.used, 'operation')} used in the field; what is tested is not known",
-            "Give --tested FILE (apisnoop's published coverage JSON), or record a test suite that names its tests.",
+            "Give --tested FILE (kubernetes-sigs/apisnoop's published coverage JSON), or record a test suite that names "
+            "its tests.",
         ]
     untested = sum(not gap.tests for gap in report.gaps)
     single = len(report.gaps) - untested
@@ -80,4 +86,5 @@ def summarize_diff(report: ComparisonReport) -> list[str]:
             (len(report.no_longer_served), "no longer served"),
         ]
         first = ", ".join(f"{number(count)} {what}" for count, what in parts if count)
-    return [first, f"From {report.before.store} to {report.after.store}; no longer used means not seen in the latter."]
+    gone = "not seen in the latter" + (", or with errors only" if report.count is Count.OK else "")
+    return [first, f"From {report.before.store} to {report.after.store}; no longer used means {gone}."]
