@@ -9,7 +9,6 @@ is 0 only if everything agrees and no trace is left.
 from __future__ import annotations
 
 import argparse
-import shutil
 import signal
 import subprocess
 import sys
@@ -41,8 +40,14 @@ FAILURES = (
 )  # fmt: skip
 """What goes wrong with the machine, the cluster or an answer, and is no mistake in the demo itself."""
 PARTS = {"run": show_run, "inside": show_inside}
+FILES = {
+    "run": ("apisnoop.db", "calls.jsonl", "coverage.json", "report.html"),
+    "inside": ("pods.html", "pods.jsonl", "watch.log"),
+}
+"""What each part leaves in the folder; a part that is not shown keeps what it left the last time."""
 ON_YOUR_OWN = """
-On your own cluster, with Helm and a registry that its nodes pull from (`kubectl apisnoop` needs apisnoop on the PATH):
+On your own cluster, with nothing installed in it: `apisnoop run -- COMMAND`. Inside it, with Helm and a registry that
+its nodes pull from (`kubectl apisnoop` needs apisnoop on the PATH):
      scripts/build-image       # then push apisnoop and apisnoop-proxy to the registry
      kubectl apisnoop install --set image.core.repository=REGISTRY/apisnoop \\
          --set image.proxy.repository=REGISTRY/apisnoop-proxy
@@ -73,8 +78,9 @@ def show(parts: Sequence[str], *, keep: bool) -> int:
     """Show the parts, step by step, and return whether all that was recorded is true."""
     began = time.monotonic()
     say("apisnoop: what do real clients call on a real Kubernetes, and was every call seen?")
-    shutil.rmtree(OUTPUT, ignore_errors=True)
-    OUTPUT.mkdir()
+    OUTPUT.mkdir(exist_ok=True)
+    for name in (name for part in parts for name in FILES[part]):
+        (OUTPUT / name).unlink(missing_ok=True)
     with held_cluster(keep=keep) as cluster, tempfile.TemporaryDirectory() as folder:
         programs = Programs.build(cluster.kubectl_path)
         robot = create_robot(cluster, Path(folder))
@@ -94,8 +100,10 @@ def held_cluster(*, keep: bool) -> Iterator[Cluster]:
         if keep:
             cluster.stay()
             at_the_end.pop_all()
-            say(f'\nThe cluster is yours:  eval "$(scripts/cluster env {cluster.directory.name})"')
-            say(f"It ends with:          scripts/cluster down {cluster.directory.name}")
+            number = cluster.directory.name
+            say(f'\nThe cluster is yours:  eval "$(scripts/cluster env {number})"')
+            say(f"apisnoop in it:        scripts/cluster load --into {number}; kubectl apisnoop install")
+            say(f"It ends with:          scripts/cluster down {number}")
 
 
 def reasons(error: BaseException) -> Iterator[str]:
@@ -110,8 +118,9 @@ def say_what_is_written() -> None:
     """Name the files that are left, and how to look further."""
     names = ", ".join(sorted(path.name for path in OUTPUT.iterdir()))
     say(f"\nWritten to {OUTPUT}: {names} (.html: open it in a browser)")
-    say(f"To look further, apisnoop is {relative(APISNOOP)} here, or after `. {relative(APISNOOP.parent)}/activate`:")
     if (OUTPUT / "apisnoop.db").exists():
+        activate = f"`. {relative(APISNOOP.parent)}/activate`"
+        say(f"To look further (apisnoop alone is enough after {activate}):")
         say(f"     {relative(APISNOOP)} gaps --db {OUTPUT}/apisnoop.db")
 
 

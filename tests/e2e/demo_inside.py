@@ -88,6 +88,11 @@ class _Inside:
         """Where the calls of all nodes are written as they come."""
         return self.output / "pods.jsonl"
 
+    @property
+    def complaints(self) -> Path:
+        """What the watch says of itself; there afterwards if it is anything."""
+        return self.output / "watch.log"
+
     def load_images(self) -> None:
         """Build the images and load them on both nodes."""
         tell("On a Debian with Python that is made once; a minute or two the first time, seconds later on.")
@@ -118,7 +123,7 @@ class _Inside:
     def watching(self) -> Iterator[None]:
         """Have the calls of all nodes written to a file during a block, as `watch` gives them."""
         command: list[str | Path] = [APISNOOP, "watch", "--namespace", self.robot.namespace, "--output", "json"]
-        with self.calls.open("wb") as calls, (self.output / "watch.log").open("wb") as log:
+        with self.calls.open("wb") as calls, self.complaints.open("wb") as log:
             running = subprocess.Popen(
                 command, env=self.shell.environment, stdin=subprocess.DEVNULL, stdout=calls, stderr=log
             )
@@ -127,6 +132,8 @@ class _Inside:
             finally:
                 running.terminate()
                 running.wait()
+                if not self.complaints.stat().st_size:
+                    self.complaints.unlink()
 
     def switch_on(self) -> None:
         """Mark the pod as anybody can, the Deployment as apisnoop does it; show how it is a second later."""
@@ -162,7 +169,7 @@ class _Inside:
             *(f"NO round of {pod} could be compared" for pod, some in rounds.items() if not some),
         ]
         if faults:
-            tell((self.output / "watch.log").read_text())
+            tell(self.complaints.read_text())
         wait_until(lambda: not self._rules(), "the pods' redirects to go")
         tell(f"The redirects have gone from all {len(self.pods)} pods, which run on.")
         return faults

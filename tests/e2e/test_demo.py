@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -28,8 +29,15 @@ def test_what_is_written_can_be_looked_into(monkeypatch, capsys, tmp_path, progr
     demo.say_what_is_written()
     said = capsys.readouterr().out
     assert "apisnoop.db, report.html" in said
-    assert f"apisnoop is {named} here, or after `. {Path(named).parent}/activate`:" in said
-    assert f"\n     {named} gaps --db {tmp_path}/apisnoop.db\n" in said
+    assert f"after `. {Path(named).parent}/activate`):\n     {named} gaps --db {tmp_path}/apisnoop.db\n" in said
+
+
+def test_without_a_store_nothing_is_proposed(monkeypatch, capsys, tmp_path):
+    """Pods are recorded by the nodes, whose stores have gone with the cluster."""
+    monkeypatch.setattr(demo, "OUTPUT", tmp_path)
+    (tmp_path / "pods.html").touch()
+    demo.say_what_is_written()
+    assert capsys.readouterr().out == f"\nWritten to {tmp_path}: pods.html (.html: open it in a browser)\n"
 
 
 def test_what_is_wrong_is_the_last_word_and_the_exit_code(capsys):
@@ -90,6 +98,31 @@ def held(monkeypatch):
     made = Held()
     monkeypatch.setattr(demo.Cluster, "start", lambda **_: made)
     return made
+
+
+def test_a_part_that_is_not_shown_keeps_its_files(held, monkeypatch, tmp_path):
+    """What it left the last time is looked at in a browser, perhaps."""
+    made = tmp_path / "demo-output"
+    monkeypatch.setattr(demo, "OUTPUT", made)
+    monkeypatch.setattr(demo.Programs, "build", lambda _: None)
+    monkeypatch.setattr(demo, "create_robot", lambda *_: None)
+    monkeypatch.setattr(held, "kubectl_path", Path("kubectl"), raising=False)
+    for part, names in demo.FILES.items():
+        write = partial(_write, names)
+        monkeypatch.setitem(demo.PARTS, part, write)
+    assert demo.show(["run", "inside"], keep=False) == 0
+    everything = {path.name for path in made.iterdir()}
+    (made / "pods.html").write_text("old")
+    (made / "report.html").write_text("old")
+    assert demo.show(["inside"], keep=False) == 0
+    assert {path.name for path in made.iterdir()} == everything
+    assert ((made / "report.html").read_text(), (made / "pods.html").read_text()) == ("old", "")
+
+
+def _write(names, _cluster, _programs, _robot, output):
+    for name in names:
+        (output / name).touch(exist_ok=False)
+    return []
 
 
 @pytest.mark.parametrize("keep", [True, False])
