@@ -20,7 +20,7 @@ CALLS = 5_000
 def test_twenty_thousand_calls_are_recorded_as_the_audit_log_has_them(shop, installation, tmp_path):
     """Verb, path, status, pod, container and service account: none missing, none extra, and no gap.
 
-    Unless the machine is so busy with other things that a program which does nothing is late as well.
+    Unless the machine is so busy with other things that a small program is late as well.
     """
     pods = [*shop.pods("one", "two"), *shop.pods("three", containers=("app", "sidecar"))]
     for pod in pods:
@@ -47,5 +47,5 @@ def test_twenty_thousand_calls_are_recorded_as_the_audit_log_has_them(shop, inst
     by_container = Counter((one.who.pod, one.who.container) for one in truth.seen)
     assert by_container.keys() == {(pod.name, name) for pod, name in containers}
     gaps = [gap for pod in pods for gap in installation.gaps(pod, tmp_path)]
-    print(f"{len(gaps)} gaps; a program that does nothing was late by {clock.worst() * 1000:.0f} ms at worst")
+    print(f"{len(gaps)} gaps; a small program was late by {clock.worst() * 1000:.0f} ms at worst")
     assert [gap for gap in gaps if not (is_overload(gap) and clock.was_late(gap.start))] == []
