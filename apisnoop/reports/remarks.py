@@ -62,7 +62,7 @@ def summarize_gaps(report: GapsReport) -> list[str]:
     if not report.tested:
         return [
             f"{counted(report.used, 'operation')} used in the field; what is tested is not known",
-            "Give --tested FILE (coverage JSON of kubernetes-sigs/apisnoop), or record a test suite that names its tests.",
+            "Give --tested FILE (coverage JSON of kubernetes-sigs/apisnoop), or record a suite that names its tests.",
         ]
     untested = sum(not gap.tests for gap in report.gaps)
     single = len(report.gaps) - untested
