@@ -260,6 +260,7 @@ class Driver:
         self._opening.pop(server, None)
         self.handle(events.OpenConnectionCompleted(command, server.error))
         self.balance()
+        self._end_when_alone()
 
     async def _connect(self, server: Server) -> Link:
         if server.address is None:
@@ -323,7 +324,8 @@ class Driver:
 
     def lost(self, link: Link) -> None:
         """Note that a socket is closed, whoever did it."""
-        del self._links[link.connection]
+        if self._links.pop(link.connection, None) is None:
+            return  # its opening was given up before anybody heard that it is open
         link.connection.state = ConnectionState.CLOSED
         link.connection.timestamp_end = time.time()
         self.read_end(link)
