@@ -20,6 +20,8 @@ from apisnoop_certs.server_names import server_names
 from apisnoop_certs.settings import requests_named
 from apisnoop_webhook.command import serve
 from apisnoop_webhook.configuration import OWN_AUTHORITY
+from apisnoop_webhook.containers import init_container
+from apisnoop_webhook.settings import Injection, Interception
 from cluster import binaries
 from tests.charts.fields import is_known, strangers
 
@@ -40,6 +42,7 @@ MODES = {
     "scripts": ("addons.scripts.mark\\.py=def requestheaders(flow): pass",),
     # A Secret of one's own: the chart's has a random password.
     "mitmweb": ("mitmweb.enabled=true", "mitmweb.bodies=true", "mitmweb.existingSecret=viewer"),
+    "init": ("interception.mode=init", "recording.extraDestinations[0]=10.0.0.1:443", "networkPolicy.enabled=true"),
     "digests": (f"image.core.digest=sha256:{'a' * 64}", f"image.proxy.digest=sha256:{'b' * 64}"),
 }
 SERVICE_ACCOUNTS = "system:serviceaccount:apisnoop:apisnoop-"
@@ -70,7 +73,7 @@ def find(things, kind, name):
     return next(one for one in things if one["kind"] == kind and one["metadata"]["name"] == name)
 
 
-def pod_specs(things):
+def pod_specs(things, count=5):
     """Give every pod that the objects make, by the name of its maker."""
     specs = {}
     for thing in things:
@@ -78,7 +81,7 @@ def pod_specs(things):
         template = thing if thing["kind"] == "Pod" else job.get("spec", {}).get("template")
         if template:
             specs[thing["metadata"]["name"]] = template["spec"]
-    assert len(specs) == 5
+    assert len(specs) == count
     return specs
 
 
@@ -182,6 +185,30 @@ def test_only_the_agent_has_privileges():
             if container["name"] != "agent":
                 assert context["runAsNonRoot"]
                 assert context["capabilities"] == {"drop": ["ALL"]}
+
+
+def test_in_mode_init_nothing_has_privileges():
+    """Not even the agent, and it shares neither processes nor network with its node."""
+    for spec in pod_specs([one for one in objects(MODES["init"]) if one["kind"] != "Pod"], count=4).values():
+        assert not any(spec.get(word) for word in ("hostPID", "hostNetwork", "hostIPC"))
+        for container in spec["containers"]:
+            assert container["securityContext"]["runAsNonRoot"]
+            assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+            assert not any("hostPort" in port for port in container.get("ports", ()))
+
+
+def test_mode_init_needs_the_webhook():
+    """Without it no pod would ever be prepared, and nobody would know why."""
+    settings = ("--set=interception.mode=init", "--set=webhook.enabled=false")
+    assert "webhook.enabled" in helm("template", "apisnoop", CHART, "--kube-version=1.30.0", *settings).stderr
+
+
+def test_in_mode_init_the_test_pod_is_what_the_webhook_makes_of_others():
+    """Nobody asks about pods of our own namespace, so the chart prepares its pod itself."""
+    (rendered_pod,) = (one for one in objects(MODES["init"]) if one["kind"] == "Pod")
+    (ours,) = rendered_pod["spec"]["initContainers"]
+    injected = init_container(Injection(image=ours["image"], interception=Interception.INIT), {"containers": []})
+    assert ours == {key: value for key, value in injected.items() if key != "args"}
 
 
 def test_no_folder_of_the_node_is_mounted():
@@ -382,10 +409,11 @@ def test_the_api_server_asks_about_pods_that_want_it_only():
         (("certificate.mode=own-ca",), "true"),
         (("certificate.mode=auto", "webhook.certManager.enabled=true"), None),
         (("certificate.mode=own-ca", "webhook.certManager.enabled=true"), "true"),
+        (("certificate.mode=csr", "interception.mode=init"), "true"),
     ],
 )
 def test_the_api_server_asks_for_owners_sake_where_only_the_webhook_can_help(settings, condition):
-    """With our own authority; in mode auto that shows later, and the webhook then says so by a condition."""
+    """With our own authority, or in mode init; in mode auto it shows later, and the webhook says so by a condition."""
     entries = find(objects(settings), "MutatingWebhookConfiguration", "apisnoop")["webhooks"]
     paths = [one["clientConfig"]["service"]["path"] for one in entries]
     assert paths == ["/pods", "/namespaces", *([] if condition is None else ["/owners"])]

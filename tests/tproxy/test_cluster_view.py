@@ -138,3 +138,32 @@ def test_what_has_no_address_is_no_destination():
     }
     assert service_addresses(msgspec.convert(headless, Service)) == set()
     assert slice_addresses(msgspec.convert(named, EndpointSlice)) == set()
+
+
+def prepared(*, inits=("apisnoop-redirect",), apps=("app",), status=None, ephemeral=()):
+    """Read a pod of mode init; `status` is the state of our container."""
+    statuses = [{"name": "apisnoop-redirect", "state": status}] if status else []
+    spec = {"initContainers": inits, "containers": apps, "ephemeralContainers": ephemeral}
+    thing = {
+        "metadata": {"name": "web", "namespace": "shop", "uid": "u1"},
+        "spec": {kind: [{"name": name} for name in names] for kind, names in spec.items()},
+        "status": {"initContainerStatuses": statuses},
+    }
+    return read_pod(msgspec.convert(thing, Pod))
+
+
+def test_whether_a_pod_is_prepared_is_read_from_its_init_container():
+    """Not without it; with it, unless it has left words at its end."""
+    assert prepared(inits=("apisnoop-wait",)).prepared is None
+    assert prepared().prepared == ""
+    assert prepared(status={"running": {}}).prepared == ""
+    assert prepared(status={"terminated": {"exitCode": 0}}).prepared == ""
+    assert prepared(status={"terminated": {"message": "it cannot\n"}}).prepared == "it cannot"
+
+
+def test_the_only_container_is_the_one_beside_ours():
+    """Every other that the specification has could have made a connection, whether it runs already or not."""
+    assert prepared().only_container == "app"
+    assert prepared(inits=("apisnoop-redirect", "migrate")).only_container == ""
+    assert prepared(apps=("app", "sidecar")).only_container == ""
+    assert prepared(ephemeral=("debug",)).only_container == ""
