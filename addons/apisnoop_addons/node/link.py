@@ -10,6 +10,7 @@ import socket
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
+from weakref import WeakValueDictionary
 
 from apisnoop.node.channel import Channel, close_all, connect
 from apisnoop.node.messages import (
@@ -35,6 +36,8 @@ ANSWER_SECONDS = 3.3
 """How long the agent may take to answer; a new connection waits for both answers, one after the other. Together they
 are less than the lease, after which connections need no agent: a client that tries again then gets through."""
 
+MOST_QUESTIONS = 8
+"""About one pod at a time. The agent answers in order: a pod that opens a thousand connections waits for itself."""
 
 type Answer = tuple[Identified | Dialled, list[int]]
 """With the descriptors that came along."""
@@ -68,6 +71,8 @@ class AgentLink:
         self._channel: Channel[FromAgent] | None = None
         self._questions: dict[int, asyncio.Future[Answer]] = {}
         self._numbers = itertools.count(1)
+        self._turns: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
+        """By enrolment, while anything is asked about it."""
 
     async def run(self, carrier: Carrier) -> None:
         """Connect, and again whenever the agent has gone, until cancelled."""
@@ -122,15 +127,24 @@ class AgentLink:
         why = answer.error if isinstance(answer, Dialled) and answer.error else "its answer had no socket"
         raise OSError(f"the node agent gave no connection: {why}")
 
-    async def _ask(self, number: int, question: Message, seconds: float) -> Answer:
+    async def _ask(self, number: int, question: Identify | Dial, seconds: float) -> Answer:
+        async with asyncio.timeout(seconds), self._turn(question.enrolment):
+            return await self._answer(number, question)
+
+    def _turn(self, enrolment: int) -> asyncio.Semaphore:
+        turn = self._turns.get(enrolment)
+        if turn is None:
+            turn = self._turns[enrolment] = asyncio.Semaphore(MOST_QUESTIONS)
+        return turn
+
+    async def _answer(self, number: int, question: Identify | Dial) -> Answer:
         if self._channel is None:
             raise ConnectionAbortedError("the node agent is not there")
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._questions[number] = answer
         self.say(question)
         try:
-            async with asyncio.timeout(seconds):
-                return await answer
+            return await answer
         except asyncio.CancelledError:
             if answer.done() and not answer.cancelled() and answer.exception() is None:
                 close_all(answer.result()[1])  # it came just as nobody wanted it any more

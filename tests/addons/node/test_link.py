@@ -131,6 +131,21 @@ async def test_questions_get_their_own_answers(tmp_path):
 
 
 @in_loop
+async def test_a_pod_that_asks_much_keeps_no_other_waiting(tmp_path):
+    """Another's question reaches the agent after a few; the rest follow as they are answered."""
+    async with linked(tmp_path) as (agent, link, _), asyncio.TaskGroup() as asking:
+        much = [asking.create_task(link.identify(1, (POD[0], port), API)) for port in range(100)]
+        other = asking.create_task(link.identify(2, POD, API))
+        for answered in range(len(much) + 1):
+            question = await agent.heard.get()
+            if question.enrolment == 2:
+                assert answered <= link_module.MOST_QUESTIONS
+            agent.channel.send(Identified(question.question, f"of {question.enrolment}"))
+    assert {(await one).container for one in much} == {"of 1"}
+    assert (await other).container == "of 2"
+
+
+@in_loop
 async def test_a_dialled_socket_is_the_agents(tmp_path):
     """The socket that comes with the answer can be used, and does not block."""
     async with linked(tmp_path) as (agent, link, _):
