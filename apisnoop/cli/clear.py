@@ -45,7 +45,11 @@ def clear(db: Path, before: float | None, pods: bool, yes: bool) -> int:
             f"{db}: delete {what}?", otherwise=f"{db}: nothing was deleted", deed=f"delete {what}"
         ):
             return ExitCode.INTERRUPTED
-        done = _forget_pods(store, hour) if pods and hour is not None else f"{clear_store(store, hour):,} calls deleted"
+        done = (
+            _forget_pods(store, hour)
+            if pods and hour is not None
+            else f"{counted(clear_store(store, hour), 'call')} deleted"
+        )
     click.echo(f"{db}: {done}")
     return ExitCode.OK
 

@@ -61,7 +61,7 @@ def _unusable(paths: list[Path], context: str | None, error: Exception) -> Apisn
     """Say what is wrong with a kubeconfig: it is not there, has no such context, or what the client says of it."""
     where = ", ".join(map(str, paths))
     if not any(path.exists() for path in paths):
-        return ApisnoopError(f"no kubeconfig {where}; name an existing file with --kubeconfig")
+        return ApisnoopError(f"no kubeconfig: {where} not found; name one with --kubeconfig FILE or KUBECONFIG")
     known = [name for path in paths for name in context_names(path)]
     if context is not None and known and context not in known:
         return UsageError(f"no context {context!r} in kubeconfig {where}; it has: {', '.join(sorted(known))}")

@@ -63,6 +63,17 @@ class LazyGroup(click.Group):
             return verb_from(point.module, point.attr)
         return super().get_command(ctx, cmd_name)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the verb that a command line begins with; for one that is none, say what may be meant."""
+        name = args[0]
+        if not name.startswith("-") and self.get_command(ctx, name) is None:
+            from apisnoop.suggestions import suggestion  # noqa: PLC0415 - difflib, for those who mistype
+
+            ctx.fail(f"No such command {name!r}{suggestion(name, self.list_commands(ctx))}")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of verbs without importing those of the core."""
         with formatter.section("Commands"):

@@ -90,9 +90,7 @@ class Marking:
     def _find(self, kind: Kind, name: str) -> Chosen:
         found = read_object(self.api, f"{kind.collection(self.namespace)}/{name}", Thing)
         if found is None:
-            where = "" if kind is NAMESPACE else f" in namespace {self.namespace}"
-            flag = "" if kind is NAMESPACE else f" -n {self.namespace}"
-            raise ApisnoopError(f"no {kind.name} {name}{where}; see kubectl get {kind.aliases[0]}{flag}")
+            raise no_such_object(kind, name, self.namespace)
         return Chosen(kind, found.metadata)
 
     def wishes(self, chosen: Chosen, *, again: bool = False) -> Wishes:
@@ -171,6 +169,15 @@ class Marking:
             click.echo(
                 "apisnoop: no node agent is installed, so nothing is recorded yet: kubectl apisnoop install", err=True
             )
+
+
+def no_such_object(kind: Kind, name: str, namespace: str | None) -> ApisnoopError:
+    """Say that an object is not there, and what lists those that are; no namespace stands for all."""
+    if kind is NAMESPACE:
+        where = flag = ""
+    else:
+        where, flag = (f" in namespace {namespace}", f" -n {namespace}") if namespace else (" in any namespace", " -A")
+    return ApisnoopError(f"no {kind.name} {name}{where}; see kubectl get {kind.aliases[0]}{flag}")
 
 
 def namespace_of(chosen: Chosen) -> str:

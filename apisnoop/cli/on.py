@@ -88,7 +88,18 @@ def switch(marking: "Marking", chosen: "Chosen", until: float | None, *, reset: 
     for why, pods in groupby(sorted(follows.others, key=itemgetter(1)), itemgetter(1)):
         some = list(pods)
         which = f"pod {clean(some[0][0])}" if len(some) == 1 else f"{counted(len(some), 'pod')} ({some_pods(some)})"
-        click.echo(f"apisnoop: {which} will not be recorded: {clean(why)}", err=True)
+        then = after_refusal(why, some[0][0].partition("/")[0])
+        click.echo(f"apisnoop: {which} will not be recorded: {clean(why + then)}", err=True)
+
+
+def after_refusal(why: str, namespace: str) -> str:
+    """Give the command that takes back the no of a nearer object, to be put behind it; nothing for other reasons."""
+    no, _, who = why.partition(" on ")
+    kind, _, name = who.partition(" ")
+    if no != "apisnoop=false" or not name:
+        return ""
+    place = "" if kind == "namespace" else f" -n {namespace}"
+    return f"; to have it recorded: kubectl apisnoop on {kind}/{name}{place}"
 
 
 def _shown_namespace(chosen: "Chosen") -> str:

@@ -17,6 +17,7 @@ from apisnoop.operations.operation import Level, Operation
 from apisnoop.operations.shipped import shipped
 from apisnoop.operations.source import CLUSTER, read_contents, shipped_catalogue
 from apisnoop.reports.columns import Column, render_columns
+from apisnoop.reports.wording import number
 
 _NUMBERS = [Column(header, right=True) for header in ("operations", "not deprecated", *Level)]
 _output_option = click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
@@ -52,13 +53,13 @@ def show(output: str, spec: str | None, kubeconfig: Path | None, context: str | 
             click.echo(msgspec.json.encode(operation).decode())
         return
     for key, value in summary_of(catalogue).items():
-        click.echo(f"{key.replace('_', ' '):<16}{value}")
+        click.echo(f"{key.replace('_', ' '):<16}{number(value) if isinstance(value, int) else value}")
     click.echo()
     groups: dict[str, list[Operation]] = {}
     for operation in catalogue.operations.values():
         groups.setdefault(f"{operation.group}/{operation.version}".strip("/"), []).append(operation)
     rows = [
-        [name or "(neither)", str(len({one.resource for one in groups[name]} - {""})), *_cells(groups[name])]
+        [name or "(neither)", number(len({one.resource for one in groups[name]} - {""})), *_cells(groups[name])]
         for name in sorted(groups)
     ]
     columns = [Column("group and version"), Column("resources", right=True), *_NUMBERS]
@@ -102,7 +103,7 @@ def figures_of(operations: Iterable[Operation]) -> dict[str, int]:
 
 
 def _cells(operations: Iterable[Operation]) -> list[str]:
-    return [str(figure) for figure in figures_of(operations).values()]
+    return [number(figure) for figure in figures_of(operations).values()]
 
 
 def _contents(document: str, kubeconfig: Path | None, context: str | None) -> Iterator[tuple[str, bytes | Problem]]:

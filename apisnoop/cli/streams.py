@@ -8,7 +8,7 @@ from queue import Empty, Queue
 
 from apisnoop.causes import cause_of
 from apisnoop.cli.agents import address_of, find_agents
-from apisnoop.cli.port_forward import http_get
+from apisnoop.cli.port_forward import ForwardError, http_get
 from apisnoop.cluster_api import Api
 from apisnoop.errors import ApisnoopError
 from apisnoop.fleet.objects import Pod
@@ -62,6 +62,8 @@ class Streams:
         self._ended = threading.Event()
         self._known: dict[str, threading.Thread] = {}
         self._gone: set[str] = set()
+        self._latest = {pod.metadata.uid: pod for pod in agents}
+        """As they were found last."""
         for pod in agents:
             self._begin(pod)
 
@@ -87,7 +89,7 @@ class Streams:
                 found = {pod.metadata.uid: pod for pod in find_agents(self._api, self._place)}
             except ApisnoopError:
                 continue  # the streams say that the API server is out of reach
-            self._gone = self._known.keys() - found.keys()
+            self._gone, self._latest = self._known.keys() - found.keys(), found
             for uid, pod in found.items():
                 if uid not in self._known and pod.status.phase == "Running":
                     self._begin(pod)
@@ -102,6 +104,7 @@ class Streams:
         while not self._ended.is_set() and pod.metadata.uid not in self._gone:
             opened = False
             try:
+                self._demand_running(pod)
                 with http_get(address_of(self._api, pod, PROXY_PORT), "/calls", patience=PATIENCE, idle=None) as answer:
                     opened, pause = True, FIRST_PAUSE
                     self._queue.put(Opened(node, again))
@@ -117,6 +120,12 @@ class Streams:
             again = True
             self._ended.wait(pause)
             pause = min(2 * pause, LONGEST_PAUSE)
+
+    def _demand_running(self, pod: Pod) -> None:
+        """Raise ForwardError for a pod that cannot answer yet, or not any more, as the last look has found."""
+        phase = self._latest.get(pod.metadata.uid, pod).status.phase
+        if phase != "Running":
+            raise ForwardError(f"its pod {pod.key} is {phase or 'not there'}")
 
 
 def lines_of(read: Callable[[int], bytes], ended: Callable[[], bool]) -> Iterator[bytes]:

@@ -7,14 +7,14 @@ import click
 from apisnoop.cli import candidates
 from apisnoop.cli.namespaces import install_namespace_option, namespace_options
 
-VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection", "connect")
+VERBS_HELP = "Only these verbs: get, list, watch, create, update, patch, delete, deletecollection, connect."
 
 
 @click.command()
 @click.argument("objects", nargs=-1, metavar="[POD | KIND/NAME]...", shell_complete=candidates.markable)
 @click.option("-l", "--selector", metavar="LABELS", help="Only pods with these labels.")
 @click.option("-c", "--container", "containers", metavar="NAME", multiple=True, help="Only this container.")
-@click.option("--verb", "verbs", metavar="VERB,...", multiple=True, help=f"Only these verbs: {', '.join(VERBS)}.")
+@click.option("--verb", "verbs", metavar="VERB,...", multiple=True, help=VERBS_HELP)
 @click.option(
     "--resource", "resources", metavar="NAME,...", multiple=True, help="Only these: pods, pods/log, leases, …"
 )
@@ -51,22 +51,27 @@ def watch(  # noqa: PLR0913, PLR0917 - one argument an option, given by name
     from apisnoop.cli.pulling import agents_to_pull  # noqa: PLC0415
     from apisnoop.cli.selection import label_filter  # noqa: PLC0415
     from apisnoop.cli.streams import Streams  # noqa: PLC0415
-    from apisnoop.fleet.call_filter import CallFilter, parse_statuses, parse_words  # noqa: PLC0415
+    from apisnoop.cli.watched import Watched  # noqa: PLC0415
+    from apisnoop.fleet.call_filter import CallFilter, parse_statuses, parse_verbs, parse_words  # noqa: PLC0415
     from apisnoop.fleet.kinds import parse_references  # noqa: PLC0415
 
     wanted = CallFilter(
         objects=tuple(parse_references(objects)),
         namespace=namespace or "",
         containers=frozenset(containers),
-        verbs=parse_words(verbs),
+        verbs=parse_verbs(verbs),
         resources=parse_words(resources),
         statuses=parse_statuses(statuses),
     )
     api = open_api(kubeconfig, context)
     if selector is not None:
         wanted = label_filter(api, wanted, selector)
-    streams = Streams(api, agents_to_pull(api, place), place)
+    watched = Watched(api, wanted.namespace, wanted.objects, selector)
+    watched.demand()
+    agents = agents_to_pull(api, place)
+    streams = Streams(api, agents, place)
     show = LiveCalls(wanted, as_json=output == "json")
+    watched.tell_unrecorded(agents)
     try:
         for event in streams.events():
             show(event)

@@ -50,7 +50,12 @@ class Change:
     calls_before: CallsSeen
     calls_after: CallsSeen
     callers: tuple[Who, ...]
-    """Who called it on the side that did (the later one where both did), the most calls first."""
+    """Who called it, the most calls first: on the side that did, of both the later one unless it is gone there."""
+
+    @property
+    def is_only_refused(self) -> bool:
+        """Whether it is still called, but no longer with success."""
+        return self.calls_before.ok > 0 and self.calls_after.total > 0 and not self.calls_after.ok
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +120,8 @@ def compare(
     used_before, used_after = ({key for key in side.calls if side.uses(key, count)} for side in (old, new))
     met = used_before | used_after if judge else used_before & set(new.standing)
 
-    def changes(keys: set[Key]) -> tuple[Change, ...]:
-        found = (_change(key, old, new, later) for key in keys)
+    def changes(keys: set[Key], callers: _Side = new) -> tuple[Change, ...]:
+        found = (_change(key, old, new, later, callers) for key in keys)
         return tuple(sorted(found, key=lambda change: (change.path, change.method)))
 
     return ComparisonReport(
@@ -126,7 +131,7 @@ def compare(
         used_before=len(used_before),
         used_after=len(used_after),
         newly_used=changes(used_after - used_before),
-        no_longer_used=changes(used_before - used_after),
+        no_longer_used=changes(used_before - used_after, old),
         newly_deprecated=changes({key for key in met if _newly_deprecated(old.standing.get(key), later.get(key))}),
         no_longer_served=changes({key for key in met if _gone(old.standing.get(key), later.get(key))}),
     )
@@ -175,8 +180,8 @@ def _judged(old: _Side, new: _Side, judge: Catalogue) -> dict[Key, Standing]:
     return judged
 
 
-def _change(key: Key, old: _Side, new: _Side, later: Mapping[Key, Standing]) -> Change:
-    callers = new.callers.get(key) or old.callers.get(key) or {}
+def _change(key: Key, old: _Side, new: _Side, later: Mapping[Key, Standing], side: _Side) -> Change:
+    callers = side.callers.get(key) or old.callers.get(key) or {}
     return Change(
         method=key[0],
         path=key[1],

@@ -51,7 +51,7 @@ def origin_of(
         sources=sources_of(store),
         lost=lost,
         recordings=recordings_of(store.connection, lost, since, until),
-        notes=(*notes_on(own, recorded, window), *notes_on_pods(store, window)),
+        notes=(*notes_on(own, recorded, window), *notes_on_pods(store, window, uses)),
     )
 
 
@@ -90,11 +90,13 @@ def _silence(row: queries.NodeRow) -> str:
     return f"no answer at {datetime.fromtimestamp(row.asked, UTC):%Y-%m-%d %H:%M:%S UTC} ({row.problem})"
 
 
-def notes_on_pods(store: Store, window: Window) -> list[str]:
-    """Say up to when calls are no longer told apart by pod, where the window reaches back so far."""
+def notes_on_pods(store: Store, window: Window, uses: Sequence[queries.UseRow]) -> list[str]:
+    """Say up to when calls are no longer told apart by pod, where window and calls reach back so far."""
     hour = queries.rolled_up_before(store.connection)
     if hour is None or (window.since is not None and window.since >= hour):
         return []
+    if all(use.first >= hour * HOUR for use in uses):
+        return []  # a young store
     when = datetime.fromtimestamp(hour * HOUR, UTC)
     return [f"Calls before {when:%Y-%m-%d %H:%M UTC} count for the workload of their pod: pods are not told apart."]
 

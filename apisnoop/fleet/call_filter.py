@@ -6,7 +6,13 @@ from dataclasses import dataclass, field
 from apisnoop.calls.call_line import CallerPart, CallLine
 from apisnoop.errors import UsageError
 from apisnoop.fleet.kinds import NAMESPACE, POD, Reference
+from apisnoop.suggestions import suggestion
 
+VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection", "connect")
+"""What can be done with objects; `connect` is exec, attach, port-forward and proxy, whatever verb they come with."""
+OTHER_VERBS = ("head", "options", "post", "put", "proxy")
+"""Of requests that are about no object."""
+CONNECT, CONNECTS = "connect", "connect-"
 NOBODY = CallerPart()
 NO_ANSWER = 0
 """Status of a call that was never answered."""
@@ -32,11 +38,16 @@ class CallFilter:
         return (
             (not self.namespace or caller.namespace == self.namespace)
             and (not self.containers or caller.container in self.containers)
-            and (not self.verbs or call.verb in self.verbs)
+            and (not self.verbs or self._has_verb(call))
             and (not self.resources or not self.resources.isdisjoint(names_of(call)))
             and (not self.statuses or any(call.status in one for one in self.statuses))
             and (not self.objects or any(_is_of(caller, one) for one in self.objects))
             and self.selected(caller)
+        )
+
+    def _has_verb(self, call: CallLine) -> bool:
+        return call.verb in self.verbs or (
+            CONNECT in self.verbs and any(part.startswith(CONNECTS) for part in call.detail.split(","))
         )
 
 
@@ -71,6 +82,15 @@ def _status(text: str) -> range:
         if 100 <= first <= last <= 599:
             return range(first, last + 1)
     raise UsageError(f"--status {text}: write 404, 4xx, 400-403, or none for calls without an answer")
+
+
+def parse_verbs(texts: Sequence[str]) -> frozenset[str]:
+    """Read verbs, one by one or with commas between. Raises UsageError naming what is none, and what may be meant."""
+    verbs = frozenset(word.lower() for word in parse_words(texts))
+    known = (*VERBS, *OTHER_VERBS)
+    for verb in sorted(verbs.difference(known)):
+        raise UsageError(f"--verb {verb}: it is none of {', '.join(known)}{suggestion(verb, known)}")
+    return verbs
 
 
 def parse_words(texts: Sequence[str]) -> frozenset[str]:

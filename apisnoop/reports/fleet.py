@@ -91,7 +91,7 @@ def _left(moment: str, now: float) -> str:
     seconds = seconds_of(moment)
     if seconds is None:
         return "no time"
-    return f"{duration_text(seconds - now)} left" if seconds > now else "over"
+    return f"{duration_text(seconds - now, rounded=True)} left" if seconds > now else "over"
 
 
 def _table(
@@ -145,10 +145,10 @@ def seconds_of(moment: str) -> float | None:
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
-def duration_text(seconds: float) -> str:
-    """Write a time span as kubectl does: 45s, 12m, 5h, 3d."""
+def duration_text(seconds: float, *, rounded: bool = False) -> str:
+    """Write a time span as kubectl does, which counts whole units: 45s, 12m, 5h, 3d; or to the nearest one."""
     whole = max(0, int(seconds))
     for size, unit in ((86_400, "d"), (3600, "h"), (60, "m")):
         if whole >= 2 * size:
-            return f"{whole // size}{unit}"
+            return f"{(whole + size // 2 if rounded else whole) // size}{unit}"
     return f"{whole}s"

@@ -66,7 +66,7 @@ class Store:
         name = str(path)
         if name != MEMORY and (read_only or not create) and not Path(name).is_file():
             raise StoreError(
-                f"store {name} does not exist: `apisnoop import` or `apisnoop run` makes one; name it with --db"
+                f"store {name} does not exist: `apisnoop import`, `run` or `pull` makes one; name it with --db"
             )
         if not read_only and Path(name).is_file() and not os.access(name, os.W_OK, effective_ids=True):
             raise StoreError(f"store {name} cannot be written: check its permissions, or name another file with --db")

@@ -43,6 +43,7 @@ KINDS = {
     "ServiceAccount": ("serviceaccounts", "/api/v1", True),
     "Pod": ("pods", "/api/v1", True),
     "Event": ("events", "/api/v1", True),
+    "ReplicaSet": ("replicasets", "/apis/apps/v1", True),
     "Deployment": ("deployments", "/apis/apps/v1", True),
     "DaemonSet": ("daemonsets", "/apis/apps/v1", True),
     "StatefulSet": ("statefulsets", "/apis/apps/v1", True),
@@ -87,4 +88,5 @@ def path_of(one: dict[str, Any]) -> str:
 def _selected(one: dict[str, Any], query: dict[str, str]) -> bool:
     labels = one["metadata"].get("labels") or {}
     wanted = [part.split("=") for part in query.get("labelSelector", "").split(",") if part]
-    return all(labels.get(key) == value for key, value in wanted)
+    name = query.get("fieldSelector", "").removeprefix("metadata.name=")
+    return name in {"", one["metadata"]["name"]} and all(labels.get(key) == value for key, value in wanted)

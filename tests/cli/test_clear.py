@@ -43,6 +43,14 @@ def test_what_is_old_goes(db):
     assert calls(db) == 5
 
 
+def test_a_single_call_is_one(tmp_path):
+    """Not "1 calls"."""
+    (tmp_path / "audit.log").write_bytes(log([0]))
+    with Store.open(tmp_path / "a.db") as store:
+        Importer(store, CATALOGUE).run(str(tmp_path / "audit.log"))
+    assert run("clear", "--db", tmp_path / "a.db", "--yes").stdout.endswith(": 1 call deleted\n")
+
+
 @pytest.mark.parametrize(("reply", "left"), [("y\n", 0), ("Yes\n", 0), ("n\n", 10), ("\n", 10), ("", 10)])
 def test_nothing_goes_before_a_yes(db, reply, left):
     """Whatever writes to standard input can give the answer; it is not asked, for it does not read."""

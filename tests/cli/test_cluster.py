@@ -223,7 +223,7 @@ def test_a_kubeconfig_that_is_not_there_is_told(tmp_path: Path, monkeypatch: pyt
     """Named, or found nowhere: which files were looked for, and the option."""
     monkeypatch.delenv("KUBERNETES_SERVICE_HOST", raising=False)
     monkeypatch.setenv("KUBECONFIG", f"{tmp_path}/one:{tmp_path}/two")
-    told = "no kubeconfig {}; name an existing file with --kubeconfig"
+    told = "no kubeconfig: {} not found; name one with --kubeconfig FILE or KUBECONFIG"
     for named, where in ((tmp_path / "missing", f"{tmp_path}/missing"), (None, f"{tmp_path}/one, {tmp_path}/two")):
         with pytest.raises(ApisnoopError) as caught:
             ClusterReader(named)

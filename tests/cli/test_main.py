@@ -45,6 +45,17 @@ def in_shell(script: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
+    ("word", "says"),
+    [("uninstal", "; did you mean uninstall?"), ("cvoerage", "; did you mean coverage?"), ("xyz", "\n")],
+)
+def test_a_mistyped_command_comes_with_the_one_that_is_like_it(word, says):
+    """As options do."""
+    done = in_shell(f"apisnoop {word}")
+    assert done.returncode == 2
+    assert f"No such command {word!r}{says}" in done.stderr
+
+
+@pytest.mark.parametrize(
     ("script", "code"),
     [
         ("apisnoop spec list >&-", 0),
@@ -70,7 +81,7 @@ def test_a_program_can_be_started_without_standard_streams(tmp_path, script, cod
         ),
         (
             "apisnoop coverage --db $'a\\nb'",
-            "store a\\nb does not exist: `apisnoop import` or `apisnoop run` makes one; name it with --db",
+            "store a\\nb does not exist: `apisnoop import`, `run` or `pull` makes one; name it with --db",
         ),
     ],
 )

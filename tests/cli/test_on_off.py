@@ -69,7 +69,8 @@ def test_on_tells_which_pods_will_not_be_recorded(shop):
     shop.server.kubectl("annotate", "pod", "alone", f"{MARK}=false", "-n", shop.namespace)
     answer = shop.run("on", f"ns/{shop.namespace}")
     assert ", 2 pods" in answer.stdout
-    assert f"pod {shop.namespace}/alone will not be recorded: apisnoop=false on pod alone" in answer.stderr
+    assert f"pod {shop.namespace}/alone will not be recorded: apisnoop=false on pod alone; to have" in answer.stderr
+    assert f"have it recorded: kubectl apisnoop on pod/alone -n {shop.namespace}\n" in answer.stderr
     assert shop.metadata("namespace", shop.namespace)["labels"][MARK] == "true"
 
 

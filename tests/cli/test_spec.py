@@ -33,8 +33,8 @@ def test_the_shipped_catalogues_are_listed() -> None:
         "RELEASE  OPERATIONS  NOT DEPRECATED  ALPHA  BETA  STABLE\n"
         "1.30            944             769    137    41     591\n"
         "1.32            947             770     96    80     594\n"
-        "1.34           1062             859     81   126     652\n"
-        "1.36           1123             908     84   158     666\n"
+        "1.34          1,062             859     81   126     652\n"
+        "1.36          1,123             908     84   158     666\n"
     )
 
 

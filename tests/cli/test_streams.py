@@ -101,6 +101,19 @@ def test_a_node_that_never_answers_is_told_once(node):
     assert found == [Lost("n1", "timed out"), Opened("n1", again=True)]
 
 
+def test_a_pod_that_does_not_run_yet_is_not_asked(node, monkeypatch):
+    """Why it cannot answer is known; when it runs it is asked."""
+    pending = agent("n1", status={"phase": "Pending"})
+    monkeypatch.setattr(module, "LOOK_AGAIN", 0.01)
+    told = threading.Event()
+    monkeypatch.setattr(module, "find_agents", lambda *_: [agent("n1")] if told.wait(10) else [])
+    node.answers.put([b"1\n"])
+    with streamed(pending) as events:
+        assert next(events) == Lost("n1", f"its pod {pending.key} is Pending")
+        told.set()
+        assert [next(events), next(events)] == [Opened("n1", again=True), Line("n1", b"1")]
+
+
 def test_a_new_agent_is_noticed(node, monkeypatch):
     """An update replaces every agent."""
     monkeypatch.setattr(module, "LOOK_AGAIN", 0.01)

@@ -46,6 +46,15 @@ def test_a_call_that_is_now_refused_is_no_longer_used(catalogue):
         assert not compare(old, new, count=Count.ANY).differs
 
 
+def test_what_only_fails_now_is_told_from_what_is_called_no_more(catalogue):
+    """It is named with those who used it, not with whoever tries in vain."""
+    refused = Called(WEB, "GET", "/api/v1/nodes", status=403)
+    with recorded([NODES, PODS], catalogue=catalogue) as old, recorded([refused], catalogue=catalogue) as new:
+        nodes, pods = compare(old, new).no_longer_used
+    assert (nodes.path, nodes.is_only_refused, pods.is_only_refused) == ("/api/v1/nodes", True, False)
+    assert [who.identity for who in nodes.callers] == ["alice"]
+
+
 def test_what_the_later_recording_calls_deprecated_is_newly_deprecated(catalogue):
     """Each store is taken at the word of its own catalogue, and only what changed between them is told."""
     operations = [

@@ -6,7 +6,8 @@ from apisnoop.calls.tally import Loss
 from apisnoop.coverage.measure import coverage_of
 from apisnoop.coverage.sources import WITHOUT_END
 from apisnoop.store.queries import RunRow
-from apisnoop.store.window import Window
+from apisnoop.store.retention import roll_up
+from apisnoop.store.window import HOUR, Window
 from tests.coverage.recording import NINE, recorded
 
 
@@ -44,6 +45,14 @@ def test_a_window_is_said_to_be_widened_to_hours(catalogue):
         assert coverage_of(store, catalogue).provenance.notes == ()
         (note,) = coverage_of(store, catalogue, window=Window.of(NINE + 60, None)).provenance.notes
     assert "whole hours" in note
+
+
+@pytest.mark.parametrize(("hours", "notes"), [(0, 0), (1, 1)])
+def test_a_young_store_has_forgotten_no_pod(catalogue, hours, notes):
+    """What lies before its first call needs no note."""
+    with recorded(catalogue=catalogue) as store:
+        roll_up(store, int(NINE // HOUR) + hours)
+        assert len(coverage_of(store, catalogue).provenance.notes) == notes
 
 
 def test_what_was_seen_is_told_beside_what_was_asked_for(catalogue):

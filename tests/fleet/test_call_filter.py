@@ -4,7 +4,7 @@ import pytest
 
 from apisnoop.calls.call_line import CallerPart, CallLine
 from apisnoop.errors import UsageError
-from apisnoop.fleet.call_filter import CallFilter, parse_statuses, parse_words
+from apisnoop.fleet.call_filter import CallFilter, parse_statuses, parse_verbs, parse_words
 from apisnoop.fleet.kinds import parse_references
 
 WEB = CallerPart(namespace="shop", pod="web-0", pod_uid="u1", container="app", workload="deployment/web")
@@ -56,6 +56,28 @@ def test_a_call_of_nobody_known_passes_only_where_nobody_is_named():
     call = CallLine("2026-01-01T00:00:00Z", "GET", "/version", 200)
     assert CallFilter().passes(call)
     assert not CallFilter(namespace="shop").passes(call)
+
+
+@pytest.mark.parametrize(
+    ("verb", "says"),
+    [("lst", "--verb lst: it is none of get, list, .*; did you mean list\\?$"), ("xyz", "proxy$")],
+)
+def test_a_verb_that_is_none_is_refused(verb, says):
+    """It would let no call pass, for ever."""
+    with pytest.raises(UsageError, match=says):
+        parse_verbs([f"get,{verb}"])
+
+
+def test_a_verb_may_be_written_in_capitals():
+    """There is only one way to mean it."""
+    assert parse_verbs(["GET,Watch", "put"]) == {"get", "watch", "put"}
+
+
+def test_connecting_is_a_verb_whatever_it_comes_with():
+    """The API server calls an exec a create or get."""
+    call = CallLine("2026-01-01T00:00:00Z", "POST", "/x", 101, verb="create", detail="connect-exec")
+    assert CallFilter(verbs=parse_verbs(["connect"])).passes(call)
+    assert not CallFilter(verbs=parse_verbs(["connect"])).passes(CALL)
 
 
 def test_a_group_may_be_named():

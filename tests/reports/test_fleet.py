@@ -33,7 +33,7 @@ def test_a_summary_comes_first():
     lines = text(**busy()).splitlines()
     assert lines[0] == "apisnoop in namespace apisnoop (release apisnoop): 1 of 2 nodes answer, 1 pod recorded"
     assert lines[1] == (
-        "Certificate: signed by the cluster (kubernetes.io/kubelet-serving), until 2027-01-20T00:00:00Z (4d left)"
+        "Certificate: signed by the cluster (kubernetes.io/kubelet-serving), until 2027-01-20T00:00:00Z (5d left)"
     )
 
 

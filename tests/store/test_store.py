@@ -109,7 +109,7 @@ def test_a_failed_transaction_leaves_nothing(filled):
 
 def test_reading_needs_a_store(path):
     """A store that is read is not made by the way; the message names the next step."""
-    with pytest.raises(StoreError, match=r"does not exist: `apisnoop import` or `apisnoop run` makes one"):
+    with pytest.raises(StoreError, match=r"does not exist: `apisnoop import`, `run` or `pull` makes one"):
         Store.open(path, read_only=True)
     with pytest.raises(StoreError, match="does not exist"):
         Store.open(path, create=False)

@@ -130,7 +130,7 @@ def _read_all(paths: Sequence[Path], *, required: bool) -> Iterable[tuple[Path, 
             yield path, path.read_text()
         except FileNotFoundError:
             if required:
-                raise ApisnoopError(f"no kubeconfig {path}; name an existing file with --kubeconfig") from None
+                raise ApisnoopError(_not_found([path], in_pod=False)) from None
         except (OSError, UnicodeDecodeError) as error:
             raise ApisnoopError(f"kubeconfig {path} cannot be read ({cause_of(error)}); check the file") from None
 

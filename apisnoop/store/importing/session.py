@@ -5,6 +5,7 @@ from time import time
 
 from apisnoop.calls.audit.counter import Counted
 from apisnoop.calls.audit.tracking import Unfinished
+from apisnoop.calls.inputs.recognition import AUDIT, HAR
 from apisnoop.calls.tally import Loss, TallyBatch
 from apisnoop.store.importing.bookmark import Bookmark, digest, save_bookmark
 from apisnoop.store.importing.seen import SeenIds
@@ -56,6 +57,10 @@ class Outcome:
     def events(self) -> int:
         """All that was found in these records, which is as many unless a record holds several events."""
         return self.calls + self.stages + self.duplicates + sum(self.bad.values())
+
+
+UNITS = {AUDIT: "line", HAR: "entry"}
+"""What the records of a format are called; others have none of their own."""
 
 
 class Session:
@@ -111,7 +116,7 @@ class Session:
             for reason, count in part.bad.items():
                 where = part.examples[reason]
                 line = self.bookmark.lines + _sum_before(sizes, where.block) + where.line + 1
-                example = f"line {line}, {where.size} bytes: {where.shape}"
+                example = f"{UNITS.get(self.bookmark.format, 'record')} {line}, {where.size} bytes: {where.shape}"
                 part.batch.lose(Loss(self.bookmark.path, reason), count, example=example)
                 self.outcome.bad[reason] = self.outcome.bad.get(reason, 0) + count
                 self.outcome.examples.setdefault(reason, example)

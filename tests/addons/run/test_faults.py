@@ -212,7 +212,7 @@ def test_a_signal_to_us_ends_the_command_and_then_us(kubeconfig, tmp_path, numbe
 
 def test_no_kubeconfig_is_told(tmp_path, run):
     """Which file, and how to name another."""
-    with pytest.raises(ApisnoopError, match=r"no kubeconfig .*/kubeconfig; name an existing file"):
+    with pytest.raises(ApisnoopError, match=r"no kubeconfig: .*/kubeconfig not found; name one with"):
         run("true")
     assert not (tmp_path / "store.db").exists()
 

@@ -112,7 +112,7 @@ def test_in_a_pod_the_message_says_that_the_service_account_is_not_used():
 
 def test_a_file_asked_for_by_name_must_exist():
     """--kubeconfig does not fall back on anything."""
-    with pytest.raises(ApisnoopError, match="no kubeconfig /nowhere/config"):
+    with pytest.raises(ApisnoopError, match="no kubeconfig: /nowhere/config not found"):
         load_kubeconfig({"HOME": "/nowhere"}, Path("/nowhere/config"))
 
 

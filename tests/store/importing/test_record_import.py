@@ -48,7 +48,7 @@ def test_a_har_of_a_browser_leaves_out_other_sites(store, write):
     text = har(*range(3)).replace(b"https://k/api/v1/pods?n=1", b"https://example.com/app.js")
     outcome = run(store, write(text))
     assert (outcome.calls, outcome.bad) == (2, {"not-kubernetes": 1})
-    assert outcome.examples["not-kubernetes"].startswith("line 2, ")
+    assert outcome.examples["not-kubernetes"].startswith("entry 2, ")
 
 
 class Numbers:

@@ -1,0 +1,99 @@
+"""What a watch is asked for is looked up, and it is said if none of it is recorded."""
+
+import pytest
+
+from apisnoop.cli import watched as module
+from apisnoop.cli.watched import Watched
+from apisnoop.errors import ApisnoopError
+from apisnoop.fleet.kinds import parse_references
+from apisnoop.node.status import AgentPod
+from tests.cli.fake_api import FakeApi, made
+from tests.fleet.things import agent
+
+OWNER = {"apiVersion": "v1", "controller": True}
+SHOP = (
+    made("Namespace", "shop"),
+    made("Namespace", "bank"),
+    made("Deployment", "web", "shop"),
+    made("ReplicaSet", "web-1", "shop", ownerReferences=[{**OWNER, "kind": "Deployment", "name": "web", "uid": "web"}]),
+    made("Pod", "web-1-x", "shop", ownerReferences=[{**OWNER, "kind": "ReplicaSet", "name": "web-1", "uid": "web-1"}]),
+    made("Pod", "db", "bank", labels={"tier": "back"}),
+)
+SKIPPED = AgentPod("shop", "web-1-x", "web-1-x", "skipped", "its ca.crt does not accept us")
+RECORDED = AgentPod("bank", "db", "db", "intercepting")
+
+
+def watching(words=(), namespace="", selector=None):
+    """Give what a command line means."""
+    return Watched(FakeApi(*SHOP), namespace, parse_references(words), selector)
+
+
+@pytest.mark.parametrize(
+    ("words", "namespace", "says"),
+    [
+        (["deploy/nope"], "shop", "no deployment nope in namespace shop; see kubectl get deployments -n shop"),
+        (["deploy/nope"], "", "no deployment nope in any namespace; see kubectl get deployments -A"),
+        (["ns/nope"], "", "no namespace nope; see kubectl get namespaces"),
+        ([], "nope", "no namespace nope; see kubectl get namespaces"),
+        (["db"], "shop", "no pod db in namespace shop"),
+    ],
+)
+def test_what_is_not_there_is_refused(words, namespace, says):
+    """A typing error would wait for ever."""
+    with pytest.raises(ApisnoopError, match=says):
+        watching(words, namespace).demand()
+
+
+@pytest.fixture
+def told(monkeypatch):
+    """Put words into the mouth of the only node."""
+
+    def tell(*pods):
+        monkeypatch.setattr(module, "pods_of", lambda *_: pods)
+
+    return tell
+
+
+@pytest.mark.parametrize(
+    ("words", "namespace", "selector"),
+    [([], "", None), (["db"], "", None), (["ns/bank"], "", None), ([], "bank", None), ([], "", "tier=back")],
+)
+def test_nothing_is_said_where_a_pod_that_is_meant_is_recorded(words, namespace, selector, told, capsys):
+    """Its calls will come."""
+    told(SKIPPED, RECORDED)
+    found = watching(words, namespace, selector)
+    found.demand()
+    found.tell_unrecorded([agent("n1")])
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("words", "namespace"), [(["deploy/web"], "shop"), (["web-1-x"], ""), ([], "shop")])
+def test_a_pod_that_is_skipped_is_named_with_the_reason(words, namespace, told, capsys):
+    """Others may be recorded; those were not asked for."""
+    told(SKIPPED, RECORDED)
+    found = watching(words, namespace)
+    found.demand()
+    found.tell_unrecorded([agent("n1")])
+    assert capsys.readouterr().err == (
+        "apisnoop: no recorded pod matches yet: pod shop/web-1-x is skipped: its ca.crt does not accept us; "
+        "waiting for one\n"
+    )
+
+
+def test_what_nobody_asks_for_may_come_yet(told, capsys):
+    """The command that tells more is named."""
+    told()
+    watching().tell_unrecorded([agent("n1")])
+    assert "no recorded pod matches yet: see kubectl apisnoop status; waiting" in capsys.readouterr().err
+
+
+def test_what_may_not_be_read_is_taken_for_granted(told, capsys):
+    """Who may watch need not have the right to see objects."""
+    told()
+    api = FakeApi(*SHOP)
+    api.refused.add("/apis/apps/v1/namespaces/shop/deployments/web")
+    found = Watched(api, "shop", parse_references(["deploy/web"]), None)
+    found.demand()
+    found.tell_unrecorded([agent("n1")])
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("apisnoop: left out whether deployment/web is there:")
