@@ -115,3 +115,5 @@ async def test_without_the_password_there_is_a_form_and_nothing_else(tmp_path):
                 assert answer.code == 403, path
                 assert flow.id.encode() not in answer.body
                 assert (b"<form" in answer.body) == (path == "/")
+                assert (b"the Secret apisnoop-mitmweb has it" in answer.body) == (path == "/")
+                assert b"console" not in answer.body
