@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import re
 import shlex
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import binaries, cache
+from . import binaries, cache, project_images
 from .claim import running, sweep
 from .cluster import Cluster
 from .processes import end, keeper_file, stays
@@ -24,6 +26,7 @@ EXIT_FAILED = 3
 EXIT_INTERRUPTED = 130
 VENV_PROGRAMS = Path(__file__).resolve().parent.parent.parent / ".venv" / "bin"
 PROGRAMS = ("apisnoop", "kubectl-apisnoop", "kubectl_complete-apisnoop")
+IMAGES = ("apisnoop", "apisnoop-proxy")
 
 _NUMBER = "its number, as `status` shows it"
 
@@ -64,6 +67,13 @@ def _parser() -> argparse.ArgumentParser:
     env.add_argument("which", nargs="?", metavar="NUMBER", help=f"{_NUMBER} (default: the only one that `up` started)")
     env.set_defaults(run=_env)
 
+    load = commands.add_parser(
+        "load", help="load images into every node: archives, or the project's own two, built from this folder"
+    )
+    load.add_argument("archives", nargs="*", type=Path, metavar="ARCHIVE", help="docker-archives or OCI archives")
+    load.add_argument("--into", dest="which", metavar="NUMBER", help=f"{_NUMBER} (default: the only one of `up`)")
+    load.set_defaults(run=_load)
+
     down = commands.add_parser("down", help="end a cluster, and clean what crashed ones left")
     down.add_argument(
         "which",
@@ -97,6 +107,39 @@ def _env(options: argparse.Namespace) -> None:
     if not chosen:
         raise RuntimeError("no cluster is running: `scripts/cluster up` starts one")
     _print_environment(chosen[0])
+
+
+def _load(options: argparse.Namespace) -> None:
+    chosen = _chosen(options.which)
+    if not chosen:
+        raise RuntimeError("no cluster is running: `scripts/cluster up` starts one")
+    sockets = sorted(chosen[0].directory.glob("node*/disk/run/containerd/containerd.sock"))
+    with tempfile.TemporaryDirectory(dir=chosen[0].directory) as folder:
+        archives = options.archives or [project_images.build(Path(folder), name, tag="") for name in IMAGES]
+        for archive in archives:
+            for socket in sockets:
+                loaded = _import(archive, socket)
+            print(f"{loaded} is on {len(sockets)} node{'s' if len(sockets) > 1 else ''}", file=sys.stderr)
+
+
+def _import(archive: Path, socket: Path) -> str:
+    """Import an archive through a node's containerd, and name what was in it.
+
+    Raises RuntimeError with ctr's message, OSError where there is no such archive.
+    """
+    ctr = binaries.build(binaries.CONTAINERD) / "ctr"
+    with archive.open("rb") as content:
+        done = subprocess.run(
+            [ctr, "--address", socket, "--namespace=k8s.io", "images", "import", "-"],
+            stdin=content,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    if done.returncode:
+        raise RuntimeError(f"cannot import {archive}: {(done.stderr or done.stdout).strip()}")
+    names = re.findall(r"^(?:docker\.io/(?:library/)?)?(\S+:\S+)\s+saved\s*$", done.stdout, re.MULTILINE)
+    return ", ".join(dict.fromkeys(names)) or archive.name
 
 
 def _print_environment(slot: Slot) -> None:

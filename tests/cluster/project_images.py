@@ -31,14 +31,15 @@ _LEFT_OUT = ("./dev/*", "./var/cache/apt/*.bin", "./var/cache/apt/archives/*", "
 def build(directory: Path, name: str = "apisnoop", tag: str = "test") -> Path:
     """Build `apisnoop` or `apisnoop-proxy` from the working tree and return it as a docker-archive in `directory`.
 
-    A pod's `image` is NAME:TAG. Needs root, and the package registries when something is not in the cache: the first
-    build of all takes about a minute.
+    A pod's `image` is NAME:TAG; without a tag it is the version. Needs root, and the package registries when something
+    is not in the cache: the first build of all takes about a minute.
     """
     require(NEEDS, "building images")
     environment = _environment()
     with tempfile.TemporaryDirectory() as scratch:
         wheel = _build_wheel(Path(scratch))
-        options = ["--base", _base(environment), "--tag", tag, "--archives", str(directory), "--wheel", str(wheel)]
+        options = ["--base", _base(environment), "--archives", str(directory), "--wheel", str(wheel)]
+        options += ["--tag", tag] if tag else []
         _run([PROJECT / "scripts" / "build-image", *options, name], environment)
     return directory / f"{name}.tar"
 

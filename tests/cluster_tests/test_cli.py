@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from cluster import cli
+from cluster import cli, images
 from cluster.slot import Slot
 from cluster_tests.traces import traces
 
@@ -41,7 +41,7 @@ def in_shell(script: str) -> list[str]:
 
 @pytest.mark.cluster
 def test_a_cluster_outlives_up_until_down() -> None:
-    """A shell that evaluates what `up` prints has its kubectl and helm; `status` lists it; `down` leaves nothing."""
+    """A shell that evaluates what `up` prints has its kubectl and helm; `load` brings images; `down` leaves nothing."""
     up = run("up")
     assert up.returncode == 0, up.stderr
     kubeconfig, nodes, releases = in_shell(
@@ -54,6 +54,11 @@ def test_a_cluster_outlives_up_until_down() -> None:
         assert run("env", str(slot.index)).stdout == up.stdout
         rows = [line.split() for line in run("status").stdout.splitlines()]
         assert [str(slot.index), "1", "up", kubeconfig] in [[*row[:2], *row[3:]] for row in rows]
+        loaded = run("load", str(images.archive()), "--into", str(slot.index))
+        assert (loaded.returncode, loaded.stderr.endswith(" is on 1 node\n")) == (0, True), loaded.stderr
+        refused = run("load", __file__, "--into", str(slot.index))
+        assert refused.returncode == 3
+        assert refused.stderr.startswith(f"scripts/cluster: cannot import {__file__}: ")
     finally:
         down = run("down", str(slot.index))
     assert (down.returncode, down.stderr) == (0, f"cluster {slot.index} is gone\n")
