@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from h2.settings import SettingCodes
 
-from apisnoop_addons.engine import limits
+from apisnoop_addons.engine import limits, served
 from apisnoop_addons.engine.limits import Limits, Rate
 from tests.addons.engine.calling import call, read_to_end, serve_one
 from tests.addons.engine.rig import HOST, rigged
@@ -30,7 +30,9 @@ class Told:
 @in_loop
 async def test_one_connection_more_than_allowed_is_closed_before_tls(tmp_path, monkeypatch, most, limit):
     """Those that are open go on, and it is told once, not once a connection."""
-    monkeypatch.setattr(limits.time, "monotonic", lambda: 1000.0)
+    monkeypatch.setattr(served, "TELL_AGAIN", 3600.0)
+    allowed = iter([True, True])
+    monkeypatch.setattr(limits.Rate, "allow", lambda _: next(allowed, False))
     told = Told(**most)
     async with rigged(tmp_path, listener=told.fields) as rig, await rig.h2_client() as client:
         async with await rig.h2_client():
