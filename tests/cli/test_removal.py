@@ -5,6 +5,7 @@ import pytest
 from apisnoop.cli import removal as module
 from apisnoop.cli.home import MANAGED_BY, OURS
 from apisnoop.cli.removal import Removal
+from apisnoop.fleet.objects import COMPONENT
 from tests.cli.fake_api import FakeApi, made
 from tests.cli.test_releases import record
 from tests.fleet.things import LABELS
@@ -33,6 +34,16 @@ def test_what_we_have_made_goes_with_its_namespace(helm, capsys):
     api = FakeApi(NAMESPACE, LEAF, record("apisnoop", "apisnoop"))
     assert uninstall(api)
     assert helm == [["uninstall", "apisnoop", "--namespace", HOME]]
+    assert api.objects == {}
+    assert capsys.readouterr() == (f"apisnoop is removed, and namespace {HOME}\n", "")
+
+
+def test_the_pod_that_helm_test_has_left_goes_too(helm, capsys):
+    """It is not labelled as a part of apisnoop, so that it is recorded, and keeps no namespace for that."""
+    labels = {one: LABELS[one] for one in LABELS if not one.endswith("part-of")} | {COMPONENT: "test"}
+    left = made("Pod", "apisnoop-test", HOME, labels=labels, annotations={"helm.sh/hook": "test"})
+    api = FakeApi(NAMESPACE, LEAF, record("apisnoop", "apisnoop"), left)
+    assert uninstall(api)
     assert api.objects == {}
     assert capsys.readouterr() == (f"apisnoop is removed, and namespace {HOME}\n", "")
 
