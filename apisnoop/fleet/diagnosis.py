@@ -26,6 +26,10 @@ from apisnoop.fleet.status import (
 from apisnoop.fleet.wishes import is_ours
 from apisnoop.node.wanted import INJECTED, MARK
 
+OVERLOADED = "overloaded"
+"""What an agent's reason has in it when it leaves out a proxy that is late."""
+LATELY = 3600.0
+"""Seconds for which a gap is news."""
 HURRY = 60.0
 """Seconds that a new pod may take to be recorded before it is called forgotten."""
 
@@ -36,7 +40,13 @@ def diagnose(facts: Facts) -> list[Finding]:
         return [Finding("apisnoop is not installed: no DaemonSet of it was found", "kubectl apisnoop install")]
     status = status_of(facts)
     found = [*map(image_finding, status.images), *_installation(facts), *certificate_findings(facts, status)]
-    found += [*_nodes(facts, status), *_versions(facts, status), *_webhook(facts), *_pods(facts, status)]
+    found += [
+        *_nodes(facts, status),
+        *_versions(facts, status),
+        *_webhook(facts),
+        *_pods(facts, status),
+        *_gaps(facts, status),
+    ]
     return list(dict.fromkeys(found))
 
 
@@ -156,6 +166,22 @@ def _pods(facts: Facts, status: Status) -> Iterator[Finding]:
             said = ", ".join(f"{count} {reason}" for reason, count in sorted(pod.unseen.items()))
             yield Finding(f"pod {pod.namespace}/{pod.name} makes connections that cannot be read: {said}", _tell(pod))
     yield from _nonsense(facts)
+
+
+def _gaps(facts: Facts, status: Status) -> Iterator[Finding]:
+    """Name nodes whose proxy was lately too slow for what its pods do."""
+    by_node: dict[str, list[PodState]] = {}
+    for pod in status.pods:
+        began = seconds_of(pod.last_gap or "")
+        if OVERLOADED in pod.gap_reason and began is not None and facts.now - began < LATELY:
+            by_node.setdefault(pod.node, []).append(pod)
+    for node, pods in sorted(by_node.items()):
+        what = f"{_some([f'{pod.namespace}/{pod.name}' for pod in pods])} (the last one: {pods[0].gap_reason})"
+        yield Finding(
+            f"node {node}: overload has left gaps in the record of {what}",
+            "kubectl apisnoop coverage --cluster, which lists them; to give the proxy more: "
+            "kubectl apisnoop install --set proxy.resources.requests.cpu=500m",
+        )
 
 
 def _nonsense(facts: Facts) -> Iterator[Finding]:

@@ -59,6 +59,16 @@ class PodState(msgspec.Struct, frozen=True):
     """Connections opened before it was recorded, which are not seen."""
     unseen: dict[str, int] = {}
     """Connections that could not be read, by reason."""
+    recorded_since: str | None = None
+    """When the first of its recordings began that the proxy has totals of."""
+    gaps: int = 0
+    """Between these: times in which it was not recorded although it was asked for."""
+    missed: float = 0.0
+    """Seconds of all gaps."""
+    last_gap: str | None = None
+    """When the last gap began."""
+    gap_reason: str = ""
+    """Why."""
 
     @property
     def not_seen(self) -> int:
@@ -263,6 +273,11 @@ def _pod(
         connections=proxy.connections if proxy else None,
         existing=agent.existing,
         unseen=proxy.unseen if proxy else {},
+        recorded_since=proxy.since if proxy else None,
+        gaps=proxy.gaps if proxy else 0,
+        missed=proxy.missed if proxy else 0.0,
+        last_gap=proxy.last_gap if proxy else None,
+        gap_reason=proxy.gap_reason if proxy else "",
     )
 
 

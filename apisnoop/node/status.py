@@ -64,12 +64,21 @@ class ProxyPod(msgspec.Struct, frozen=True):
     name: str
     uid: str = ""
     calls: int = 0
-    """Since its recording has begun."""
+    """Of all its recordings since the proxy was started."""
     connections: int = 0
     """Open now."""
     unseen: dict[str, int] = {}
     """Connections that could not be read, by reason."""
     since: str | None = None
+    """When the first of these recordings began."""
+    gaps: int = 0
+    """Between them: times in which its calls were wanted and not recorded."""
+    missed: float = 0.0
+    """Seconds of all of them."""
+    last_gap: str | None = None
+    """When the last one began."""
+    gap_reason: str = ""
+    """Why."""
 
 
 class ProxyStatus(msgspec.Struct, frozen=True):

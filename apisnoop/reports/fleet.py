@@ -30,6 +30,7 @@ POD_COLUMNS = (
     Column("state"),
     Column("for", right=True),
     Column("calls", right=True),
+    Column("gaps", right=True),
     Column("not seen", right=True),
     Column("why", shrinks=True, least=20),
 )
@@ -117,7 +118,7 @@ def _node_row(node: NodeState) -> tuple[list[str], str]:
 
 
 def _pod_row(pod: PodState, now: float) -> tuple[list[str], str]:
-    since = seconds_of(pod.since or "")
+    since = seconds_of(pod.recorded_since or pod.since or "")
     unseen = [f"{number(count)} {reason}" for reason, count in sorted(pod.unseen.items())]
     if pod.existing:
         unseen.append(f"{counted(pod.existing, 'older connection')}: --reset")
@@ -131,6 +132,7 @@ def _pod_row(pod: PodState, now: float) -> tuple[list[str], str]:
         clean(pod.state),
         "" if since is None else duration_text(now - since),
         "" if pod.calls is None else number(pod.calls),
+        f"{number(pod.gaps)} ({duration_text(pod.missed)})" if pod.gaps else "",
         number(pod.not_seen) if pod.calls is not None or pod.not_seen else "",
         clean(why),
     ], "" if pod.state == "intercepting" else STATE_COLOURS.get(pod.state, BAD)

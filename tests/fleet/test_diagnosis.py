@@ -248,6 +248,26 @@ def test_connections_that_cannot_be_read_are_found():
     assert "cannot be read: 4 client-certificate" in only(answers=told, pods=(pod("web-0", annotations=ON),))[0]
 
 
+@pytest.mark.parametrize(
+    ("age", "reason", "is_found"),
+    [
+        (60, "the proxy is overloaded: 312 ms late", True),
+        (7200, "the proxy is overloaded: 312 ms late", False),
+        (60, "the node agent was lost: it has ended", False),
+    ],
+)
+def test_gaps_that_overload_has_left_are_found(age, reason, is_found):
+    """As long as they are news; what an update leaves is no fault."""
+    seen = ProxyPod("shop", "web-0", "web-0", gaps=1, missed=2.0, last_gap=moment(-age), gap_reason=reason)
+    told = {N1: answer("n1", intercepted("web-0"), seen=(seen,)), N2: answer("n2")}
+    said = found(answers=told, pods=(pod("web-0", annotations=ON),))
+    assert bool(said) is is_found
+    if is_found:
+        ((what, then),) = said.items()
+        assert what == f"node n1: overload has left gaps in the record of shop/web-0 (the last one: {reason})"
+        assert "proxy.resources.requests.cpu" in then
+
+
 def test_a_mark_that_cannot_be_understood_is_found_once():
     """For many pods of one Deployment it is one mistake."""
     marks = {"web": {MARK: "yes"}}

@@ -46,6 +46,18 @@ def test_each_pod_has_a_line_with_what_is_not_seen_of_it():
     assert "until 2027-01-15T09:00:00Z" in line
 
 
+def test_a_gap_neither_hides_what_was_before_nor_itself():
+    """How long and how much is told of all recordings, with the gaps between them."""
+    since, gap = "2027-01-15T07:30:00Z", "2027-01-15T07:59:00Z"
+    seen = ProxyPod("shop", "web-0", "web-0", calls=1234, since=since, gaps=2, missed=75.0, last_gap=gap)
+    told = {N1: answer("n1", intercepted("web-0"), seen=(seen,))}
+    lines = text(pods=(pod("web-0", annotations=ON),), answers=told).splitlines()
+    line = next(line for line in lines if "web-0" in line)
+    assert line.split()[5:9] == ["30m", "1,234", "2", "(75s)"]
+    assert "GAPS" in next(line for line in lines if line.startswith("NAMESPACE"))
+    assert "GAPS" not in text(**busy())
+
+
 def test_columns_without_a_word_are_left_out():
     """Where nothing is wrong, nothing is explained."""
     assert "WHY" not in text()

@@ -18,7 +18,7 @@ import msgspec
 from apisnoop.calls.call import Call
 from apisnoop.calls.call_line import encode_call
 from apisnoop.calls.caller import Caller
-from apisnoop.calls.recording import NOT_SEEN, Recording
+from apisnoop.calls.recording import INTENDED, NOT_SEEN, POD_ENDED, Recording
 from apisnoop.calls.tally import Loss, TallyBatch
 from apisnoop.errors import ApisnoopError
 from apisnoop.node.status import ProxyPod, ProxyStatus
@@ -41,12 +41,36 @@ MOST_LINES = 10_000
 """Calls that may wait for someone who watches; further ones are left out, and that is said."""
 
 
+MOST_PODS = 2_000
+"""Pods of which totals are kept; of those that are recorded no more the oldest go first."""
+
+
 @dataclass(slots=True)
 class Seen:
-    """What has been seen of a pod since its recording began."""
+    """What has been seen of a pod in all its recordings, and what lies between them."""
 
+    since: float
     calls: int = 0
     unseen: Counter[str] = field(default_factory=Counter)
+    gaps: int = 0
+    missed: float = 0.0
+    """Seconds of the gaps."""
+    gap: float | None = None
+    """When the last gap began."""
+    reason: str = ""
+    """Of the last gap."""
+    lapsed: tuple[float, str] | None = None
+    """When recording has ended although it was wanted, and why, as long as it has not begun again."""
+
+    def end(self, at: float, reason: str) -> None:
+        """Note the end of a recording."""
+        self.lapsed = (at, reason) if reason and reason not in INTENDED else None
+
+    def resume(self, now: float) -> None:
+        """Note that recording begins again: so long was the gap."""
+        if self.lapsed is not None:
+            self.gap, self.reason = self.lapsed
+            self.gaps, self.missed, self.lapsed = self.gaps + 1, self.missed + max(0.0, now - self.gap), None
 
 
 class Ledger:
@@ -145,7 +169,11 @@ class Ledger:
         self._recordings[caller.pod_uid] = Recording(
             caller.node, caller.namespace, caller.pod, caller.pod_uid, since=now, until=now
         )
-        self._seen[caller.pod_uid] = Seen()
+        seen = self._seen.pop(caller.pod_uid, None) or Seen(now)
+        seen.resume(now)
+        self._seen[caller.pod_uid] = seen  # at the end, as the latest
+        if len(self._seen) > MOST_PODS:
+            self._seen.pop(next((uid for uid in self._seen if uid not in self._recordings), ""), None)
 
     def confirm(self) -> None:
         """Note that this process runs: what is being recorded is recorded up to now."""
@@ -156,26 +184,18 @@ class Ledger:
         self._end(caller.pod_uid, reason, at)
 
     def _end(self, uid: str, reason: str, at: float | None = None) -> None:
-        self._seen.pop(uid, None)
         recording = self._recordings.pop(uid, None)
+        if reason == POD_ENDED:
+            self._seen.pop(uid, None)
         if recording is not None:
             until = max(recording.since, self._clock() if at is None else at)
+            if seen := self._seen.get(uid):
+                seen.end(until, reason)
             self._ended.append(msgspec.structs.replace(recording, until=until, ended=reason))
 
     def status(self, node: str, version: str, connections: Mapping[str, int]) -> ProxyStatus:
         """Say what is being recorded; `connections` are those open now, by the pod's UID."""
-        pods = tuple(
-            ProxyPod(
-                one.namespace,
-                one.pod,
-                uid,
-                calls=self._seen[uid].calls,
-                connections=connections.get(uid, 0),
-                unseen=dict(self._seen[uid].unseen),
-                since=datetime.fromtimestamp(one.since, UTC).isoformat(timespec="seconds"),
-            )
-            for uid, one in self._recordings.items()
-        )
+        pods = tuple(_told(one, self._seen[uid], connections.get(uid, 0)) for uid, one in self._recordings.items())
         return ProxyStatus(node, version, pods, self._losses, self.trouble)
 
     # -- who watches ----------------------------------------------------------------------------------------------
@@ -238,6 +258,26 @@ class Ledger:
     def _close(self) -> None:
         if self._store is not None:
             self._store.close()
+
+
+def _told(recording: Recording, seen: Seen, connections: int) -> ProxyPod:
+    return ProxyPod(
+        recording.namespace,
+        recording.pod,
+        recording.pod_uid,
+        calls=seen.calls,
+        connections=connections,
+        unseen=dict(seen.unseen),
+        since=_moment(seen.since),
+        gaps=seen.gaps,
+        missed=seen.missed,
+        last_gap=_moment(seen.gap) if seen.gap is not None else None,
+        gap_reason=seen.reason,
+    )
+
+
+def _moment(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds")
 
 
 class Watcher:

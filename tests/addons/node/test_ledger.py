@@ -9,7 +9,7 @@ import pytest
 
 from apisnoop.calls.call import Call
 from apisnoop.calls.caller import Caller
-from apisnoop.calls.recording import UNSAID, Recording, gaps_of
+from apisnoop.calls.recording import POD_ENDED, UNSAID, WANTED_NO_MORE, Recording, gaps_of
 from apisnoop.operations.source import load_catalogue
 from apisnoop.store import queries
 from apisnoop.store.recordings import recordings_in
@@ -244,3 +244,45 @@ async def test_a_recording_goes_on_as_far_as_is_confirmed(tmp_path):
         await ledger.snapshot(tmp_path / "copy.db")
     with Store.open(tmp_path / "copy.db", read_only=True) as store:
         assert [one.until for one in recordings_in(store.connection)] == [150.0]
+
+
+@in_loop
+async def test_totals_of_a_pod_go_over_its_gaps(tmp_path):
+    """A proxy that is left out for a moment has not begun anew; a pause that was wanted is no gap."""
+    clock = Clock()
+    async with opened(tmp_path / "s.db", clock) as ledger:
+        ledger.begin(POD)
+        ledger.record(call())
+        clock.now = 110.0
+        ledger.end(POD, "the proxy is overloaded: 312 ms late", at=109.0)
+        assert ledger.status("n1", "1", {}).pods == ()
+        clock.now = 112.0
+        ledger.begin(POD)
+        ledger.record(call())
+        ledger.end(POD, WANTED_NO_MORE)
+        clock.now = 200.0
+        ledger.begin(POD)
+        (pod,) = ledger.status("n1", "1", {}).pods
+        assert (pod.calls, pod.since) == (2, "1970-01-01T00:01:40+00:00")
+        assert (pod.gaps, pod.missed, pod.last_gap) == (1, 3.0, "1970-01-01T00:01:49+00:00")
+        assert pod.gap_reason == "the proxy is overloaded: 312 ms late"
+        ledger.end(POD, POD_ENDED)
+        ledger.begin(POD)
+        assert ledger.status("n1", "1", {}).pods[0].calls == 0
+
+
+@in_loop
+async def test_totals_are_kept_of_so_many_pods(tmp_path, monkeypatch):
+    """Of those that are recorded always; of others the oldest are forgotten."""
+    monkeypatch.setattr(module, "MOST_PODS", 2)
+    pods = [msgspec.structs.replace(POD, pod_uid=f"u{number}") for number in range(3)]
+    async with opened(tmp_path / "s.db") as ledger:
+        ledger.begin(pods[0])
+        ledger.begin(pods[1])
+        ledger.end(pods[1], WANTED_NO_MORE)
+        ledger.begin(pods[2])
+        for one in (pods[0], pods[2]):
+            ledger.record(msgspec.structs.replace(call(), caller=one))
+        assert [pod.calls for pod in ledger.status("n1", "1", {}).pods] == [1, 1]
+        ledger.begin(pods[1])
+        assert {pod.uid: pod.calls for pod in ledger.status("n1", "1", {}).pods} == {"u0": 1, "u1": 0, "u2": 1}

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 
 import pytest
 
+from apisnoop.calls.recording import POD_ENDED, WANTED_NO_MORE
 from apisnoop_addons.node import ledger as ledger_module
 from apisnoop_addons.node import loopback as module
 from apisnoop_addons.node import snapshots as snapshots_module
@@ -104,18 +105,23 @@ async def test_the_status_tells_of_each_pod_what_was_seen_of_it(tmp_path):
                 "connections": 2,
                 "unseen": {"client-certificate": 1},
                 "since": "1970-01-01T00:01:40+00:00",
+                "gaps": 0,
+                "missed": 0.0,
+                "last_gap": None,
+                "gap_reason": "",
             }
         ]
 
 
 @in_loop
-async def test_the_status_forgets_a_pod_that_is_recorded_no_more(tmp_path):
-    """What is counted of a pod does not outlive its recording, so that nothing grows with pods that come and go."""
+async def test_the_status_forgets_a_pod_that_has_ended(tmp_path):
+    """What is counted of a pod does not outlive the pod, so that nothing grows with pods that come and go."""
     async with served(tmp_path) as (ledger, _):
         ledger.begin(POD)
         ledger.record(call())
-        ledger.end(POD, "off")
+        ledger.end(POD, WANTED_NO_MORE)
         assert ledger.status("n1", "1", {}).pods == ()
+        ledger.end(POD, POD_ENDED)
         assert not ledger._seen
         ledger.begin(POD)
         assert ledger.status("n1", "1", {}).pods[0].calls == 0
