@@ -7,6 +7,7 @@ from collections.abc import Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
+from apisnoop.node.descriptors import raise_descriptor_limit
 from apisnoop_tproxy.agent import Agent
 from apisnoop_tproxy.api import Access, Api
 from apisnoop_tproxy.cluster import Cluster
@@ -24,6 +25,7 @@ _THREADS = 32
 
 def serve_until_stopped(settings: Settings, access: Access) -> None:
     """Serve a node until SIGTERM or SIGINT."""
+    raise_descriptor_limit()
     asyncio.run(_until_stopped(serve(settings, access)))
 
 

@@ -12,6 +12,7 @@ from tornado.httpserver import HTTPServer
 from apisnoop import __version__
 from apisnoop.causes import cause_of
 from apisnoop.errors import ApisnoopError
+from apisnoop.node.descriptors import raise_descriptor_limit
 from apisnoop.node.status import ProxyStatus
 from apisnoop.operations.catalogue import Catalogue
 from apisnoop_addons.bodies import Bodies
@@ -84,6 +85,7 @@ class _Parts:
 
 async def run(settings: Settings) -> None:
     """Serve until SIGTERM or SIGINT. Raises ApisnoopError for what keeps it from starting."""
+    raise_descriptor_limit()
     parts = _Parts(settings)
     async with AsyncExitStack() as at_end:
         await parts.ledger.open()
