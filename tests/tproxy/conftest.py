@@ -12,7 +12,7 @@ from apisnoop_tproxy.settings import Settings
 from tests.tproxy.cabled import Cabled, cable
 from tests.tproxy.certificates import Authority
 from tests.tproxy.fake_pod import FakePod
-from tests.tproxy.podlike import Podlike
+from tests.tproxy.podlike import API6, Podlike
 
 
 @pytest.fixture
@@ -30,6 +30,7 @@ def podlike(request: pytest.FixtureRequest) -> Iterator[Podlike]:
             "addr add fd00::1/128 dev lo nodad",
         ):
             subprocess.run(["ip", "-n", name, *words.split()], check=True)
+        found.await_route(API6)  # the kernel makes it a while after the address
         yield found
 
 

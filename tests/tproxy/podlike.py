@@ -3,6 +3,7 @@
 import os
 import socket
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +14,7 @@ from apisnoop_tproxy.namespace import in_namespace
 API = ("10.96.0.1", 443)
 API6 = ("fd00::1", 443)
 POD_ADDRESS = "10.201.1.7"
+_PATIENCE = 30.0
 
 
 class Podlike:
@@ -50,6 +52,13 @@ class Podlike:
         """Run something inside."""
         return in_namespace(self.namespace, work)
 
+    def await_route(self, address: tuple[str, int]) -> None:
+        """Wait until an IPv6 address can be reached from inside."""
+        deadline = time.monotonic() + _PATIENCE
+        while not self.run(lambda: _has_route(address)):
+            assert time.monotonic() < deadline, f"there is no route to {address[0]}"
+            time.sleep(0.01)
+
     def server(self, address: tuple[str, int] = API) -> socket.socket:
         """Listen inside."""
         return self._kept(self.run(lambda: _listen(address)))
@@ -70,6 +79,11 @@ class Podlike:
     def _kept(self, sock: socket.socket) -> socket.socket:
         self._sockets.append(sock)
         return sock
+
+
+def _has_route(address: tuple[str, int]) -> bool:
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as sock:
+        return sock.connect_ex(address) == 0  # sends nothing
 
 
 def _listen(address: tuple[str, int]) -> socket.socket:

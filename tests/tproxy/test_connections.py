@@ -13,7 +13,7 @@ from apisnoop_tproxy.cgroup_path import PodCgroup
 from apisnoop_tproxy.connections import Connections
 from apisnoop_tproxy.hierarchy import Hierarchy
 from apisnoop_tproxy.pod_facts import PodFacts
-from tests.looped import eventually, in_loop
+from tests.looped import PATIENCE, eventually, in_loop
 
 SOURCE, API = ("10.201.1.7", 40001), ("10.96.0.1", 443)
 
@@ -46,6 +46,7 @@ def kernel(monkeypatch):
     found = Kernel()
     monkeypatch.setattr(connections, "container_of_group", found.of_group)
     monkeypatch.setattr(connections, "container_of_inode", found.of_inode)
+    monkeypatch.setattr(connections, "_LOOK_SECONDS", PATIENCE)
     monkeypatch.setattr(connections, "unified_hierarchy", lambda _: Hierarchy(Path("/c")))
     yield found
     found.going_on.set()
@@ -113,6 +114,7 @@ async def test_a_look_that_does_not_end_is_given_up(asked, kernel, monkeypatch):
     kernel.hanging.add("hostile")
     for _ in range(3):
         assert await asked.container(pod("hostile"), foothold(7), SOURCE, API) == ""
+    await eventually(lambda: kernel.looks)
     assert kernel.looks == ["hostile"]
 
 

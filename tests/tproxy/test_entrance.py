@@ -2,7 +2,6 @@
 
 import threading
 
-import msgspec
 import pytest
 
 from apisnoop.node.wanted import Marks
@@ -11,7 +10,7 @@ from apisnoop_tproxy.entrance import Entrance
 from apisnoop_tproxy.pod_facts import PodFacts
 from apisnoop_tproxy.settings import Settings
 from apisnoop_tproxy.trust import Trust
-from tests.looped import eventually, in_loop
+from tests.looped import PATIENCE, eventually, in_loop
 
 
 class FileSystems:
@@ -20,34 +19,35 @@ class FileSystems:
     def __init__(self):
         self.answering = threading.Event()
         self.hanging = set()
+        self.answer = Trust(True)
         self.asked = []
 
-    def check(self, _chain, _roots, volumes, _now):
-        """Stand in for `check_trust`; the pod's UID is part of the folder of its volumes."""
-        uid = volumes.parts[-3]
-        self.asked.append(uid)
-        if uid in self.hanging:
+    def check(self, _chain, pod, _pid):
+        """Stand in for the look into a pod."""
+        self.asked.append(pod.uid)
+        if pod.uid in self.hanging:
             self.answering.wait()
-        return Trust(True)
+        return self.answer
 
 
 @pytest.fixture
 def file_systems(monkeypatch):
-    """Give file systems that answer at the end in any case."""
+    """Give file systems that answer at the end in any case, and time for the others to do so."""
+    monkeypatch.setattr(entrance, "_TRUST_SECONDS", PATIENCE)
     found = FileSystems()
-    monkeypatch.setattr(entrance, "check_trust", found.check)
     yield found
     found.answering.set()
 
 
 @pytest.fixture
-def way_in(tmp_path):
-    """Give an entrance to a node without processes."""
+def way_in(tmp_path, file_systems):
+    """Give an entrance to a node without processes, whose looks, late ones too, are into these file systems."""
     (tmp_path / "tls.crt").write_bytes(b"a certificate")
     (tmp_path / "proc").mkdir()
-    return Entrance(
-        Settings(node="node1", certificate=tmp_path / "tls.crt", kubelet=tmp_path), tmp_path / "1", tmp_path / "proc"
-    )
+    settings = Settings(node="node1", certificate=tmp_path / "tls.crt", kubelet=tmp_path)
+    found = Entrance(settings, tmp_path / "1", tmp_path / "proc")
+    found._trust = file_systems.check
+    return found
 
 
 def pod(uid):
@@ -69,9 +69,10 @@ async def test_a_file_system_that_hangs_costs_nobody_else_anything(way_in, file_
     for uid in hanging * 2:
         found = await way_in.trust(pod(uid), 1)
         assert (found.accepted, "does not answer" in found.why) == (False, True)
-    monkeypatch.setattr(entrance, "_TRUST_SECONDS", 30.0)
+    monkeypatch.setattr(entrance, "_TRUST_SECONDS", PATIENCE)
     for number in range(100):
         assert (await way_in.trust(pod(f"web-{number}"), 1)).accepted
+    await eventually(lambda: len(file_systems.asked) >= 120)
     assert len(file_systems.asked) == 120
 
 
@@ -80,7 +81,7 @@ async def test_a_file_system_that_answers_again_is_asked_again(way_in, file_syst
     """When what hung has gone on, the next look is a new one."""
     hang(file_systems, monkeypatch, "web")
     assert not (await way_in.trust(pod("web"), 1)).accepted
-    monkeypatch.setattr(entrance, "_TRUST_SECONDS", 30.0)
+    monkeypatch.setattr(entrance, "_TRUST_SECONDS", PATIENCE)
     file_systems.answering.set()
     await eventually(lambda: not way_in._trusting.open)
     assert (await way_in.trust(pod("web"), 1)).accepted
@@ -105,10 +106,8 @@ async def test_a_pod_that_accepted_is_believed_while_it_is_silent(way_in, file_s
 async def test_a_pod_that_refused_is_not_believed_any_more(way_in, file_systems, monkeypatch):
     """What it said before it refused does not count when it is silent later."""
     assert (await way_in.trust(pod("web"), 1)).accepted
-    refusing = msgspec.structs.replace(Trust(True), accepted=False, why="no")
-    monkeypatch.setattr(entrance, "check_trust", lambda *_: refusing)
-    assert (await way_in.trust(pod("web"), 1)) == refusing
-    monkeypatch.setattr(entrance, "check_trust", file_systems.check)
+    file_systems.answer = Trust(False, "no")
+    assert (await way_in.trust(pod("web"), 1)).why == "no"
     hang(file_systems, monkeypatch, "web")
     assert not (await way_in.trust(pod("web"), 1)).accepted
 

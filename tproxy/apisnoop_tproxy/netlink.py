@@ -4,6 +4,7 @@ A socket belongs for ever to the network namespace in which it was opened: one o
 outside. Talking to the kernel does not wait: it answers within the call.
 """
 
+import errno
 import os
 import socket
 import struct
@@ -42,20 +43,25 @@ class Netlink:
         """Let go of the socket, and with it of the namespace."""
         self._socket.close()
 
-    def ask(self, *messages: bytes) -> list[Answer]:
+    def ask(self, *messages: bytes, largest: int | None = None) -> list[Answer]:
         """Send messages in one piece and return what the kernel answers.
 
-        Raises OSError with the first error the kernel tells. Messages that ask for nothing (NLM_F_ACK, a dump) may fail
-        in silence.
+        Raises OSError with the first error the kernel tells, or EMSGSIZE as soon as it has told more than `largest`
+        bytes, after which nothing else can be asked. Messages that ask for nothing (NLM_F_ACK, a dump) may fail in
+        silence.
         """
         self._socket.send(b"".join(messages))
         answers: list[Answer] = []
         failure: OSError | None = None
+        told = 0
         while True:
             try:
                 received = self._socket.recv(_LARGEST, socket.MSG_DONTWAIT)
             except BlockingIOError:  # the kernel has answered within send(): there is no more
                 break
+            told += len(received)
+            if largest is not None and told > largest:
+                raise OSError(errno.EMSGSIZE, os.strerror(errno.EMSGSIZE))
             for answer in split_messages(received):
                 if answer.kind == _NLMSG_ERROR:
                     failure = failure or _failure(answer)
