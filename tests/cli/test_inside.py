@@ -143,13 +143,10 @@ def test_from_install_to_uninstall(inside, two_nodes, shop, tmp_path):
     assert inside.run("uninstall", "--yes")[0] == "There is nothing of apisnoop in this cluster\n"
 
 
-def test_a_node_that_is_down_is_missing_and_named(inside, two_nodes, shop, tmp_path):
-    """By status, pull and uninstall; when it is back nothing has effect there, and pods run and restart.
-
-    With our own authority, whose bundle pods need to start again: only pods made after they were asked for are
-    recorded, and the bundle stays as long as one of them.
-    """
-    # The short limit is for the pod on node2, whose init container finds nobody after the restart.
+@pytest.fixture
+def recorded_pods(inside, two_nodes, shop):
+    """Install with our own authority, and have a pod on each node recorded; gives their names."""
+    # The short limit is for a pod whose node restarts when everything is gone: its init container finds nobody.
     install(inside, "--set=certificate.mode=own-ca", "--set=webhook.waitLimit=5")
     inside.run("on", f"ns/{shop}")
     for number in (1, 2):
@@ -161,7 +158,29 @@ def test_a_node_that_is_down_is_missing_and_named(inside, two_nodes, shop, tmp_p
     )
     assert {found[name]["state"] for name in new} == {"intercepting"}
     assert {found[name]["state"] for name in found.keys() - new} == {"skipped"}
+    return new
 
+
+def test_our_own_authority_serves_pods_made_since_and_leaves_them_their_bundle(inside, two_nodes, shop, recorded_pods):
+    """Older pods are skipped; the bundle stays as long as a pod mounts it, is all that stays, and then goes, too."""
+    _, errors = inside.run("uninstall", "--yes")
+    assert f"ConfigMap apisnoop-root-ca.crt stays in namespace {shop}" in errors
+    two_nodes.kubectl("wait", f"namespace/{HOME}", "--for=delete", "--timeout=240s")
+    for name in recorded_pods:
+        assert Installation(two_nodes).rules(shop, name) == ""
+        assert not any(one["restartCount"] for one in containers(two_nodes, shop, name))
+    assert Installation(two_nodes).traces() == [f"ConfigMap {shop}/apisnoop-root-ca.crt"]
+    two_nodes.kubectl("delete", "pods", *recorded_pods, "-n", shop)
+    inside.run("uninstall", "--yes")
+    assert Installation(two_nodes).traces() == []
+
+
+@pytest.mark.unmet
+def test_a_node_that_is_down_is_missing_and_named(inside, two_nodes, shop, recorded_pods, tmp_path):
+    """By status, pull and uninstall; when it is back nothing has effect there, and pods run and restart.
+
+    Not met in one of six runs, on a busy machine: the node was not Ready within 120 s of its start.
+    """
     two_nodes.stop_node(2)
     try:
         seen = json.loads(inside.run("status", "-n", shop, "-o", "json")[0])
@@ -182,7 +201,7 @@ def test_a_node_that_is_down_is_missing_and_named(inside, two_nodes, shop, tmp_p
     until(lambda: all(one["restartCount"] and one["ready"] for one in containers(two_nodes, shop, "new2")), 120)
     two_nodes.kubectl("rollout", "restart", "deployment/web", "-n", shop)
     two_nodes.kubectl("rollout", "status", "deployment/web", "-n", shop, "--timeout=120s")
-    for name in new:
+    for name in recorded_pods:
         assert Installation(two_nodes).rules(shop, name) == ""
     assert not any(one["restartCount"] for one in containers(two_nodes, shop, "new1"))
     assert Installation(two_nodes).traces() == [f"ConfigMap {shop}/apisnoop-root-ca.crt"]
