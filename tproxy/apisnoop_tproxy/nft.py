@@ -65,12 +65,12 @@ def remove_table() -> None:
     _run(render_removal())
 
 
-def find_table() -> Table | None:
+def find_table(*, ours: bool = False) -> Table | None:
     """Look for our table in the calling thread's network namespace. Raises RuleError, OSError.
 
-    One that is too large to be ours is somebody else's, and not looked into.
+    One that is too large to be ours is somebody else's, and not looked into; `ours`: it has been made just now.
     """
-    if not is_modest():
+    if not ours and not is_modest():
         return Table("", (), live=True, fingerprint="too large")
     listed = list_table()
     if not listed:

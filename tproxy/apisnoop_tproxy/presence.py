@@ -164,7 +164,7 @@ def _put(redirect: Redirect, destinations: Collection[Address], succession: Succ
     if before is not None and before.live and succession.yields(before.generation):
         raise SupersededError
     apply_rules(render_table(redirect, destinations))
-    found = find_table()
+    found = find_table(ours=True)
     if found is None:
         raise RuleError("the kernel took the rule, but it is not there")
     return before, found
