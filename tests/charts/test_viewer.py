@@ -86,7 +86,7 @@ def test_a_person_sees_a_pods_calls_finds_no_secret_and_can_replay_nothing(insta
         assert person.ask("options", "PUT")[0] == 403
         asked = person.press_replay()
         browser.driver.save_screenshot(str(tmp_path / "flow.png"))
-        assert any(asked in message and "403" in message for message in browser.messages())
+        until(lambda: any(asked in message and "403" in message for message in browser.messages()))
 
 
 def _shown(person, caller):
