@@ -2,10 +2,12 @@
 
 import os
 import sqlite3
+import time
 from pathlib import Path
 
 BUSY_SECONDS = 60.0
 """How long a writer waits for another; a fold takes well under a second."""
+_PAUSE_SECONDS = 0.01
 MAPPED = 1 << 30
 """Bytes of a file that is only read and may be mapped into memory, which saves copying its pages."""
 MEMORY = ":memory:"
@@ -55,10 +57,24 @@ def uri_of(path: str) -> str:
 
 def prepare_for_writing(connection: sqlite3.Connection) -> None:
     """Let several processes read and write at a time, on a file that is known to be a store."""
-    connection.execute("PRAGMA journal_mode = WAL")
+    _use_log(connection)
     # On a power cut NORMAL loses at most the last transactions, never consistency: an import then continues from the
     # position before them.
     connection.execute("PRAGMA synchronous = NORMAL")
+
+
+def _use_log(connection: sqlite3.Connection) -> None:
+    """Set WAL mode. Of several that do so at once all but one are turned away by SQLite without waiting: try again."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(_PAUSE_SECONDS)
+        else:
+            return
 
 
 def _open(target: str) -> sqlite3.Connection:
