@@ -162,7 +162,7 @@ def test_a_killed_proxy_takes_no_api_server_with_it(init_mode, two_nodes, kubect
     node = two_nodes.nodes[0]
     kubectl("apply", "-f", "-", stdin=listed(placed(node.name, "steady", kubectl.namespace, **MARK)))
     kubectl("wait", "pod/steady", "--for=condition=Ready", "--timeout=60s")
-    assert is_recorded(init_mode, node.name, "steady")
+    until(lambda: is_recorded(init_mode, node.name, "steady"))
     subprocess.run(node.command("sh", "-c", KILL), check=True, timeout=30)
     ask(kubectl, "steady", 5)
     until(lambda: is_recorded(init_mode, node.name, "steady"), 90)
@@ -176,7 +176,7 @@ def test_uninstalled_it_leaves_pods_running_and_direct(init_mode, two_nodes, kub
     node = two_nodes.nodes[0].name
     kubectl("apply", "-f", "-", stdin=listed(placed(node, "left", kubectl.namespace, **MARK)))
     kubectl("wait", "pod/left", "--for=condition=Ready", "--timeout=60s")
-    assert is_recorded(init_mode, node, "left")
+    until(lambda: is_recorded(init_mode, node, "left"))
     init_mode.uninstall()
     ask(kubectl, "left", 3)
     status = json.loads(kubectl("get", "pod", "left", "-o", "json"))["status"]

@@ -76,6 +76,20 @@ class Cluster(Server):
             cluster._wait_until_usable()
         return cluster
 
+    def restart_apiserver(self, arguments: Sequence[str] = (), *, grace: float = 2.0) -> None:
+        """Restart it as `Server` does, and wait until nodes reach it by way of its Service, too.
+
+        A server that ends takes itself off its Service, and is there again only a moment after it is ready.
+        """
+        super().restart_apiserver(arguments, grace=grace)
+        self._api.wait_for(
+            "/apis/discovery.k8s.io/v1/namespaces/default/endpointslices",
+            lambda found: any(one["endpoints"] for one in found),
+            READY_TIMEOUT,
+        )
+        for node in self.nodes:
+            self._processes.wait_until(node.reaches_the_api, f"the API server from {node.name}", READY_TIMEOUT)
+
     def load_image(self, archive: Path, name: str = "") -> None:
         """Import a docker-archive or OCI archive on every node; pods need `imagePullPolicy: Never` (or IfNotPresent).
 

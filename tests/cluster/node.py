@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+import sys
 import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 from . import cache, cgroups
 from .images import full_name
 from .packages import SYSTEM_PATH
+from .slot import KUBERNETES_SERVICE
 
 if TYPE_CHECKING:
     from .processes import Processes
@@ -75,6 +77,12 @@ class Node:
                 return True
         except OSError:
             return False
+
+    def reaches_the_api(self) -> bool:
+        """Connect to the API server by way of its Service, which kube-proxy rejects while it knows of no endpoint."""
+        there = f"import socket; socket.create_connection(({str(KUBERNETES_SERVICE)!r}, 443), 5).close()"
+        done = subprocess.run(self.command(sys.executable, "-c", there), check=False, stderr=subprocess.DEVNULL)
+        return done.returncode == 0
 
     def command(self, *words: str | Path) -> list[str]:
         """Return the command that runs `words` in the node, as root, seeing what the node sees.

@@ -7,7 +7,7 @@ import select
 import signal
 import subprocess
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,7 +45,10 @@ def keeper_of(slot: Slot) -> int:
 
 def kill_and_wait(victims: list[int], others: list[int]) -> None:
     """Kill `victims` at once, and wait until they and `others` have ended."""
-    descriptors = [os.pidfd_open(pid) for pid in [*victims, *others]]
+    descriptors = [os.pidfd_open(pid) for pid in victims]
+    for pid in others:
+        with suppress(ProcessLookupError):  # it has ended since it was listed
+            descriptors.append(os.pidfd_open(pid))
     for pid in victims:
         os.kill(pid, signal.SIGKILL)
     for descriptor in descriptors:

@@ -81,6 +81,7 @@ class Person:
         self.browser.one(ROW).click()
         self.browser.until("document.querySelector('.flow-detail')")
         self.browser.messages()
+        self.browser.run("performance.clearResourceTimings()")  # others were asked for before
         self.browser.driver.find_element(By.TAG_NAME, "body").send_keys("r")
         address = self.browser.until("performance.getEntriesByType('resource').find(e => /replay$/.test(e.name))?.name")
         assert str(address).startswith(f"{self.url}/flows/"), flow
