@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.charts.installation import Installation
+from tests.charts.installation import Installation, until
 from tests.charts.workloads import reader
 
 SETTINGS = ("mitmweb.enabled=true", "metrics.enabled=true")
@@ -46,6 +46,7 @@ def installed(release):
     """Have the release be there."""
     if not release.installed:
         release.install(*SETTINGS)
+        until(release.prepares)
     return release
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from apisnoop.calls.recording import gaps_of
 from apisnoop.store.recordings import recordings_in
+from tests.charts.workloads import MARK, once, pod
 
 CHART = Path(__file__).parent.parent.parent / "charts" / "apisnoop"
 HOME = "apisnoop"
@@ -47,6 +48,12 @@ class Installation:
         given = [f"--set={setting}" for setting in (*IMAGES, *settings)]
         where = ("--create-namespace",) if verb == "install" else ()
         return self.cluster.helm(verb, "apisnoop", CHART, "--namespace", HOME, *where, *options, *given)
+
+    def prepares(self):
+        """Tell whether a new pod would be prepared: the webhook hears after Helm that the agents are ready."""
+        asked = json.dumps(pod("asked", once("default"), **MARK))
+        made = self.cluster.kubectl("create", "--dry-run=server", "-n", "default", "-o", "json", "-f", "-", stdin=asked)
+        return "initContainers" in json.loads(made)["spec"]
 
     def uninstall(self):
         """Run `helm uninstall`, wait until the last pod has gone, and remove the namespace."""

@@ -41,15 +41,8 @@ def init_mode(home):
     """Have the release be there, in this mode."""
     if not home.installed:
         home.install("interception.mode=init")
-    until(lambda: prepares(home.cluster))
+    until(home.prepares)
     return home
-
-
-def prepares(cluster):
-    """Tell whether a new pod would be prepared: the webhook hears a moment later than Helm that agents are ready."""
-    asked = json.dumps(pod("asked", once("default"), **MARK))
-    made = cluster.kubectl("create", "--dry-run=server", "-n", "default", "-o", "json", "-f", "-", stdin=asked)
-    return "initContainers" in json.loads(made)["spec"]
 
 
 def enforce(release, level):
