@@ -6,6 +6,7 @@ import msgspec
 
 from apisnoop_tproxy import wait
 from apisnoop_tproxy.pod_state import Code
+from apisnoop_tproxy.presence import Presence
 from tests.looped import eventually, in_loop
 from tests.tproxy.certificates import Authority
 from tests.tproxy.fake_pod import NO, YES, enrolled, running, state
@@ -80,6 +81,24 @@ async def test_somebody_else_who_answers_is_told_of(settings, pod):
         taken.close()
         assert await asyncio.to_thread(waits, pod) == ""
         assert [one.cause.code for one in told].count(Code.PORT_TAKEN) == 1
+
+
+@in_loop
+async def test_a_taken_port_is_of_no_interest_once_the_pod_has_started(settings, pod, monkeypatch):
+    """The pod is looked at again and again while its init container may ask, and then no more often than others."""
+    looks = []
+    monkeypatch.setattr("apisnoop_tproxy.pod_control.RATHER_SOON", 0.02)
+    check = Presence.check
+    monkeypatch.setattr(Presence, "check", lambda presence: looks.append(presence) or check(presence))
+    taken = pod.podlike.server((wait.HOST, wait.PORT))
+    async with enrolled(settings, pod) as (agent, _):
+        agent.update(starting(pod), YES)
+        await eventually(lambda: len(looks) > 5)
+        agent.update(pod.facts, YES)
+        before = len(looks)
+        await asyncio.sleep(0.5)
+        assert len(looks) - before <= 3
+    taken.close()
 
 
 @in_loop

@@ -256,13 +256,14 @@ class PodControl:
 
         Without a proxy there is nothing to say that another agent of this node might not know better.
         """
+        told, self._unattended = self._unattended, False
         if self.presence is None:
             return
         if not self.facts.starting or not (self.desk.served or self.state.answer):
             self.presence.ignore()
             return
         why = self.presence.attend()
-        if why and not self._unattended and self.desk.succession.alone:
+        if why and not told and self.desk.succession.alone:
             self._note(Cause(Code.PORT_TAKEN, f"its init container hears somebody else on port {PORT}: {why}"))
         self._unattended = bool(why)
         self.presence.answer(self.state.answer)
