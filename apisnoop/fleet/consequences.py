@@ -7,10 +7,8 @@ from apisnoop.fleet.kinds import NAMESPACE, Kind
 from apisnoop.fleet.objects import Pod
 from apisnoop.fleet.own_authority import obstacle
 from apisnoop.fleet.wishes import Wishes
-from apisnoop.node.wanted import Metadata
+from apisnoop.node.wanted import REDIRECT_CONTAINER, Metadata
 
-PREPARING = "apisnoop-redirect"
-"""Name of the init container that pods have in mode init."""
 _MADE_BEFORE = (
     "it was made before, and mode init records new pods only; its owner's are new after kubectl rollout restart"
 )
@@ -24,6 +22,10 @@ class Consequences:
     """(namespace/name, why) of those that are asked for now."""
     others: tuple[tuple[str, str], ...]
     """Of those that are not."""
+
+
+def _is_prepared(pod: Pod) -> bool:
+    return any(one.name == REDIRECT_CONTAINER for one in pod.spec.init_containers or ())
 
 
 def consequences(
@@ -49,7 +51,7 @@ def consequences(
         wish = wishes.of(pod, now)
         if wish.yes and pod.spec.host_network:
             others.append((pod.key, "it is on its node's network, where pods cannot be told apart"))
-        elif wish.yes and only_prepared and PREPARING not in {one.name for one in pod.spec.init_containers or ()}:
+        elif wish.yes and only_prepared and not _is_prepared(pod):
             others.append((pod.key, _MADE_BEFORE))
         elif wish.yes and own_authority and (missing := obstacle(pod, wishes)):
             others.append((pod.key, missing))

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from apisnoop.fleet.objects import COMPONENT, NAME, Pod
 from apisnoop.fleet.wishes import OURS
-from apisnoop.node.wanted import PART_OF, Metadata
+from apisnoop.node.wanted import PART_OF, REDIRECT_CONTAINER, WAIT_CONTAINER, Metadata
 
-INIT_CONTAINERS = frozenset({"apisnoop-wait", "apisnoop-redirect"})
+INIT_CONTAINERS = frozenset({WAIT_CONTAINER, REDIRECT_CONTAINER})
 """What the webhook puts into pods; both end by themselves when nobody answers."""
 BUNDLE = "apisnoop-root-ca.crt"
 """ConfigMap with authorities, which pods of own-CA mode mount."""

@@ -20,6 +20,8 @@ RESET = "apisnoop/reset"
 """Annotation: `true` breaks connections that are older than the recording, so that their clients are seen."""
 INJECTED = "apisnoop/injected"
 """Annotation that the webhook leaves: the version that has changed the pod."""
+WAIT_CONTAINER, REDIRECT_CONTAINER = "apisnoop-wait", "apisnoop-redirect"
+"""Names of the init container that it puts into pods: in mode agent, in mode init."""
 PART_OF = "app.kubernetes.io/part-of"
 """Label; our own pods say `apisnoop` and are never recorded."""
 

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from apisnoop.node.wanted import Marks
-from apisnoop_webhook.containers import REDIRECT, WAIT
+from apisnoop.node.wanted import REDIRECT_CONTAINER, WAIT_CONTAINER, Marks
 from apisnoop_webhook.judgement import Surroundings
 from apisnoop_webhook.settings import Interception, Situation, Trust
 from webhook.reviews import INJECTION, READY, admitted, answered, patch_in, pod
@@ -86,10 +85,10 @@ def test_a_pod_that_comes_again_gets_no_patch(thing, situation, injection):
 def test_containers_added_in_between_stay_and_ours_is_first_again(thing, added, situation):
     """After other webhooks have put init containers before ours, ours moves to the front and all others keep order."""
     once = admitted(thing, situation=situation)
-    added = [one for one in added if one["name"] != WAIT]
+    added = [one for one in added if one["name"] != WAIT_CONTAINER]
     once["spec"]["initContainers"][:0] = added
     twice = admitted(once, situation=situation)["spec"]["initContainers"]
-    assert twice[0]["name"] == WAIT
+    assert twice[0]["name"] == WAIT_CONTAINER
     assert twice[1:] == [*added, *(thing["spec"]["initContainers"] or [])]
 
 
@@ -129,7 +128,7 @@ def test_a_copied_pod_of_another_version_gets_the_present_container():
     """`kubectl get -o yaml | kubectl apply` brings our container along; it is replaced, not doubled."""
     old = admitted(pod(), injection=replace(INJECTION, image="old:1"))
     names = [one["name"] for one in admitted(old)["spec"]["initContainers"]]
-    assert names == [WAIT]
+    assert names == [WAIT_CONTAINER]
     assert admitted(old)["spec"]["initContainers"][0]["image"] == INJECTION.image
 
 
@@ -243,6 +242,6 @@ def test_mode_init_asks_for_no_more_than_it_needs():
     """Two capabilities, no privilege, a read-only root."""
     after = admitted(pod(), injection=replace(INJECTION, interception=Interception.INIT))
     ours = after["spec"]["initContainers"][0]
-    assert ours["name"] == REDIRECT
+    assert ours["name"] == REDIRECT_CONTAINER
     assert ours["securityContext"]["capabilities"] == {"add": ["NET_ADMIN"], "drop": ["ALL"]}
     assert ours["securityContext"]["readOnlyRootFilesystem"]

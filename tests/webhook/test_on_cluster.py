@@ -10,8 +10,8 @@ from contextlib import contextmanager
 import pytest
 from tornado.testing import bind_unused_port
 
+from apisnoop.node.wanted import WAIT_CONTAINER
 from apisnoop_webhook.configuration import OWN_AUTHORITY
-from apisnoop_webhook.containers import WAIT
 from cluster.apiserver import ApiServer
 
 pytestmark = pytest.mark.cluster
@@ -161,14 +161,14 @@ def test_a_pod_is_prepared_in_namespaces_of_every_security_level(server, level):
     """The API server takes the patch, and PodSecurity takes the pod."""
     where = namespace(server, f"level-{level}", **{"pod-security.kubernetes.io/enforce": level})
     after = created(server, where, pod(**ASKED))
-    assert inits(after) == [WAIT]
+    assert inits(after) == [WAIT_CONTAINER]
     assert "apisnoop/injected" in after["metadata"]["annotations"]
 
 
 def test_a_label_on_the_namespace_counts_and_a_pods_no_is_nearer(server):
     """Without a word of its own the pod is prepared, with a no it is not."""
     where = namespace(server, "labelled", apisnoop="true")
-    assert inits(created(server, where, pod())) == [WAIT]
+    assert inits(created(server, where, pod())) == [WAIT_CONTAINER]
     assert inits(created(server, where, pod(name="other", annotations={"apisnoop": "false"}))) == []
 
 
@@ -241,7 +241,7 @@ def test_with_our_own_authority_pods_of_a_marked_owner_are_prepared(server):
             "wait", "mutatingwebhookconfiguration/apisnoop", "--timeout=60s", f"--for=jsonpath={condition}=true"
         )
         wait_until(lambda: BUNDLE in projected(created(server, where, pod(name="x", ownerReferences=owners), DRY)))
-        assert inits(made("web-2")) == [WAIT]
+        assert inits(made("web-2")) == [WAIT_CONTAINER]
         assert server.get("configmap", BUNDLE, "-n", where)
 
 

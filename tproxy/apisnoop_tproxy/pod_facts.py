@@ -3,13 +3,18 @@
 import msgspec
 
 from apisnoop.calls.caller import Caller
-from apisnoop.node.wanted import INJECTED, PART_OF, Marks, Metadata, OwnerReference, read_marks
+from apisnoop.node.wanted import (
+    INJECTED,
+    PART_OF,
+    REDIRECT_CONTAINER,
+    WAIT_CONTAINER,
+    Marks,
+    Metadata,
+    OwnerReference,
+    read_marks,
+)
 from apisnoop_tproxy.pod_state import Cause, Code
 
-WAIT_CONTAINER = "apisnoop-wait"
-"""Name of the init container that the webhook injects."""
-REDIRECT_CONTAINER = "apisnoop-redirect"
-"""The same in mode init."""
 _COMPONENT = "app.kubernetes.io/component"
 _MIRROR = "kubernetes.io/config.mirror"
 _ENDED = frozenset({"Succeeded", "Failed"})

@@ -5,10 +5,9 @@ https://kubernetes.io/docs/concepts/security/pod-security-standards/ says what `
 
 from typing import Any
 
+from apisnoop.node.wanted import REDIRECT_CONTAINER, WAIT_CONTAINER
 from apisnoop_webhook.settings import Injection, Interception
 from apisnoop_webhook.wire import Container, PodSpec
-
-WAIT, REDIRECT = "apisnoop-wait", "apisnoop-redirect"
 
 _RESOURCES = {"cpu": "50m", "memory": "64Mi"}
 """Of the init container while it runs, both as request and as limit; afterwards nothing of it counts."""
@@ -30,7 +29,7 @@ def _wait(injection: Injection) -> Container:
     """Wait until the node agent has enrolled the pod: no privilege at all, accepted by `restricted`."""
     user = {} if injection.user is None else {"runAsUser": injection.user, "runAsGroup": injection.user}
     return {
-        "name": WAIT,
+        "name": WAIT_CONTAINER,
         "image": injection.image,
         "imagePullPolicy": injection.pull_policy,
         "command": ["apisnoop-tproxy", "wait"],
@@ -50,7 +49,7 @@ def _wait(injection: Injection) -> Container:
 def _redirect(injection: Injection) -> Container:
     """Write the rule from inside, and wait until the agent makes it act: NET_ADMIN, which `baseline` refuses."""
     return {
-        "name": REDIRECT,
+        "name": REDIRECT_CONTAINER,
         "image": injection.image,
         "imagePullPolicy": injection.pull_policy,
         "command": ["apisnoop-tproxy", "redirect"],
@@ -70,7 +69,7 @@ def _redirect(injection: Injection) -> Container:
 
 
 def _asks_for_resources(spec: PodSpec) -> bool:
-    ours = {WAIT, REDIRECT}
+    ours = {WAIT_CONTAINER, REDIRECT_CONTAINER}
     containers = [*(spec.get("initContainers") or []), *spec.get("containers", [])]
     others: list[Any] = [container for container in containers if container.get("name") not in ours]
     return any(_has_some(thing.get("resources")) for thing in [*others, spec])
