@@ -21,6 +21,7 @@ from apisnoop.errors import ApisnoopError, RefusedError
 type Json = dict[str, Any]
 
 JSON, MERGE_PATCH = "application/json", "application/merge-patch+json"
+_CHECK = "is it running, and to be reached from here?"
 _SLACK = 10.0
 """Seconds that a watch may end later than it was asked to."""
 
@@ -76,7 +77,7 @@ class Api:
         answer = self._send("GET", path, query=query, timeout=timeout, stream=True)
         try:
             for line in _lines(answer):
-                event = json.loads(line)
+                event = self._decoded(path, line)
                 yield event["type"], event["object"]
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise self._unreachable(error) from None
@@ -84,7 +85,19 @@ class Api:
             answer.close()
 
     def _json(self, method: str, path: str, **request: Any) -> Json:  # noqa: ANN401 - as `_send` takes them
-        answer: Json = json.loads(self._send(method, path, **request).data)
+        return self._decoded(path, self._send(method, path, **request).data)
+
+    def _decoded(self, path: str, body: bytes) -> Json:
+        """Read JSON. A proxy on the way may answer with a page of its own, and with 200."""
+        try:
+            answer = json.loads(body)
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict):
+            raise ApisnoopError(
+                f"{self.configuration.host} does not answer like an API server to {path}: it sends no JSON object; "
+                "see whether something else listens there, or stands in between"
+            )
         return answer
 
     def _send(
@@ -123,7 +136,7 @@ class Api:
         raise RefusedError(f"{_DOING[method]} {path}", answer.status, message)
 
     def _unreachable(self, error: Exception) -> ApisnoopError:
-        return ApisnoopError(f"cannot reach the API server {self.configuration.host}: {cause_of(error)}")
+        return ApisnoopError(f"cannot reach the API server {self.configuration.host}: {cause_of(error)}; {_CHECK}")
 
     def _headers(self) -> dict[str, str]:
         headers = {"Accept": JSON, "Content-Type": JSON, "User-Agent": f"{self._program}/{__version__}"}

@@ -51,7 +51,10 @@ def test_an_api_server_that_is_away_is_named(tmp_path):
     """Exit code 3 and one line."""
     done = run("renew", "--namespace=n", f"--kubeconfig={kubeconfig(tmp_path)}")
     assert done.returncode == 3
-    assert done.stderr == ("apisnoop-certs: cannot reach the API server https://127.0.0.1:9: Connection refused\n")
+    assert done.stderr == (
+        "apisnoop-certs: cannot reach the API server https://127.0.0.1:9: Connection refused; is it running, and to be "
+        "reached from here?\n"
+    )
 
 
 def test_the_missing_extra_is_named():
