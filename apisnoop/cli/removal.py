@@ -40,7 +40,9 @@ class Removal:
         everything = self._ours()
         self._releases = sorted({release_of(one) for _, one in everything if place in {None, one.metadata.namespace}})
         self._objects = [found for found in everything if release_of(found[1]) in self._releases]
-        self._bundles = list(self._find("/api/v1/configmaps", f"{SELECTOR},{COMPONENT}=bundle"))
+        bundles = self._find("/api/v1/configmaps", f"{SELECTOR},{COMPONENT}=bundle")
+        self._bundles = [one for one in bundles if not is_removable(one.metadata)]
+        """Those of the webhook; the chart's own goes with the chart."""
         self._daemon_sets = daemon_sets(api, place)
         self._carriers = Carriers((), {})
         known = {one.metadata.namespace for collection, one in self._objects if collection.endswith("/secrets")}

@@ -24,6 +24,8 @@ IMAGES = (
 AGENT_PORT = 15020
 PROXY_PORT = 15021
 PATIENCE = 30.0
+PROVEN = "calls of this pod were recorded on node"
+"""What `helm test` says when it has succeeded."""
 KINDS = (
     "clusterroles,clusterrolebindings,mutatingwebhookconfigurations,validatingadmissionpolicies,"
     "validatingadmissionpolicybindings,certificatesigningrequests"
@@ -54,6 +56,10 @@ class Installation:
         asked = json.dumps(pod("asked", once("default"), **MARK))
         made = self.cluster.kubectl("create", "--dry-run=server", "-n", "default", "-o", "json", "-f", "-", stdin=asked)
         return "initContainers" in json.loads(made)["spec"]
+
+    def proof(self):
+        """Run `helm test`; give what it says. Its pod stays, as a user has it."""
+        return self.cluster.helm("test", "apisnoop", "--namespace", HOME, "--logs", "--timeout=150s")
 
     def uninstall(self):
         """Run `helm uninstall`, wait until the last pod has gone, and remove the namespace."""

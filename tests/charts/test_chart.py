@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 import apisnoop
+from apisnoop.fleet.remains import BUNDLE
 from apisnoop_certs.command import issue, renew
 from apisnoop_certs.policy import Tie, policy_objects
 from apisnoop_certs.server_names import server_names
@@ -433,6 +434,21 @@ def test_what_is_only_there_for_a_test_goes_with_it():
     (pod,) = (one for one in hooks if one["kind"] == "Pod")
     assert pod["metadata"]["annotations"]["apisnoop"] == "true"
     assert "app.kubernetes.io/part-of" not in pod["metadata"]["labels"]  # else the agent would leave it alone
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_test_pod_trusts_our_own_authority_where_that_may_sign(mode):
+    """It is the webhook that fills the bundle in; without one, or where only the cluster signs, there is none."""
+    things = objects(MODES[mode])
+    (pod,) = (one for one in things if one["kind"] == "Pod")
+    (account,) = pod["spec"]["volumes"]
+    trusted = [one["configMap"]["name"] for one in sources(account) if "configMap" in one]
+    bundles = [BUNDLE] if mode not in {"csr", "without-webhook"} else []
+    assert trusted == ["kube-root-ca.crt", *bundles]  # the later counts: the kubelet writes a file once
+    assert not any("items" in one["configMap"] for one in sources(account) if "configMap" in one)
+    made = [one for one in things if one["kind"] == "ConfigMap" and one["metadata"]["name"] == BUNDLE]
+    assert [one["metadata"]["labels"]["app.kubernetes.io/component"] for one in made] == ["bundle"] * len(bundles)
+    assert not any("data" in one for one in made)  # an upgrade would take away what the webhook has put in
 
 
 OTHERS = {"cert-manager", "service-monitor"}

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from apisnoop.fleet.kinds import DEPLOYMENT
-from tests.charts.installation import HOME, IMAGES, Installation, until
+from tests.charts.installation import HOME, IMAGES, PROVEN, Installation, until
 from tests.charts.workloads import deployment, listed, pod, reader, steadily
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
@@ -162,8 +162,13 @@ def recorded_pods(inside, two_nodes, shop):
 
 
 def test_our_own_authority_serves_pods_made_since_and_leaves_them_their_bundle(inside, two_nodes, shop, recorded_pods):
-    """Older pods are skipped; the bundle stays as long as a pod mounts it, is all that stays, and then goes, too."""
+    """Older pods are skipped; the bundle stays as long as a pod mounts it, is all that stays, and then goes, too.
+
+    The pod of `helm test` trusts our authority as well, and its bundle goes with the rest.
+    """
+    assert PROVEN in Installation(two_nodes).proof()
     _, errors = inside.run("uninstall", "--yes")
+    assert f"in namespace {HOME}" not in errors
     assert f"ConfigMap apisnoop-root-ca.crt stays in namespace {shop}" in errors
     two_nodes.kubectl("wait", f"namespace/{HOME}", "--for=delete", "--timeout=240s")
     for name in recorded_pods:

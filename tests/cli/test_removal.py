@@ -6,6 +6,7 @@ from apisnoop.cli import removal as module
 from apisnoop.cli.home import MANAGED_BY, OURS
 from apisnoop.cli.removal import Removal
 from apisnoop.fleet.objects import COMPONENT
+from apisnoop.fleet.remains import BUNDLE, CHART
 from tests.cli.fake_api import FakeApi, made
 from tests.cli.test_releases import record
 from tests.fleet.things import LABELS
@@ -46,6 +47,23 @@ def test_the_pod_that_helm_test_has_left_goes_too(helm, capsys):
     assert uninstall(api)
     assert api.objects == {}
     assert capsys.readouterr() == (f"apisnoop is removed, and namespace {HOME}\n", "")
+
+
+def test_the_charts_bundle_goes_with_it_and_others_stay_for_their_pods(helm, capsys):
+    """A pod of ours does not keep it; one of somebody else's keeps that of its namespace."""
+    bundle = {**LABELS, COMPONENT: "bundle"}
+    sources = [{"configMap": {"name": BUNDLE}}]
+    mounts = {"volumes": [{"name": "v", "projected": {"sources": sources}}]}
+    ours = made("ConfigMap", BUNDLE, HOME, labels={**bundle, CHART: "apisnoop-1.0.0"})
+    left = {**made("Pod", "looking", HOME, labels={}), "spec": mounts}
+    others = made("ConfigMap", BUNDLE, "shop", labels=bundle), {**made("Pod", "web", "shop"), "spec": mounts}
+    unused = made("ConfigMap", BUNDLE, "empty", labels=bundle)
+    api = FakeApi(NAMESPACE, LEAF, record("apisnoop", "apisnoop"), ours, left, *others, unused)
+    assert uninstall(api)
+    assert list(api.objects.values()) == [NAMESPACE, left, *others]
+    told = capsys.readouterr().err
+    assert f"ConfigMap {BUNDLE} stays in namespace shop until these pods have gone: web" in told
+    assert f"{BUNDLE} stays in namespace {HOME}" not in told
 
 
 def test_a_release_of_others_in_our_namespace_stays(helm, capsys):

@@ -9,7 +9,7 @@ from threading import Event, Thread
 import pytest
 
 from apisnoop.errors import ApisnoopError
-from apisnoop.node.wanted import Metadata, OwnerReference
+from apisnoop.node.wanted import PART_OF, Metadata, OwnerReference
 from apisnoop_webhook import attention, upkeep
 from apisnoop_webhook.authority import Kept
 from apisnoop_webhook.bundles import Bundles
@@ -282,6 +282,21 @@ def test_in_own_ca_mode_bundles_are_kept_right_and_none_is_made_ahead(cluster):
     assert reviewer.situation.trust is Trust.OWN
     assert cluster.get(path)["data"] == {"ca.crt": PEM.format("AAAA") + PEM.format("BBBB")}
     assert set(cluster.objects) == there
+
+
+def test_the_charts_empty_bundle_is_filled_and_stays_the_charts(cluster):
+    """Helm knows its objects by their labels and annotations; what it has noted is not touched."""
+    cluster.put(VERDICT, {"data": {"mode": "own-ca", "ca.crt": PEM.format("BBBB")}})
+    path = namespaced("configmaps", HOME, BUNDLE)
+    labels = {"app.kubernetes.io/managed-by": "Helm", PART_OF: "apisnoop"}
+    noted = {"labels": labels, "annotations": {"meta.helm.sh/release-name": "apisnoop"}}
+    cluster.put(path, {"metadata": {"name": BUNDLE, "namespace": HOME, **noted}})
+    cluster.put("/api/v1/configmaps", {"items": [cluster.get(path)]})
+    upkeep_of(cluster)[0].go_round()
+    found = cluster.get(path)
+    assert found["data"] == {"ca.crt": PEM.format("AAAA") + PEM.format("BBBB")}
+    assert labels.items() <= found["metadata"]["labels"].items()
+    assert noted["annotations"].items() <= found["metadata"]["annotations"].items()
 
 
 @pytest.mark.parametrize(

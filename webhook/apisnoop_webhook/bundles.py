@@ -78,10 +78,12 @@ class Bundles:
             _log.info("%s: created ConfigMap %s", namespace, self._name)
 
     def _correct(self, namespace: str, found: Mapping[str, Any]) -> None:
-        wanted = self._wanted(namespace)
-        if found.get("data") == wanted["data"] and (found["metadata"].get("labels") or {}).get(PART_OF) == OURS:
+        wanted, there = self._wanted(namespace), found["metadata"]
+        if found.get("data") == wanted["data"] and (there.get("labels") or {}).get(PART_OF) == OURS:
             return
-        wanted["metadata"]["resourceVersion"] = found["metadata"]["resourceVersion"]
+        # One is the chart's, and what Helm has noted there has to stay.
+        marks = {part: (there.get(part) or {}) | wanted["metadata"][part] for part in ("labels", "annotations")}
+        wanted["metadata"] = there | marks
         self._cluster.replace(namespaced("configmaps", namespace, self._name), wanted)
         _log.info("%s: corrected ConfigMap %s", namespace, self._name)
 

@@ -54,6 +54,11 @@ seccompProfile:
   valueFrom: {fieldRef: {fieldPath: metadata.namespace}}
 {{- end }}
 
+{{/* Whether pods may be given our own authority: "true" or nothing. */}}
+{{- define "apisnoop.bundles" -}}
+{{- if and .Values.webhook.enabled (ne .Values.certificate.mode "csr") }}true{{ end }}
+{{- end }}
+
 {{- define "apisnoop.pullSecrets" -}}
 {{- with .Values.image.pullSecrets -}}
 imagePullSecrets: {{- toYaml . | nindent 2 }}
