@@ -23,6 +23,8 @@ from apisnoop.reports.wording import counted
 SLICE = 10.0
 """Seconds after which a watch is begun anew, and images are looked at: by the second look a kubelet has tried twice."""
 
+_UNSEEN = "waiting for its controller"
+
 
 @dataclass(slots=True)
 class Waiting:
@@ -37,15 +39,21 @@ class Waiting:
     """Images that could not be pulled at the last look."""
 
     def until[T](self, collection: str, name: str, kind: type[T], lacks: Callable[[T], str]) -> bool:
-        """Wait until an object lacks nothing, saying what it lacks whenever that changes; none at all lacks nothing."""
+        """Wait until an object lacks nothing, saying what it lacks whenever that changes; none at all lacks nothing.
+
+        It is looked at once even where the time is over: what came before may have taken all of it.
+        """
         said = ""
-        if read_object(self.api, f"{collection}/{name}", kind) is None:
+        found = read_object(self.api, f"{collection}/{name}", kind)
+        if found is None or not lacks(found):
             return True
         while (left := self.deadline - time.monotonic()) > 0 and not self.hopeless:
             for event, thing in self.api.watch(collection, name, min(left, SLICE)):
+                if event == "ERROR":
+                    break  # what comes with it is no such object
                 if event == "DELETED":
                     return False
-                lacking = lacks(msgspec.json.decode(msgspec.json.encode(thing), type=kind))
+                lacking = lacks(msgspec.convert(thing, kind))
                 if not lacking:
                     return True
                 if lacking != said:
@@ -118,13 +126,18 @@ def _certificate(verdict: ConfigMap) -> str:
 def _agents(found: DaemonSet) -> str:
     status = found.status
     if status.observed_generation < found.metadata.generation:
-        return "waiting for its controller"
-    ready = min(status.number_ready, status.updated_number_scheduled)
-    wanted = status.desired_number_scheduled
-    return f"{ready} of {counted(wanted, 'pod')} ready" if ready < wanted else ""
+        return _UNSEEN
+    return _so_many(min(status.number_ready, status.updated_number_scheduled), status.desired_number_scheduled)
 
 
 def _webhook(found: Deployment) -> str:
-    if found.status.ready_replicas < found.spec.replicas:
-        return f"{found.status.ready_replicas} of {counted(found.spec.replicas, 'pod')} ready"
-    return ""
+    status, wanted = found.status, found.spec.replicas
+    if status.observed_generation < found.metadata.generation:
+        return _UNSEEN
+    # Those of an earlier version are ready, too, until their successors are.
+    ready = min(status.updated_replicas, status.ready_replicas - (status.replicas - status.updated_replicas))
+    return _so_many(max(0, ready), wanted)
+
+
+def _so_many(ready: int, wanted: int) -> str:
+    return f"{ready} of {counted(wanted, 'pod')} ready" if ready < wanted else ""

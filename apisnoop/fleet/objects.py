@@ -196,13 +196,17 @@ class DeploymentSpec(Part, frozen=True):
 class DeploymentStatus(Part, frozen=True):
     """apps/v1 DeploymentStatus."""
 
+    replicas: int = 0
+    """Pods of all versions."""
+    updated_replicas: int = 0
     ready_replicas: int = 0
+    observed_generation: int = 0
 
 
 class Deployment(Part, frozen=True):
     """apps/v1 Deployment."""
 
-    metadata: Metadata
+    metadata: ControlledMetadata
     spec: DeploymentSpec = DeploymentSpec()
     status: DeploymentStatus = DeploymentStatus()
 

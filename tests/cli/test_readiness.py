@@ -3,9 +3,11 @@
 import json
 import time
 
+import msgspec
 import pytest
 
-from apisnoop.cli.readiness import Waiting, _is_ready
+from apisnoop.cli.readiness import Waiting, _is_ready, _webhook
+from apisnoop.fleet.objects import Deployment
 from tests.cli.fake_api import FakeApi, made
 from tests.fleet.things import LABELS
 
@@ -25,7 +27,8 @@ class WatchedApi(FakeApi):
         """Give the present state, and what comes."""
         self.watched.append(name)
         yield "MODIFIED", json.loads(self.read(f"{path}/{name}"))
-        yield from (("MODIFIED", one) for one in self.then.pop(name, ()))
+        for one in self.then.pop(name, ()):
+            yield ("ERROR" if one["kind"] == "Status" else "MODIFIED"), one
 
 
 def daemon_set(ready):
@@ -72,7 +75,7 @@ def test_a_job_that_makes_the_certificate_anew_is_waited_for(end, capsys):
     api = WatchedApi(daemon_set(2), job())
     api.then["apisnoop-certs-2"] = [job(**end)]
     assert _is_ready(Waiting(api, HOME, time.monotonic() + 3600), "apisnoop")
-    assert api.watched == ["apisnoop-certs-2", "apisnoop-agent"]
+    assert api.watched == ["apisnoop-certs-2"]
     assert capsys.readouterr().err == "apisnoop-certs-2: requests the certificate\n"
 
 
@@ -80,4 +83,43 @@ def test_a_job_that_is_over_is_not_waited_for():
     """It was that of an earlier install."""
     api = WatchedApi(daemon_set(2), job(conditions=[{"type": "Complete", "status": "True"}]))
     assert _is_ready(Waiting(api, HOME, time.monotonic() + 3600), "apisnoop")
-    assert api.watched == ["apisnoop-agent"]
+    assert api.watched == []
+
+
+def test_what_is_there_when_the_time_is_over_is_no_failure():
+    """The certificate may have taken all of it, and the agents be ready by then."""
+    assert _is_ready(Waiting(WatchedApi(daemon_set(2)), HOME, time.monotonic() - 1), "apisnoop")
+    assert not _is_ready(Waiting(WatchedApi(daemon_set(1)), HOME, time.monotonic() - 1), "apisnoop")
+
+
+def test_a_watch_that_the_server_gives_up_is_begun_anew():
+    """Its error is no object that lacks nothing."""
+    api = WatchedApi(daemon_set(1))
+
+    def gives_up():
+        api.objects.update(FakeApi(daemon_set(2)).objects)
+        yield {"kind": "Status", "metadata": {}, "message": "too old", "code": 410}
+
+    api.then["apisnoop-agent"] = gives_up()
+    assert _is_ready(Waiting(api, HOME, time.monotonic() + 3600), "apisnoop")
+    assert api.watched == ["apisnoop-agent"] * 2
+
+
+@pytest.mark.parametrize(
+    ("status", "lacks"),
+    [
+        (
+            {"observedGeneration": 1, "replicas": 2, "updatedReplicas": 2, "readyReplicas": 2},
+            "waiting for its controller",
+        ),
+        ({"observedGeneration": 2, "replicas": 3, "updatedReplicas": 1, "readyReplicas": 2}, "0 of 2 pods ready"),
+        ({"observedGeneration": 2, "replicas": 3, "updatedReplicas": 2, "readyReplicas": 3}, ""),
+        ({"observedGeneration": 2, "replicas": 3, "updatedReplicas": 2, "readyReplicas": 2}, "1 of 2 pods ready"),
+        ({"observedGeneration": 2, "replicas": 2, "updatedReplicas": 2, "readyReplicas": 2}, ""),
+        ({"observedGeneration": 2}, "0 of 2 pods ready"),
+    ],
+)
+def test_the_webhooks_pods_of_an_earlier_version_do_not_count(status, lacks):
+    """They are ready all the time; those of an update may never be."""
+    made = {"metadata": {"name": "w", "generation": 2}, "spec": {"replicas": 2}, "status": status}
+    assert _webhook(msgspec.convert(made, Deployment)) == lacks
