@@ -6,13 +6,12 @@ import sqlite3
 import subprocess
 import time
 import urllib.request
-from pathlib import Path
 
 from apisnoop.calls.recording import gaps_of
 from apisnoop.store.recordings import recordings_in
+from tests.charts.rendering import CHART
 from tests.charts.workloads import MARK, once, pod
 
-CHART = Path(__file__).parent.parent.parent / "charts" / "apisnoop"
 HOME = "apisnoop"
 IMAGES = (
     "image.pullPolicy=Never",
