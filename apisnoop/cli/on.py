@@ -10,6 +10,7 @@ import click
 
 from apisnoop.cli import candidates
 from apisnoop.cli.namespaces import namespace_options
+from apisnoop.durations import parse_duration
 
 if TYPE_CHECKING:
     from apisnoop.cli.marks import Chosen, Marking
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 def seconds_of(_context: click.Context, _parameter: click.Parameter, value: str | None) -> int | None:
     """Turn the value of an option that is a duration into seconds."""
-    from apisnoop.fleet.marking import parse_duration  # noqa: PLC0415 - see below
-
     try:
         return None if value is None else parse_duration(value)
     except ValueError as error:

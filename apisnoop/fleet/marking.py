@@ -8,13 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from apisnoop.durations import DAY, seconds_in
 from apisnoop.fleet.kinds import NAMESPACE, Kind
 from apisnoop.node.wanted import LEGACY_MARK, MARK, RESET, UNTIL, Marks, Metadata, wanted
 
 type Patch = dict[str, dict[str, dict[str, str | None]]]
-
-LONGEST = 10 * 365 * DAY
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +22,6 @@ class Off:
     """None: nothing needs to be written."""
     said_by: str = ""
     """Which object would go on asking for it; it is then told no."""
-
-
-def parse_duration(text: str) -> int:
-    """Read 90s, 10m, 1h30m, 2d as seconds. Raises ValueError."""
-    seconds = seconds_in(text)
-    if seconds is None:
-        raise ValueError(f"{text!r} is no duration like 10m, 1h30m or 2d")
-    if not 0 < seconds <= LONGEST:
-        raise ValueError(f"{text!r} is not between a second and ten years")
-    return seconds
 
 
 def moment_text(seconds: float) -> str:

@@ -23,6 +23,8 @@ from apisnoop_certs.verdict import MOMENT, Mode, Verdict
 
 _POLICY = "ValidatingAdmissionPolicy"
 """How the API server begins when a policy forbids something."""
+_LATER = frozenset({409, 429})
+"""Statuses that say nothing about the request but its moment, as do 500 and above: changed meanwhile, too many."""
 
 
 class Cluster(Requests, Protocol):
@@ -141,6 +143,8 @@ class Run:
         except RefusedError as error:
             if _POLICY in str(error):
                 raise self._not_allowed(wanted.names) from None
+            if error.status in _LATER or error.status >= 500:
+                raise  # a bad moment says nothing about signers, and our authority would stay: the Job tries again
             raise NotSignedError(str(error)) from None
 
     def _not_allowed(self, names: ServerNames) -> NotAllowedError:

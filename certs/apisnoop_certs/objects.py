@@ -5,6 +5,7 @@ The edge: every request this component makes is here, one method for each, and c
 
 import base64
 import binascii
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -109,13 +110,15 @@ class Objects:
 
     def await_request(self, name: str, seconds: float) -> Outcome:
         """Wait until a CertificateSigningRequest is decided, at most `seconds`; return how it stands then."""
-        outcome = Outcome(State.PENDING)
-        for event, request in self._api.watch(REQUESTS, name, seconds):
-            if event == "ERROR":
-                raise ApisnoopError(f"watching request {name} broke off: {request.get('message', '')}; run again")
-            outcome = Outcome(State.DELETED) if event == "DELETED" else outcome_of(request)
-            if outcome.state in FINAL:
-                break
+        outcome, deadline = Outcome(State.PENDING), time.monotonic() + seconds
+        # A watch ends before its time where a server ends, or a load balancer thinks it idle: that is no answer.
+        while (left := deadline - time.monotonic()) > 0:
+            for event, request in self._api.watch(REQUESTS, name, left):
+                if event == "ERROR":
+                    raise ApisnoopError(f"watching request {name} broke off: {request.get('message', '')}; run again")
+                outcome = Outcome(State.DELETED) if event == "DELETED" else outcome_of(request)
+                if outcome.state in FINAL:
+                    return outcome
         return outcome
 
     def delete_request(self, name: str) -> bool:

@@ -8,14 +8,14 @@ from typing import Any, TypedDict
 
 import click
 
+from apisnoop.cli.namespaces import OWN_NAMESPACE
+from apisnoop.durations import parse_duration
 from apisnoop.errors import UsageError
 from apisnoop_certs.objects import ObjectNames
 from apisnoop_certs.server_names import DEFAULT_DOMAIN, cluster_domain
 from apisnoop_certs.settings import LEAST, SIGNERS, Asked, Settings
 
-_POD_NAMESPACE = Path("/var/run/secrets/kubernetes.io/serviceaccount/namespace")
 _RESOLV_CONF = Path("/etc/resolv.conf")
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _NAME = re.compile(r"[a-z0-9]([a-z0-9.-]{0,240}[a-z0-9])?")
 _AUTO, _MANUAL = "auto", "manual"
 
@@ -159,9 +159,9 @@ def namespace_or_own(namespace: str | None) -> str:
 
     Raises UsageError outside a pod.
     """
-    if namespace is None and not _POD_NAMESPACE.exists():
+    if namespace is None and not OWN_NAMESPACE.exists():
         raise UsageError("not in a pod: say where the objects are with --namespace")
-    return namespace or _POD_NAMESPACE.read_text().strip()
+    return namespace or OWN_NAMESPACE.read_text(encoding="utf-8").strip()
 
 
 def request_of(options: RequestOptions) -> str:
@@ -185,16 +185,16 @@ def lifetime_of(options: RequestOptions) -> timedelta:
 
 def domain_of(options: RequestOptions) -> str:
     """Give the cluster's domain."""
-    found = cluster_domain(_RESOLV_CONF.read_text()) if _RESOLV_CONF.exists() else None
+    found = cluster_domain(_RESOLV_CONF.read_text(encoding="utf-8")) if _RESOLV_CONF.exists() else None
     return options["domain"] or found or DEFAULT_DOMAIN
 
 
 def _duration(_context: click.Context, _parameter: click.Parameter, value: str | None) -> timedelta | None:
     """Parse a duration such as 90s, 10m, 12h, 7d."""
-    match = re.fullmatch(r"(\d{1,6})([smhd])", value or "")
-    if value is not None and (match is None or int(match[1]) == 0):
-        raise click.BadParameter(f"{value!r} is no duration; write for example 10m, 12h or 7d")
-    return timedelta(seconds=int(match[1]) * _UNITS[match[2]]) if match else None
+    try:
+        return None if value is None else timedelta(seconds=parse_duration(value))
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
 
 
 def _add(command: Decorated, *options: Callable[[Decorated], Decorated]) -> Decorated:

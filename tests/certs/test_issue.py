@@ -172,6 +172,16 @@ def test_a_refusal_of_the_api_server_counts_as_not_signed():
     assert cluster.there == {}
 
 
+@pytest.mark.parametrize("status", [409, 429, 500, 503])
+def test_a_bad_moment_of_the_api_server_is_no_reason_for_our_own_authority(status):
+    """It would stay, and with it all pods that have no bundle would be left out: the Job tries again."""
+    cluster = Fake({"one": RefusedError("create", status, "etcd is busy"), "two": AUTHORITY})
+    with pytest.raises(RefusedError, match="etcd is busy"):
+        run_on(cluster).issue()
+    assert (cluster.told, cluster.kept, cluster.ours) == (None, None, None)
+    assert cluster.there == {}
+
+
 FORBIDDEN = RefusedError("create csr r", 422, "ValidatingAdmissionPolicy 'p' with binding 'p' denied request: no")
 
 

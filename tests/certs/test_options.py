@@ -26,8 +26,9 @@ def run(*words, **environment):
     ("words", "told"),
     [
         (["--lifetime=5m"], "--lifetime is less than 600 s, the shortest Kubernetes allows"),
-        (["--lifetime=week"], "'week' is no duration; write for example 10m, 12h or 7d"),
-        (["--wait=0s"], "'0s' is no duration"),
+        (["--lifetime=week"], "'week' is no duration like 10m"),
+        (["--wait=0s"], "'0s' is not between a second and ten years"),
+        (["--lifetime=999999999999d"], "is not between a second and ten years"),
         (["--request=A_b"], "--request 'A_b' cannot name an object"),
         (["--mode=none"], "'none' is not one of 'auto', 'csr', 'own-ca'"),
     ],

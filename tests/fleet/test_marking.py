@@ -1,10 +1,9 @@
 """What is written so that pods are recorded, and are not."""
 
 import msgspec
-import pytest
 
 from apisnoop.fleet.kinds import DEPLOYMENT, NAMESPACE, POD
-from apisnoop.fleet.marking import moment_text, parse_duration, switch_off, switch_on
+from apisnoop.fleet.marking import moment_text, switch_off, switch_on
 from apisnoop.node.wanted import LEGACY_MARK, MARK, RESET, UNTIL, Metadata, read_marks, wanted
 from tests.fleet.things import NOW, metadata, thing
 
@@ -24,21 +23,6 @@ def wish(found, above=NOTHING, kind="pod", now=NOW):
     """Decide about a pod that is, or is below, the object."""
     marks = read_marks(kind, found)
     return wanted(marks, [], above, now) if kind == "pod" else wanted(read_marks("pod", Metadata()), [], marks, now)
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"), [("90s", 90), ("10m", 600), ("1h30m", 5400), ("2d", 172_800), ("1w", 604_800)]
-)
-def test_durations_are_read(text, seconds):
-    """As Go and kubectl write them, with days and weeks."""
-    assert parse_duration(text) == seconds
-
-
-@pytest.mark.parametrize("text", ["", "10", "m", "-5m", "1.5h", "0s", "99999w", "5m "])
-def test_what_is_no_duration_is_named(text):
-    """Nonsense, nothing and eternity are refused."""
-    with pytest.raises(ValueError, match=text or "''"):
-        parse_duration(text)
 
 
 def test_what_is_written_is_what_the_node_agents_read():
