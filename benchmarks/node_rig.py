@@ -8,6 +8,7 @@ certificate of the cluster's own authority, so that redirects, handshakes and re
 import http.client
 import json
 import ssl
+import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,8 +16,9 @@ from dataclasses import dataclass
 from functools import partial
 from ipaddress import IPv4Address
 from pathlib import Path
+from subprocess import PIPE
 from time import monotonic, sleep
-from typing import Any
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -49,10 +51,19 @@ class BenchPod:
         """Run the load program, or another, to its end; return its output."""
         return self.cluster.kubectl("exec", self.name, f"--namespace={NAMESPACE}", "--", *words, timeout=600)
 
-    def figure(self, *words: str) -> float:
-        """Return what `load connect` or `load pour` says, for each second."""
-        found = json.loads(self.load([str(LOAD), *words]))
-        return float(found["count"] / found["seconds"])
+    @contextmanager
+    def figures(self, *words: str) -> Iterator[Callable[[], float]]:
+        """Start `load connect` or `load pour`; give what has it work once and returns what it says, for each second."""
+        command = [str(self.cluster.kubectl_path), "exec", "-i", self.name, f"--namespace={NAMESPACE}", "--"]
+        with subprocess.Popen(
+            [*command, str(LOAD), *words], stdin=PIPE, stdout=PIPE, env=self.cluster.environment
+        ) as started:
+            assert started.stdin is not None
+            assert started.stdout is not None
+            yield partial(_turn, started.stdin, started.stdout)
+            started.stdin.close()
+        if started.returncode:
+            raise RuntimeError(f"load {words[0]} in pod {self.name} has failed")
 
 
 class NodeRig:
@@ -183,6 +194,13 @@ def node_rig(kubelet: Mapping[str, Any] | None = None) -> Iterator[NodeRig]:
                 yield NodeRig(installation, folder, programs, pair, server)
             finally:
                 installation.stop()
+
+
+def _turn(commands: IO[bytes], results: IO[bytes]) -> float:
+    commands.write(b"\n")
+    commands.flush()
+    found = json.loads(results.readline())
+    return float(found["count"] / found["seconds"])
 
 
 def _connect(cluster: Cluster) -> http.client.HTTPSConnection:

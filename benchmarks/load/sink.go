@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"encoding/json"
 	"flag"
 	"io"
@@ -9,7 +10,7 @@ import (
 	"time"
 )
 
-// amount is what connect and pour print.
+// amount is what connect and pour print for each line of their input.
 type amount struct {
 	// Count is that of connections, or of bytes.
 	Count   int64   `json:"count"`
@@ -110,17 +111,26 @@ func open(address string) (*net.TCPConn, error) {
 	return connection.(*net.TCPConn), nil
 }
 
+// measure works once for each line of its input: who compares two such programs has them take turns often, so that what
+// else the machine does meets both alike.
 func measure(name string, arguments []string, work func(address string, until time.Time) (int64, error)) error {
 	flags := flag.NewFlagSet(name, flag.ExitOnError)
 	address := flags.String("to", "", "`address` of a sink")
-	lasting := flags.Duration("for", time.Second, "how long to go on")
+	lasting := flags.Duration("for", time.Second, "how long to go on each time")
 	if err := flags.Parse(arguments); err != nil {
 		return err
 	}
-	began := time.Now()
-	count, err := work(*address, began.Add(*lasting))
-	if err != nil {
-		return err
+	results := json.NewEncoder(os.Stdout)
+	turns := bufio.NewScanner(os.Stdin)
+	for turns.Scan() {
+		began := time.Now()
+		count, err := work(*address, began.Add(*lasting))
+		if err != nil {
+			return err
+		}
+		if err := results.Encode(amount{count, time.Since(began).Seconds()}); err != nil {
+			return err
+		}
 	}
-	return json.NewEncoder(os.Stdout).Encode(amount{count, time.Since(began).Seconds()})
+	return turns.Err()
 }
