@@ -27,7 +27,7 @@ def rights(namespace: str) -> list[dict[str, Any]]:
             "verbs": verbs.split(", "),
             **({"resourceNames": names.split(", ")} if names else {}),
         }
-        for where, (group, resource, names, verbs, _) in cells
+        for where, (group, resource, names, verbs, _when, _why) in cells
     ]
 
 
