@@ -93,15 +93,17 @@ class Removal:
         return sorted({pod.spec.node_name for pod, gone in ended if not gone})
 
     def _await_end(self, pod: Pod, deadline: float) -> bool:
+        """Tell whether a pod has gone by then, looked at once at least: others may have taken all the time."""
         collection = f"/api/v1/namespaces/{pod.metadata.namespace}/pods"
-        while (left := deadline - time.monotonic()) > 0:
+        while True:
             now = read_object(self._api, f"{collection}/{pod.metadata.name}", Thing)
             if now is None or now.metadata.uid != pod.metadata.uid:
                 return True
+            if (left := deadline - time.monotonic()) <= 0:
+                return False
             events = self._api.watch(collection, pod.metadata.name, min(left, SLICE))
             if any(event == "DELETED" for event, _ in events):
                 return True
-        return False
 
     # -- objects --------------------------------------------------------------------------------------------------
 
@@ -163,8 +165,10 @@ class Removal:
             what = "connections are not redirected for longer than its lease; its agent ends when the node is back"
             click.echo(f"apisnoop: node {clean(node)} did not answer: {what}", err=True)
         if waiting := self._carriers.waiting:
-            said = f"{counted(len(waiting), 'pod')} were made with our init container"
-            what = "it would wait for its limit when their node restarts, and goes when they are made anew"
+            said = (
+                f"{counted(len(waiting), 'pod')} {'was' if len(waiting) == 1 else 'were'} made with our init container"
+            )
+            what = "it would wait for its limit when the node restarts, and goes with the pod"
             click.echo(f"apisnoop: {said}: {what}: {_some(waiting)}", err=True)
         for place, pods in kept.items():
             said = f"ConfigMap {BUNDLE} stays in namespace {place} until these pods have gone: {_some(pods)}"

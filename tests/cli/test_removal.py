@@ -9,11 +9,12 @@ from apisnoop.fleet.objects import COMPONENT
 from apisnoop.fleet.remains import BUNDLE, CHART
 from tests.cli.fake_api import FakeApi, made
 from tests.cli.test_releases import record
-from tests.fleet.things import LABELS
+from tests.fleet.things import LABELS, agent
 
 HOME = "apisnoop"
 NAMESPACE = made("Namespace", HOME, labels={MANAGED_BY: OURS})
-LEAF = made("Secret", "apisnoop-leaf", HOME, labels={**LABELS, "helm.sh/chart": "apisnoop-1.0.0"})
+CHARTED = {**LABELS, "helm.sh/chart": "apisnoop-1.0.0"}
+LEAF = made("Secret", "apisnoop-leaf", HOME, labels=CHARTED)
 
 
 @pytest.fixture
@@ -87,3 +88,27 @@ def test_what_an_install_that_failed_has_left_is_forgotten(helm):
     assert uninstall(api)
     assert helm == [["uninstall", "watch", "--namespace", HOME]]
     assert api.objects == {}
+
+
+def test_a_node_that_has_let_go_is_not_called_silent_for_the_others(helm, monkeypatch, capsys):
+    """Those that are down take all the time there is, and more of them than are asked at once."""
+    monkeypatch.setattr(module, "drain", lambda *_: None)
+    down = [agent(f"down{number}") for number in range(3)]
+    monkeypatch.setattr(module, "find_agents", lambda *_: [*down, agent("n1")])
+    daemon_set = made("DaemonSet", "apisnoop-agent", HOME, labels=CHARTED)
+    api = FakeApi(NAMESPACE, daemon_set, *(made("Pod", one.metadata.name, HOME, uid=one.metadata.uid) for one in down))
+    assert not Removal(api, None, (None, None)).run(0.0)
+    silent = [line for line in capsys.readouterr().err.splitlines() if "did not answer" in line]
+    assert [line.split()[2] for line in silent] == ["down0", "down1", "down2"]
+
+
+def test_what_stays_in_pods_is_counted_in_words(helm, capsys):
+    """Of one and of several."""
+    spec = {"initContainers": [{"name": "apisnoop-wait"}]}
+    web = {**made("Pod", "web", "shop"), "spec": spec}
+    uninstall(FakeApi(LEAF, web))
+    assert "apisnoop: 1 pod was made with our init container: " in capsys.readouterr().err
+    uninstall(FakeApi(LEAF, web, {**made("Pod", "db", "shop"), "spec": spec}))
+    said = capsys.readouterr().err
+    assert "apisnoop: 2 pods were made with our init container: " in said
+    assert said.rstrip().endswith(": shop/web, shop/db")
