@@ -185,6 +185,12 @@ def namespace_of(chosen: Chosen) -> str:
     return chosen.metadata.name if chosen.kind is NAMESPACE else chosen.metadata.namespace
 
 
+def place_of(chosen: Sequence[Chosen]) -> str:
+    """Give the option for the namespace that the pods of all objects are in; nothing if they are in several."""
+    namespaces = {namespace_of(one) for one in chosen}
+    return f" -n {namespaces.pop()}" if len(namespaces) == 1 else ""
+
+
 def each_object(chosen: Sequence[Chosen], act: Callable[[Chosen], None]) -> None:
     """Act on one object after another; a failure names those that were dealt with before."""
     for number, one in enumerate(chosen):

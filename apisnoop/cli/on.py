@@ -59,14 +59,14 @@ def on(
     kubectl apisnoop on ns/shop
     """
     # The kubernetes client takes 0.3 s to import, which --help does without.
-    from apisnoop.cli.marks import Marking, each_object  # noqa: PLC0415
+    from apisnoop.cli.marks import Marking, each_object, place_of  # noqa: PLC0415
 
     marking = Marking(kubeconfig, context, namespace)
     chosen = marking.choose(objects, selector)
     until = None if duration is None else time.time() + duration
     each_object(chosen, lambda one: switch(marking, one, until, reset=reset))
     marking.warn_without_agents()
-    place = "" if len({one.metadata.namespace for one in chosen}) > 1 else f" -n {_shown_namespace(chosen[0])}"
+    place = place_of(chosen)
     click.echo(f"See how it goes: kubectl apisnoop status{place}; the calls: kubectl apisnoop watch{place}", err=True)
 
 
@@ -99,7 +99,3 @@ def after_refusal(why: str, namespace: str) -> str:
         return ""
     place = "" if kind == "namespace" else f" -n {namespace}"
     return f"; to have it recorded: kubectl apisnoop on {kind}/{name}{place}"
-
-
-def _shown_namespace(chosen: "Chosen") -> str:
-    return chosen.metadata.namespace or chosen.metadata.name
