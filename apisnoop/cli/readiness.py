@@ -53,7 +53,8 @@ class Waiting:
                     break  # what comes with it is no such object
                 if event == "DELETED":
                     return False
-                lacking = lacks(msgspec.convert(thing, kind))
+                # By way of JSON: metadata keeps managedFields as it came.
+                lacking = lacks(msgspec.json.decode(msgspec.json.encode(thing), type=kind))
                 if not lacking:
                     return True
                 if lacking != said:
