@@ -16,7 +16,7 @@ from .provision import provide_nodes
 from .server import READY_TIMEOUT, Server
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
     from .slot import Slot
@@ -114,16 +114,26 @@ class Cluster(Server):
         began = datetime.datetime.now(datetime.UTC).replace(microsecond=0)
         node = self._boot_node(number, len(self.nodes))
         self.nodes = [node if other.number == number else other for other in self.nodes]
-        node.tell("kubelet")
-        self._api.wait_for(
-            "/api/v1/nodes", lambda found: _all_ready(found) and _reported(found, node, began), READY_TIMEOUT
-        )
-        self._processes.wait_until(node.serves_services, f"kube-proxy on {node.name}", READY_TIMEOUT)
+        try:
+            node.start_kubelet()
+            self._wait_for_nodes(lambda found: _all_ready(found) and _reported(found, node, began))
+            self._processes.wait_until(node.serves_services, f"kube-proxy on {node.name}", READY_TIMEOUT)
+        except (RuntimeError, TimeoutError) as error:
+            error.add_note(self._processes.evidence())
+            raise
+
+    def _wait_for_nodes(self, found: Callable[[Iterable[Mapping[str, Any]]], bool]) -> None:
+        """Wait until the Node objects are as wanted; raise ProcessEndedError if a node is not because it has ended."""
+        try:
+            self._api.wait_for("/api/v1/nodes", found, READY_TIMEOUT)
+        except TimeoutError:
+            self._processes.check()
+            raise
 
     def _boot_node(self, number: int, count: int) -> Node:
         node = Node(self._processes, number, self._plane.programs)
         network.connect_node(self._processes.slot, self._switch, node.pid, number, count)
-        node.tell("network")
+        node.start_containerd()
         return node
 
     def _start_scheduler(self) -> None:
@@ -133,10 +143,10 @@ class Cluster(Server):
         """Create the Node objects, whose pod addresses the nodes' files already name, then let kubelets adopt them."""
         for node in self.nodes:
             self._api.create("/api/v1/nodes", node_object(self._processes.slot, node.number))
-            node.tell("kubelet")
+            node.start_kubelet()
 
     def _wait_until_usable(self) -> None:
-        self._api.wait_for("/api/v1/nodes", _all_ready, READY_TIMEOUT)
+        self._wait_for_nodes(_all_ready)
         for node in self.nodes:
             self._processes.wait_until(node.serves_services, f"kube-proxy on {node.name}", READY_TIMEOUT)
         self._wait_for_default_service_account()

@@ -6,8 +6,9 @@
 #   node-init.sh CLUSTER NAME CACHE
 #
 # CLUSTER is the cluster's folder. CLUSTER/NAME holds what node_files.py and node.py wrote: configuration, the list
-# `cgroup-mounts`, and the pipe `gate`, through which node.py says "network" when the node is plugged in and "kubelet"
-# when its Node object exists. CACHE is the folder with the built programs.
+# `cgroup-mounts`, the pipe `gate`, through which node.py says "network" when the node is plugged in and "kubelet" when
+# its Node object exists and containerd is ready, and the socket `notify`, where containerd says that it is. CACHE is the
+# folder with the built programs.
 set -euo pipefail
 cluster=$1
 name=$2
@@ -79,7 +80,7 @@ wait_for network
 echo 1 >/proc/sys/net/ipv4/ip_forward
 mkdir -p /etc/cni/net.d
 cp "$node/cni.conflist" /etc/cni/net.d/10-bridge.conflist
-containerd --config "$node/containerd.toml" >&4 2>&1 &
+NOTIFY_SOCKET=$node/notify containerd --config "$node/containerd.toml" >&4 2>&1 &
 
 wait_for kubelet
 kubelet --config="$node/kubelet.yaml" --kubeconfig="$node/kubelet.kubeconfig" --hostname-override="$name" \

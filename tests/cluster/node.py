@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 _INIT = Path(__file__).parent / "node-init.sh"
 _NAMESPACES = ("--net", "--mount", "--uts", "--ipc", "--cgroup", "--pid")
 _BOOT_TIMEOUT = 30.0
+_RUNTIME_TIMEOUT = 120.0
+"""Seconds for containerd, which takes stock of the pods of its last life first; only a failure reaches it."""
 _NO_PROXY = urllib.request.ProxyHandler({})
 
 
@@ -52,9 +55,23 @@ class Node:
         self.pid = _only_child(unshare)
         """The node's first process, as the machine numbers it: `nsenter --target PID --all` enters the node."""
 
-    def tell(self, word: str) -> None:
-        """Let the node go on; node-init.sh says which words it waits for."""
-        os.write(self._gate, f"{word}\n".encode())
+    def start_containerd(self) -> None:
+        """Start it, once the node is plugged in."""
+        self._notices = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        notify = self.directory / "notify"
+        notify.unlink(missing_ok=True)  # of an earlier boot
+        self._notices.bind(str(notify))
+        self._notices.setblocking(False)
+        self._tell("network")
+
+    def start_kubelet(self) -> None:
+        """Start it with kube-proxy, once the Node object exists, as soon as containerd serves it.
+
+        A kubelet asks once. It ends when nobody answers, or when containerd is still taking stock.
+        """
+        with self._notices:
+            self._processes.wait_until(self._containerd_is_ready, f"containerd on {self.name}", _RUNTIME_TIMEOUT)
+        self._tell("kubelet")
 
     def stop(self) -> None:
         """End every process of the node at once; what a real machine forgets without power is forgotten."""
@@ -91,6 +108,17 @@ class Node:
         """
         environment = ["env", f"PATH={self._path}"]
         return ["nsenter", "--target", str(self.pid), "--all", "--", *environment, *map(str, words)]
+
+    def _tell(self, word: str) -> None:
+        """Let the node go on; node-init.sh says which words it waits for."""
+        os.write(self._gate, f"{word}\n".encode())
+
+    def _containerd_is_ready(self) -> bool:
+        """Look whether containerd has said so, as it would to systemd (sd_notify(3))."""
+        try:
+            return self._notices.recv(1024) == b"READY=1"
+        except BlockingIOError:
+            return False
 
     def _open_gate(self) -> int:
         """Open the node's pipe for writing, which is possible as soon as its first process reads it."""

@@ -73,7 +73,7 @@ class Processes:
     ) -> None:
         """Keep the processes when the block that starts them is through, tear them down when it fails."""
         if error is not None:
-            error.add_note(self._evidence())
+            error.add_note(self.evidence())
             self.tear_down()
 
     def start(self, name: str, argv: Sequence[str | Path], *, join: Sequence[Path] = ()) -> int:
@@ -136,7 +136,7 @@ class Processes:
         except FileNotFoundError:
             return "(no log)"
 
-    def _evidence(self) -> str:
+    def evidence(self) -> str:
         """Return the end of every log, for whoever has to find out why a cluster did not start."""
         names = sorted(path.stem for path in logs_directory(self.slot).glob("*.log"))
         return "\n".join(f"--- the end of {name}'s log:\n{self.tail(name)}" for name in names)

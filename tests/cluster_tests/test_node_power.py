@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 pytestmark = pytest.mark.cluster
+LATE = 4.0
+"""Seconds; a kubelet takes less to look for containerd."""
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +53,23 @@ def test_an_api_server_with_nodes_restarts_under_them(own_cluster: Cluster) -> N
     own_cluster.restart_apiserver()
     own_cluster.kubectl("rollout", "restart", "daemonset/daemon")
     own_cluster.kubectl("rollout", "status", "daemonset/daemon", "--timeout=120s")
+
+
+def test_a_node_whose_containerd_starts_late_comes_back_all_the_same(own_cluster: Cluster) -> None:
+    """As on a busy machine, or with many pods to take stock of: a kubelet that finds nobody would end."""
+    place = own_cluster.directory / "bin/containerd"
+    containerd = place.readlink()
+    own_cluster.stop_node(2)
+    place.unlink()
+    place.write_text(f'#!/bin/sh\nsleep {LATE}\nexec {containerd} "$@"\n')
+    place.chmod(0o755)
+    try:
+        own_cluster.start_node(2)
+    finally:
+        place.unlink()
+        place.symlink_to(containerd)
+    own_cluster.kubectl("rollout", "status", "daemonset/daemon", "--timeout=60s")
+    assert pod_answers(own_cluster, "node2")
 
 
 def pod_answers(cluster: Cluster, node: str) -> bool:
