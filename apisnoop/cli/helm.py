@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import apisnoop
@@ -47,6 +48,55 @@ def connection_options(kubeconfig: Path | None, context: str | None) -> list[str
     return [*options, "--kube-context", context] if context else options
 
 
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be installed by Helm, and where."""
+
+    release: str
+    namespace: str
+    chart: Path
+    values: tuple[str, ...]
+    """Helm's own options."""
+    connection: tuple[str, ...]
+
+    def show(self, version: str) -> None:
+        """Write to standard output what would be installed on a server of this version. Raises ApisnoopError."""
+        # Helm would take the newest Kubernetes that it knows, or, depending on how it was built, a very old one.
+        # It looks into the cluster as an installation does.
+        options = [f"--kube-version={version}", "--dry-run=server", *self._options]
+        run_helm(["template", self.release, self.chart, *options], to_stdout=True)
+
+    def render(self) -> str:
+        """Give what `install` would make, values of an earlier install included. Raises ApisnoopError."""
+        return output_of_helm([*self._upgrade, "--dry-run=server"])
+
+    def install(self) -> None:
+        """Install it, or bring it up to date. Raises ApisnoopError."""
+        run_helm(self._upgrade)
+
+    @property
+    def _upgrade(self) -> list[str | Path]:
+        return ["upgrade", "--install", self.release, self.chart, "--reset-then-reuse-values", *self._options]
+
+    @property
+    def _options(self) -> list[str]:
+        return ["--namespace", self.namespace, *self.connection, *self.values]
+
+
+def output_of_helm(arguments: Sequence[str | Path]) -> str:
+    """Run Helm and give what it writes. Raises ApisnoopError with the last line that it has said if it fails."""
+    command = [demand_helm(), *map(str, arguments)]
+    try:
+        done = subprocess.run(
+            command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", check=False
+        )
+    except OSError as error:
+        raise _cannot_run(error) from None
+    if done.returncode:
+        raise _failed(command, _pass_on(done.stderr.splitlines()), done.returncode)
+    return done.stdout
+
+
 def run_helm(arguments: Sequence[str | Path], *, to_stdout: bool = False) -> None:
     """Run Helm. What it says to people goes to standard error, unless it is what was asked for.
 
@@ -60,12 +110,20 @@ def run_helm(arguments: Sequence[str | Path], *, to_stdout: bool = False) -> Non
         ) as run:
             last = _pass_on(run.stderr or ())
     except OSError as error:
-        raise ApisnoopError(f"helm cannot be run: {cause_of(error)}") from None
+        raise _cannot_run(error) from None
     if run.returncode:
-        why = printable(last.removeprefix("Error: ")) or f"it ends with {run.returncode}"
-        raise ApisnoopError(f"helm {command[1]} has failed: {why}")
+        raise _failed(command, last, run.returncode)
     if last:
         sys.stderr.write(last + "\n")
+
+
+def _cannot_run(error: OSError) -> ApisnoopError:
+    return ApisnoopError(f"helm cannot be run: {cause_of(error)}")
+
+
+def _failed(command: Sequence[str], last: str, code: int) -> ApisnoopError:
+    why = printable(last.removeprefix("Error: ")) or f"it ends with {code}"
+    return ApisnoopError(f"helm {command[1]} has failed: {why}")
 
 
 def _pass_on(lines: Iterable[str]) -> str:

@@ -1,8 +1,13 @@
 """The namespace that apisnoop is installed in, and the DaemonSet in it, before and after Helm's part."""
 
+import re
+from collections.abc import Callable
+
 import click
 
+from apisnoop.cli.already_marked import tell_marked
 from apisnoop.cli.cluster_objects import read_object
+from apisnoop.cli.helm import Order
 from apisnoop.cli.installation import daemon_sets
 from apisnoop.cli.occupants import occupants
 from apisnoop.cluster_api import Api
@@ -14,6 +19,8 @@ MANAGED_BY, OURS = "app.kubernetes.io/managed-by", "kubectl-apisnoop"
 """Label of a namespace that we have made, and may remove."""
 DEFAULT_RELEASE = "apisnoop"
 ENFORCE = "pod-security.kubernetes.io/enforce"
+PRIVILEGED = re.compile(r"^ +hostPID: true$", re.MULTILINE)
+"""In manifests: what no PodSecurity level but privileged allows, and all modes but init need."""
 
 
 def demand_one_home(api: Api, namespace: str, release: str) -> DaemonSet | None:
@@ -44,22 +51,40 @@ def tell_new_records(api: Api, before: DaemonSet) -> None:
         click.echo(f"apisnoop: {said} keeps the old one", err=True)
 
 
-def prepare_namespace(api: Api, namespace: str) -> None:
-    """Have a namespace in which the node agents may run. Raises ApisnoopError where they would be refused."""
+def put_in(api: Api, order: Order) -> None:
+    """Install what is ordered, or bring it up to date, and say what that changes. Raises ApisnoopError."""
+    before = demand_one_home(api, order.namespace, order.release)
+    prepare_namespace(api, order.namespace, lambda: PRIVILEGED.search(order.render()) is not None)
+    order.install()
+    take_drain_back(api, order.namespace)
+    if before is not None:
+        tell_new_records(api, before)
+    else:
+        already = "to be recorded already, from an earlier time"
+        tell_marked(api, one=f"asks {already}", more=f"ask {already}")
+
+
+def prepare_namespace(api: Api, namespace: str, has_privileges: Callable[[], bool]) -> None:
+    """Have a namespace in which the node agents may run. Raises ApisnoopError where they would be refused.
+
+    `has_privileges` finds out whether they ask for what PodSecurity's levels forbid; it takes a moment, and raises
+    ApisnoopError for what Helm would not install either.
+    """
     path = f"/api/v1/namespaces/{namespace}"
     found = read_object(api, path, Thing)
     if found is None:
-        labels = {ENFORCE: "privileged", MANAGED_BY: OURS}
+        labels = {MANAGED_BY: OURS} | ({ENFORCE: "privileged"} if has_privileges() else {})
         made = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace, "labels": labels}}
         api.create("/api/v1/namespaces", made)
         return
     if found.metadata.deletion_timestamp:
         raise ApisnoopError(f"namespace {namespace} is being deleted: wait until it has gone, or name another with -n")
     level = (found.metadata.labels or {}).get(ENFORCE, "")
-    if level in {"baseline", "restricted"}:
+    if level in {"baseline", "restricted"} and has_privileges():
         raise ApisnoopError(
             f"namespace {namespace} enforces PodSecurity {level}, which refuses the node agents: "
-            f"kubectl label --overwrite namespace {namespace} {ENFORCE}=privileged, or name another with -n"
+            f"kubectl label --overwrite namespace {namespace} {ENFORCE}=privileged, or name another with -n; "
+            "--set interception.mode=init makes do without privileges"
         )
 
 

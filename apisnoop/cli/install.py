@@ -48,31 +48,20 @@ def install(  # noqa: PLR0913, PLR0917 - one argument an option, given by name
     kubectl apisnoop install --dry-run | less
     """
     # The kubernetes client takes 0.3 s to import, which --help does without.
-    from apisnoop.cli import already_marked, helm  # noqa: PLC0415
+    from apisnoop.cli import helm  # noqa: PLC0415
     from apisnoop.cli.cluster_objects import open_api  # noqa: PLC0415
-    from apisnoop.cli.home import demand_one_home, prepare_namespace, take_drain_back, tell_new_records  # noqa: PLC0415
+    from apisnoop.cli.home import put_in  # noqa: PLC0415
     from apisnoop.cli.readiness import wait_until_ready  # noqa: PLC0415
 
-    folder = chart or helm.find_chart()
-    where = ["--namespace", namespace, *helm.connection_options(kubeconfig, context)]
-    values = [*(f"--set={one}" for one in settings), *(f"--values={one}" for one in files)]
+    values = (*(f"--set={one}" for one in settings), *(f"--values={one}" for one in files))
+    connection = tuple(helm.connection_options(kubeconfig, context))
+    order = helm.Order(release, namespace, chart or helm.find_chart(), values, connection)
     helm.demand_helm()
     api = open_api(kubeconfig, context)
     if dry_run:
-        # Helm would take the newest Kubernetes that it knows, or, depending on how it was built, a very old one.
-        version = f"--kube-version={api.get('/version')['gitVersion']}"
-        # Looks into the cluster as an installation does.
-        helm.run_helm(["template", release, folder, version, "--dry-run=server", *where, *values], to_stdout=True)
+        order.show(str(api.get("/version").get("gitVersion", "")))
         return ExitCode.OK
-    before = demand_one_home(api, namespace, release)
-    prepare_namespace(api, namespace)
-    helm.run_helm(["upgrade", "--install", release, folder, "--reset-then-reuse-values", *where, *values])
-    take_drain_back(api, namespace)
-    if before is not None:
-        tell_new_records(api, before)
-    else:
-        already = "to be recorded already, from an earlier time"
-        already_marked.tell_marked(api, one=f"asks {already}", more=f"ask {already}")
+    put_in(api, order)
     if not wait:
         click.echo(f"apisnoop is being installed in namespace {namespace}; see kubectl apisnoop status")
         return ExitCode.OK

@@ -9,7 +9,7 @@ VERBS = ["list", "get", "delete"]
 
 
 class FakeApi:
-    """Stands in for apisnoop.cluster_api.Api: reads, deletes, and remembers what was deleted."""
+    """Stands in for apisnoop.cluster_api.Api: reads, creates, deletes, and remembers what was deleted."""
 
     def __init__(self, *objects: dict[str, Any]) -> None:
         self.objects = {path_of(one): one for one in objects}
@@ -29,6 +29,10 @@ class FakeApi:
             raise RefusedError(f"read {path}", 404, "not found")
         found = [one for one in self.objects.values() if path in collections_of(one) and _selected(one, query)]
         return json.dumps({"items": found}).encode()
+
+    def create(self, path: str, thing: dict[str, Any]) -> None:
+        """Keep an object."""
+        self.objects[f"{path}/{thing['metadata']['name']}"] = thing
 
     def delete(self, path: str, *_uid: str) -> None:
         """Forget an object."""

@@ -1,8 +1,10 @@
 """Helm as a program: what it says reaches people, and why it has failed is the last of it."""
 
+from pathlib import Path
+
 import pytest
 
-from apisnoop.cli.helm import run_helm
+from apisnoop.cli.helm import Order, output_of_helm, run_helm
 from apisnoop.errors import ApisnoopError
 
 
@@ -38,3 +40,40 @@ def test_what_a_helm_that_succeeds_says_is_passed_on_whole(helm, capsys):
     helm("echo one >&2; echo two >&2")
     run_helm(["upgrade"])
     assert capsys.readouterr().err == "one\ntwo\n"
+
+
+def test_what_helm_writes_can_be_read(helm, capfd):
+    """Its warnings come when it is done in earnest."""
+    helm("echo manifest; echo WARNING >&2")
+    assert output_of_helm(["upgrade"]) == "manifest\n"
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_failure_to_render_says_all_that_helm_said(helm, capsys):
+    """Reasons take several lines."""
+    helm("echo nothing; echo 'Error: values refused:' >&2; echo '- agent: nope is not allowed' >&2; exit 1")
+    with pytest.raises(ApisnoopError, match=r"^helm upgrade has failed: - agent: nope is not allowed$"):
+        output_of_helm(["upgrade"])
+    assert capsys.readouterr().err == "Error: values refused:\n"
+
+
+@pytest.mark.parametrize("run", [run_helm, output_of_helm])
+def test_a_helm_that_cannot_be_run_is_told(tmp_path, monkeypatch, run):
+    """It is there and may be executed, and is no program."""
+    (tmp_path / "helm").write_bytes(b"\x7fELF")
+    (tmp_path / "helm").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(ApisnoopError, match=r"^helm cannot be run: Exec format error$"):
+        run(["upgrade"])
+
+
+def test_what_is_looked_at_beforehand_is_what_is_installed(helm, capfd):
+    """Same release, values and cluster, and those of an earlier install."""
+    helm('echo "$@"')
+    order = Order("watch", "home", Path("/chart"), ("--set=a=b",), ("--kube-context", "c"))
+    order.install()
+    done = capfd.readouterr().err.strip()
+    assert done == (
+        "upgrade --install watch /chart --reset-then-reuse-values --namespace home --kube-context c --set=a=b"
+    )
+    assert order.render() == f"{done} --dry-run=server\n"

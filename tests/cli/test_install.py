@@ -118,6 +118,26 @@ def test_a_namespace_that_would_refuse_the_agents_is_named_before_anything_is_ma
     assert f"kubectl label --overwrite namespace {HOME}" in answer.stderr
 
 
+def test_agents_without_privileges_are_installed_where_privileges_are_refused(server):
+    """And updated there, without the mode being said again."""
+    server.kubectl("create", "namespace", HOME)
+    server.kubectl("label", "namespace", HOME, "pod-security.kubernetes.io/enforce=restricted")
+    answer = apisnoop(server, "install", "--no-wait", "--set", "interception.mode=init")
+    again = apisnoop(server, "install", "--no-wait")
+    apisnoop(server, "uninstall", "--yes")
+    server.kubectl("delete", "namespace", HOME, "--wait=false")
+    assert (answer.exit_code, again.exit_code) == (0, 0)
+
+
+def test_a_value_that_the_chart_does_not_know_leaves_nothing(server):
+    """No namespace either."""
+    answer = apisnoop(server, "install", "--no-wait", "--set", "agent.nope=1")
+    assert answer.exit_code == 3
+    assert "nope" in answer.stderr
+    assert Installation(server).traces() == []
+    assert server.kubectl("get", "namespace", HOME, "--ignore-not-found", "-o", "name") == ""
+
+
 def test_what_would_be_installed_can_be_looked_at(server, capfd):
     """Nothing is made, and standard output is manifests only."""
     assert apisnoop(server, "install", "--dry-run", "--set", "webhook.enabled=false").exit_code == 0
