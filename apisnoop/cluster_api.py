@@ -15,7 +15,7 @@ from kubernetes import client
 
 from apisnoop import __version__
 from apisnoop.causes import cause_of
-from apisnoop.cli.kubeconfig import configure
+from apisnoop.cli.kubeconfig import authorization, configure
 from apisnoop.errors import ApisnoopError, RefusedError
 
 type Json = dict[str, Any]
@@ -139,12 +139,8 @@ class Api:
         return ApisnoopError(f"cannot reach the API server {self.configuration.host}: {cause_of(error)}; {_CHECK}")
 
     def _headers(self) -> dict[str, str]:
-        headers = {"Accept": JSON, "Content-Type": JSON, "User-Agent": f"{self._program}/{__version__}"}
-        # Asked each time: a token of the pod or of an exec plugin is renewed behind it.
-        token = self.configuration.auth_settings().get("BearerToken")
-        if token is not None and token["value"]:
-            headers["Authorization"] = token["value"]
-        return headers
+        forms = {"Accept": JSON, "Content-Type": JSON, "User-Agent": f"{self._program}/{__version__}"}
+        return {**forms, **authorization(self.configuration)}
 
 
 _DOING = {"GET": "read", "POST": "create in", "PUT": "update", "PATCH": "change", "DELETE": "delete"}

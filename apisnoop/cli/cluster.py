@@ -16,7 +16,7 @@ from kubernetes import client
 from apisnoop import __version__
 from apisnoop.causes import cause_of
 from apisnoop.cli.document_cache import DocumentCache
-from apisnoop.cli.kubeconfig import configure
+from apisnoop.cli.kubeconfig import authorization, configure
 from apisnoop.errors import ApisnoopError
 from apisnoop.operations.catalogue import Catalogue
 from apisnoop.operations.document import Document, Problem, merge_documents, parse_document, release_of
@@ -70,11 +70,8 @@ class ClusterReader:
 
         Raises _RefusedError for any status but 200, ApisnoopError if there is no answer.
         """
-        headers = {"Accept": "application/json", "User-Agent": f"apisnoop/{__version__}"}
-        # Asked each time: a token of the pod or of an exec plugin is renewed behind it.
-        token = self._configuration.auth_settings().get("BearerToken")
-        if token is not None and token["value"]:
-            headers["Authorization"] = token["value"]
+        agent = {"Accept": "application/json", "User-Agent": f"apisnoop/{__version__}"}
+        headers = {**agent, **authorization(self._configuration)}
         try:
             answer = self._pool.request("GET", self.host + path, headers=headers, timeout=_TIMEOUT, retries=False)
         except (urllib3.exceptions.HTTPError, OSError) as error:

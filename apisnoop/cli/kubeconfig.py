@@ -40,6 +40,15 @@ def configure(kubeconfig: Path | None, context: str | None) -> client.Configurat
     return configuration
 
 
+def authorization(configuration: client.Configuration) -> dict[str, str]:
+    """Give the header that holds the token, none where there is none.
+
+    To be asked for each request: a token of the pod or of an exec plugin is renewed behind it.
+    """
+    token = configuration.auth_settings().get("BearerToken")
+    return {"Authorization": token["value"]} if token is not None and token["value"] else {}
+
+
 def _load_own(configuration: client.Configuration) -> None:
     """Load the credentials that Kubernetes mounts into the pod we run in."""
     try:

@@ -18,6 +18,7 @@ from kubernetes.stream.ws_client import websocket_proxycare
 
 from apisnoop import __version__
 from apisnoop.causes import cause_of
+from apisnoop.cli.kubeconfig import authorization
 from apisnoop.cluster_api import message_of
 from apisnoop.errors import ApisnoopError
 
@@ -90,14 +91,11 @@ def http_get(
 def connect(address: PodAddress, patience: float) -> websocket.WebSocket:
     """Open the way to a port. Raises WebSocketException, OSError."""
     configuration = address.configuration
-    headers = [f"User-Agent: apisnoop/{__version__}"]
-    token = configuration.auth_settings().get("BearerToken")
-    if token is not None and token["value"]:
-        headers.append(f"Authorization: {token['value']}")
+    sent = {"User-Agent": f"apisnoop/{__version__}", **authorization(configuration)}
     connection = websocket.WebSocket(sslopt=_tls(configuration), skip_utf8_validation=True)
     connection.settimeout(patience)
     options = {
-        "header": headers,
+        "header": [f"{name}: {value}" for name, value in sent.items()],
         "subprotocols": [PROTOCOL],
         "timeout": patience,
         "suppress_origin": True,
