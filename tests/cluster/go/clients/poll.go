@@ -24,7 +24,9 @@ type answer struct {
 	Status  int     `json:"status"`
 	// AuditID is empty for an answer that the API server has not given.
 	AuditID string `json:"audit_id"`
-	Error   string `json:"error,omitempty"`
+	// Serial is that of the certificate which was shown, hexadecimal.
+	Serial string `json:"serial"`
+	Error  string `json:"error,omitempty"`
 }
 
 // poller asks for one thing again and again, whatever came of it before.
@@ -113,6 +115,7 @@ func (p *poller) exchange(ctx context.Context, found *answer) error {
 	}
 	defer response.Body.Close()
 	found.Status, found.AuditID = response.StatusCode, response.Header.Get("Audit-Id")
+	found.Serial = response.TLS.PeerCertificates[0].SerialNumber.Text(16)
 	if _, err := io.Copy(io.Discard, response.Body); err != nil {
 		return fmt.Errorf("reading the answer: %w", err)
 	}
