@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.charts.installation import Installation, until
+from tests.charts.polling import start_polling
 from tests.charts.workloads import reader
 
 SETTINGS = ("mitmweb.enabled=true", "metrics.enabled=true")
@@ -77,3 +78,11 @@ def a_namespace(two_nodes):
     yield make
     for name in names:
         two_nodes.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture
+def polling(two_nodes, a_namespace):
+    """Have a marked pod ask ten times a second, each time on a new connection; gives its namespace."""
+    where = a_namespace()
+    start_polling(two_nodes, where)
+    return where
