@@ -11,7 +11,7 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-AT_ONCE = 100
+AT_ONCE = 10
 """Connections accepted before others get their turn."""
 RETRY_SECONDS = 1.0
 """Until it is tried again when the system has run out of descriptors or memory."""

@@ -54,8 +54,10 @@ class H2Connection(BufferedH2Connection):
         self.local_settings.acknowledge()
 
     def held(self) -> int:
-        """Count the bytes that wait for the peer to open its windows."""
-        return sum(len(piece.data) for pieces in self.stream_buffers.values() for piece in pieces)
+        """Count the bytes that wait for the peer: for its windows, or for the rest of a frame or of a header block."""
+        waiting = sum(len(piece.data) for pieces in self.stream_buffers.values() for piece in pieces)
+        frames = self.incoming_buffer
+        return waiting + len(frames._data) + sum(len(frame.data) for frame in frames._headers_buffer)  # noqa: SLF001
 
     def initiate_connection(self) -> None:
         """Send the preface, and open the connection's window to its size."""

@@ -34,6 +34,7 @@ from mitmproxy.proxy.layers.http._http1 import TBodyReader, make_body_reader, ma
 from apisnoop_addons.engine.driver_commands import HoldReading
 from apisnoop_addons.engine.heads import parse_request_head, parse_response_head, to_http1
 from apisnoop_addons.engine.http_events import Break, EndSending, HoldBack, LetCome, Sent, UpstreamFailed
+from apisnoop_addons.engine.listener import Client
 
 LARGEST_HEAD = 2**20
 """Bytes; Go's http.DefaultMaxHeaderBytes."""
@@ -41,6 +42,17 @@ LARGEST_HEAD = 2**20
 
 class Http1Server(MitmproxyHttp1Server):
     """The calls of a client that speaks HTTP/1.1, one after the other."""
+
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        assert isinstance(context.client, Client)
+        context.client.holders.add(self)
+        self._head = 0
+        """Bytes of the head of the latest call."""
+
+    def held(self) -> int:
+        """Count what has come of a head, and the head of the call that is open."""
+        return len(self.buf) + (self._head if self.request else 0)
 
     def send(self, event: HttpEvent) -> CommandGenerator[None]:
         """Send a part of an answer, or what an error looks like in HTTP/1.1."""
@@ -64,11 +76,13 @@ class Http1Server(MitmproxyHttp1Server):
         if isinstance(event, events.ConnectionClosed):
             yield commands.CloseConnection(self.conn)
             return
+        arrived = len(self.buf)
         lines = _extract_head(self.buf)
         if lines is None:
-            if len(self.buf) > LARGEST_HEAD:
+            if arrived > LARGEST_HEAD:
                 yield from self._refuse(431)
             return
+        self._head = arrived - len(self.buf)
         try:
             self.request = parse_request_head(lines)
             size = http1.expected_http_body_size(self.request)

@@ -42,6 +42,12 @@ class Http2Server(Http2):
         super().__init__(context, context.client)
         assert isinstance(context.client, Client)
         self.h2_conn.limit_streams(context.client.listener.limits.streams or MAX_STREAMS)
+        self._heads: dict[int, int] = {}
+        """Bytes of the heads of calls that are open, by stream."""
+
+    def held(self) -> int:
+        """Count also heads, which are kept as long as their calls are open."""
+        return super().held() + sum(self._heads.values())
 
     def refused(self, error: ProtocolError) -> None:
         """Tell of a client that opens more streams than it may."""
@@ -65,6 +71,7 @@ class Http2Server(Http2):
         headers = make_headers(event.headers[start:])
         request = make_request(method, scheme, pseudo.get(b":authority", b""), path, b"HTTP/2.0", headers)
         self.streams[event.stream_id] = StreamState.HEADERS_RECEIVED
+        self._heads[event.stream_id] = sum(len(name) + len(value) for name, value in event.headers)
         yield ReceiveHttp(RequestHeaders(event.stream_id, request, end_stream=event.stream_ended is not None))
 
     def receive_reset(self, event: H2StreamReset) -> CommandGenerator[None]:
@@ -72,6 +79,10 @@ class Http2Server(Http2):
         if event.stream_id in self.streams:
             yield ReceiveHttp(RequestProtocolError(event.stream_id, "stream reset by client", ErrorCode.CANCEL))
             yield from self._forget(event.stream_id)
+
+    def _forget(self, stream_id: int) -> CommandGenerator[None]:
+        self._heads.pop(stream_id, None)
+        yield from super()._forget(stream_id)
 
     def _send(self, event: HttpEvent) -> CommandGenerator[None]:
         if isinstance(event, ResponseHeaders):

@@ -1,6 +1,8 @@
 """One socket of a driver, as asyncio sees it."""
 
 import asyncio
+import socket
+from contextlib import suppress
 from typing import TYPE_CHECKING, cast
 
 from mitmproxy.connection import Connection, ConnectionState
@@ -33,6 +35,10 @@ class Link(asyncio.Protocol):
         """Say whose socket this is."""
         self.driver = driver
         self.connection = connection
+
+    def read_at_once(self, most: int) -> None:
+        """Say how many bytes to read at a time."""
+        self.transport.max_size = most  # type: ignore[attr-defined]  # of asyncio's transports for sockets
 
     def write(self, data: bytes) -> bool:
         """Take data to be written at the next `flush`. Return True if there was none before."""
@@ -71,8 +77,16 @@ class Link(asyncio.Protocol):
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  why it is lost does not matter
-        """Note that the socket is closed, whoever did it."""
-        self.driver.lost(self)
+        """Note that the socket is about to be closed, whoever did it.
+
+        What is unread then makes its end a reset. The kernel keeps a translated connection that was only reset by us
+        for ten seconds, and leads one that its client opens from the same port in that time to our listener again,
+        which may be closed by then. One whose end was told first makes room for another.
+        """
+        with suppress(OSError):  # the peer has ended it, too
+            self.transport.get_extra_info("socket").shutdown(socket.SHUT_WR)
+        if hasattr(self, "driver"):  # else it was closed as soon as it was accepted
+            self.driver.lost(self)
 
     def pause_writing(self) -> None:
         """Note that the peer does not keep up."""

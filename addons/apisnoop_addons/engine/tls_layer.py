@@ -23,6 +23,7 @@ from mitmproxy.proxy.tunnel import TunnelState
 from mitmproxy.tls import TlsData
 from OpenSSL import SSL
 
+from apisnoop_addons.engine.client_hello import ClientHelloBuffer
 from apisnoop_addons.engine.deadline import Deadline
 from apisnoop_addons.engine.http_events import Break
 from apisnoop_addons.engine.listener import (
@@ -32,6 +33,8 @@ from apisnoop_addons.engine.listener import (
     Client,
 )
 
+_NO_HELLO = "Cannot parse ClientHello"
+"""How mitmproxy says that what came first is no TLS."""
 RECORD = 16 * 1024
 """Bytes; one TLS record holds no more, and one read gives no more than one record."""
 _REJECTION = re.compile(
@@ -148,6 +151,29 @@ class _Tls(TLSLayer):
 class ClientTls(_Tls, ClientTLSLayer):
     """TLS with a client."""
 
+    def __init__(self, context: Context) -> None:
+        super().__init__(context)
+        assert isinstance(context.client, Client)
+        self._hello = ClientHelloBuffer()
+        self._holders = context.client.holders
+        self._holders.add(self)
+
+    def held(self) -> int:
+        """Count the bytes of a first message that is not complete."""
+        return len(self._hello.data)
+
+    def receive_handshake_data(self, data: bytes) -> CommandGenerator[tuple[bool, str | None]]:
+        """Go on with the handshake, when the client's first message is complete."""
+        if not self.client_hello_parsed:
+            try:
+                if not self._hello.add(data):
+                    return False, None
+            except ValueError:
+                return False, f"{_NO_HELLO}: it is none, or too large"
+            data = bytes(self._hello.data)
+            self._holders.discard(self)
+        return (yield from super().receive_handshake_data(data))
+
     def _handshake_finished(self, err: str | None) -> CommandGenerator[None]:
         if not err and self.conn.certificate_list and self._told_of_unseen:
             self.tunnel_state = TunnelState.CLOSED
@@ -159,7 +185,7 @@ class ClientTls(_Tls, ClientTLSLayer):
 
     def on_handshake_error(self, err: str) -> CommandGenerator[None]:
         """Tell of a client that does not want our certificate. What is no TLS is not quoted: it may hold a token."""
-        no_tls = err.startswith("Cannot parse ClientHello")
+        no_tls = err.startswith(_NO_HELLO)
         yield from super().on_handshake_error("the client does not speak TLS" if no_tls else err)
         if _REJECTION.search(err):
             self._unseen(CERTIFICATE_REJECTED)

@@ -6,6 +6,7 @@ import pytest
 from h2.events import DataReceived
 
 from apisnoop_addons.engine.h2_connection import STREAM_WINDOW
+from tests.addons.engine.calling import read_to_end
 from tests.addons.engine.rig import HOST, rigged
 from tests.looped import in_loop
 
@@ -30,6 +31,18 @@ async def test_garbage_in_place_of_tls_closes_that_connection_only(tmp_path, gar
         writer.write(garbage)
         writer.write_eof()
         await reader.read(-1)
+        writer.close()
+        assert rig.accepted.empty()
+        await answer(rig)
+
+
+@in_loop
+async def test_a_client_hello_without_an_end_is_given_up(tmp_path):
+    """Nobody waits for the rest of it, and what has come of it is not read again and again."""
+    async with rigged(tmp_path) as rig:
+        reader, writer = await asyncio.open_connection(HOST, rig.port)
+        writer.write(b"\x16\x03\x01\x00\x04\x01\xff\xff\xff" + b"\x16\x03\x01\x00\x01x" * 100)
+        assert await read_to_end(reader) == b""
         writer.close()
         assert rig.accepted.empty()
         await answer(rig)

@@ -141,3 +141,73 @@ async def test_the_connection_that_holds_most_is_cut(tmp_path, protocol):
             greedy.transport.abort()
         else:
             await close()
+
+
+async def half_a_hello(rig):
+    """Begin TLS with a message that will be large."""
+    _, writer = await asyncio.open_connection(HOST, rig.port)
+    writer.write(b"\x16\x03\x01\x40\x00\x01\x00\x3f\xfc" + b"x" * 12_000)
+    return writer
+
+
+async def half_a_head(rig):
+    """Begin a request of HTTP/1.1."""
+    _, writer = await rig.connect("http/1.1")
+    writer.write(b"GET /api HTTP/1.1\r\nX: " + b"y" * 12_000)
+    return writer
+
+
+async def half_a_block(rig):
+    """Begin a request of HTTP/2, in frames that are complete."""
+    _, writer = await rig.connect("h2")
+    preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + b"\x04" + bytes(5)
+    writer.write(preface + (12_000).to_bytes(3) + b"\x01\x00\x00\x00\x00\x01" + b"x" * 12_000)
+    return writer
+
+
+async def half_a_frame(rig):
+    """Announce a frame larger than any may be, and send a part of it."""
+    _, writer = await rig.connect("h2")
+    preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(3) + b"\x04" + bytes(5)
+    writer.write(preface + b"\xff\xff\xff\x00\x00\x00\x00\x00\x01" + b"x" * 12_000)
+    return writer
+
+
+async def a_watch(rig):
+    """Leave a call with a large head open."""
+    _, writer = await rig.connect("http/1.1")
+    writer.write(b"GET /api/v1/pods?watch=1 HTTP/1.1\r\nHost: x\r\nX: " + b"y" * 12_000 + b"\r\n\r\n")
+    return writer
+
+
+async def a_watch_of_http2(rig):
+    """The same over HTTP/2."""
+    client = await rig.h2_client()
+    client.request("GET", "/api/v1/pods?watch=1", headers=[("x", "y" * 12_000)])
+    return client._writer
+
+
+@pytest.mark.parametrize(
+    "begin",
+    [half_a_hello, half_a_head, half_a_block, half_a_frame, a_watch, a_watch_of_http2],
+    ids=lambda one: one.__name__,
+)
+@in_loop
+async def test_what_clients_do_not_finish_counts_as_held(tmp_path, begin):
+    """Many small beginnings take as much memory as one large answer: one more than the limit allows is cut."""
+    told = Told(buffered_bytes=30_000)
+    async with rigged(tmp_path, listener=told.fields) as rig:
+        begun = [await begin(rig) for _ in range(2)]
+        await eventually(lambda: held(rig) >= 24_000)
+        rig.proxy._served[rig.listener].check_buffers()
+        assert told.limits.empty()
+        begun.append(await begin(rig))
+        assert await told.limits.get() == "buffered_bytes"
+        await eventually(lambda: rig.proxy.connections(rig.listener) == 2)
+        for writer in begun:
+            writer.transport.abort()
+
+
+def held(rig):
+    """Count what the connections of the rig hold."""
+    return sum(driver.buffered() for driver in rig.proxy._served[rig.listener].drivers)
