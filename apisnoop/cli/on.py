@@ -73,7 +73,8 @@ def on(
 def switch(marking: "Marking", chosen: "Chosen", until: float | None, *, reset: bool) -> None:
     """Ask for one object's pods, and say what follows."""
     from apisnoop.cli.marks import some_pods  # noqa: PLC0415 - see `on`
-    from apisnoop.fleet.marking import moment_text, switch_on  # noqa: PLC0415
+    from apisnoop.fleet.marking import switch_on  # noqa: PLC0415
+    from apisnoop.moments import moment_text  # noqa: PLC0415
     from apisnoop.reports.wording import clean, counted  # noqa: PLC0415
 
     marking.api.patch(chosen.path, switch_on(chosen.kind, until, reset=reset))

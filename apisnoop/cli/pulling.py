@@ -23,10 +23,9 @@ from apisnoop.cli.agents import PATIENCE, address_of, ask, each_agent, find_agen
 from apisnoop.cli.cluster_objects import open_api
 from apisnoop.cli.port_forward import ForwardError, http_get
 from apisnoop.cli.progress import bytes_text
-from apisnoop.coverage.recorded import INTERCEPTING
 from apisnoop.coverage.sources import CLUSTER_NAME
 from apisnoop.errors import ApisnoopError
-from apisnoop.node.status import AGENT_PORT, PROXY_PORT, AgentPod, AgentStatus
+from apisnoop.node.status import AGENT_PORT, INTERCEPTING, PROXY_PORT, SHED, SKIPPED, WAITING, AgentPod, AgentStatus
 from apisnoop.reports.wording import clean, counted
 from apisnoop.store.errors import StoreError
 from apisnoop.store.pull import Pulled, note_standings, note_unanswered, pull_into
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
     from apisnoop.cluster_api import Api
     from apisnoop.fleet.objects import Pod
 
-MISSING = frozenset({"waiting", "skipped", "shed"})
+MISSING = frozenset({WAITING, SKIPPED, SHED})
 """States of a pod that should be recorded and is not."""
 CHUNK = 1 << 20
 MOST_BYTES = 8 << 30

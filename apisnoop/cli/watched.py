@@ -12,12 +12,11 @@ from apisnoop.cli.cluster_objects import list_objects, read_object, read_owners
 from apisnoop.cli.marks import no_such_object
 from apisnoop.cli.pulling import pods_of
 from apisnoop.cluster_api import Api
-from apisnoop.coverage.recorded import INTERCEPTING
 from apisnoop.errors import RefusedError
 from apisnoop.fleet.kinds import NAMESPACE, POD, Reference
 from apisnoop.fleet.objects import Pod, Thing
 from apisnoop.fleet.wishes import Wishes
-from apisnoop.node.status import AgentPod
+from apisnoop.node.status import INTERCEPTING, AgentPod
 from apisnoop.reports.wording import clean, counted
 
 

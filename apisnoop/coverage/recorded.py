@@ -13,13 +13,12 @@ import msgspec
 
 from apisnoop.calls.recording import NOT_SEEN, Gap, Recording, gaps_of
 from apisnoop.coverage.provenance import Lost, NotRecorded, NotSeen, RecordedPod, Recordings
+from apisnoop.node.status import INTERCEPTING
 from apisnoop.store import queries
 from apisnoop.store.recordings import recordings_in
 
 MOST = 1_000
 """Pods, gaps and unseen connections that a report lists, of each the latest or most frequent."""
-INTERCEPTING = "intercepting"
-"""Standing of a pod that is recorded."""
 LONGEST_NAME = 253
 """Characters of a name that are kept, as Kubernetes has it."""
 LONGEST_REASON = 300

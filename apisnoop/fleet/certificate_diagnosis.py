@@ -1,12 +1,12 @@
 """What is wrong with the certificate that pods are shown, and with how it is requested."""
 
 from collections.abc import Iterator
-from datetime import datetime
 
 from apisnoop.fleet.facts import Facts
 from apisnoop.fleet.finding import Finding
 from apisnoop.fleet.objects import COMPONENT, Job, Pod, Request
 from apisnoop.fleet.status import Status
+from apisnoop.moments import seconds_of
 
 SOON = 24 * 3600
 """Seconds before its end at which a certificate should have been renewed: that happens at two thirds of its life."""
@@ -78,11 +78,3 @@ def _life(renew_at: str, ends: float) -> float:
     """Give half of the time between renewal and end: a renewal that is so late has failed."""
     renewal = seconds_of(renew_at)
     return SOON if renewal is None else (ends - renewal) / 2
-
-
-def seconds_of(moment: str) -> float | None:
-    """Read RFC 3339 as seconds since the epoch; None for what is none."""
-    try:
-        return datetime.fromisoformat(moment).timestamp()
-    except ValueError:
-        return None

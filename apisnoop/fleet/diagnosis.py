@@ -5,13 +5,12 @@ Pure: from facts to findings. Nothing is found that is only not ideal.
 
 from collections.abc import Iterator
 
-from apisnoop.fleet.certificate_diagnosis import certificate_findings, seconds_of
+from apisnoop.fleet.certificate_diagnosis import certificate_findings
 from apisnoop.fleet.facts import Facts, is_draining
 from apisnoop.fleet.finding import Finding
 from apisnoop.fleet.images import image_finding, missing_images
 from apisnoop.fleet.objects import COMPONENT, Pod
 from apisnoop.fleet.status import (
-    INTERCEPTING,
     MISSING,
     NO_AGENT,
     STARTING,
@@ -24,6 +23,8 @@ from apisnoop.fleet.status import (
     status_of,
 )
 from apisnoop.fleet.wishes import is_ours
+from apisnoop.moments import seconds_of
+from apisnoop.node.status import DRAINING, INTERCEPTING
 from apisnoop.node.wanted import INJECTED, MARK
 
 OVERLOADED = "overloaded"
@@ -159,7 +160,7 @@ def _pods(facts: Facts, status: Status) -> Iterator[Finding]:
         if pod.state == MISSING and (pod.node in lost or not agents_by_node(facts.agents).get(pod.node)):
             continue  # its node is the finding
         late = facts.now - (made.get(pod.uid) or 0.0) > HURRY
-        if pod.wanted and pod.state not in {INTERCEPTING, "draining"} and (pod.state != UNNOTICED or late):
+        if pod.wanted and pod.state not in {INTERCEPTING, DRAINING} and (pod.state != UNNOTICED or late):
             what = f"pod {pod.namespace}/{pod.name} is asked for and not recorded: {pod.state}: {pod.why}"
             yield Finding(what, _tell(pod))
         if pod.unseen:

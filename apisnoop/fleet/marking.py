@@ -6,9 +6,9 @@ by that only. What follows from marks is decided in `apisnoop.node.wanted`, here
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from apisnoop.fleet.kinds import NAMESPACE, Kind
+from apisnoop.moments import moment_text
 from apisnoop.node.wanted import LEGACY_MARK, MARK, RESET, UNTIL, Marks, Metadata, wanted
 
 type Patch = dict[str, dict[str, dict[str, str | None]]]
@@ -22,11 +22,6 @@ class Off:
     """None: nothing needs to be written."""
     said_by: str = ""
     """Which object would go on asking for it; it is then told no."""
-
-
-def moment_text(seconds: float) -> str:
-    """Write a time as marks have it: RFC 3339, UTC."""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def switch_on(kind: Kind, until: float | None, *, reset: bool) -> Patch:

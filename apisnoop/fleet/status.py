@@ -11,11 +11,12 @@ from apisnoop.fleet.facts import Answer, Facts, is_draining, release_of
 from apisnoop.fleet.images import MissingImage, missing_images
 from apisnoop.fleet.objects import Pod
 from apisnoop.fleet.own_authority import is_ours, obstacle
-from apisnoop.node.status import AgentPod, AgentStatus, ProxyPod
+from apisnoop.node.status import INTERCEPTING, AgentPod, AgentStatus, ProxyPod
 from apisnoop.node.wanted import Wanted
 
 NO_AGENT, STARTING, NO_ANSWER, NO_PROXY, SHED, WELL = "no agent", "not ready", "no answer", "no proxy", "shed", "well"
-INTERCEPTING, UNNOTICED, MISSING = "intercepting", "unnoticed", "missing"
+UNNOTICED, MISSING = "unnoticed", "missing"
+"""States of a pod that no agent tells."""
 NOT_TRUSTED = "CertificateNotAccepted"
 """The agent's code for a pod whose ca.crt does not accept the certificate."""
 LAG = 0.25

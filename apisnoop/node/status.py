@@ -8,6 +8,8 @@ import msgspec
 AGENT_PORT = 15020
 PROXY_PORT = 15021
 """Of loopback in the DaemonSet's pods; reached by port-forward only."""
+INTERCEPTING, WAITING, SKIPPED, SHED, DRAINING = "intercepting", "waiting", "skipped", "shed", "draining"
+"""States of a pod, as its agent tells them."""
 
 
 class ProxySeen(msgspec.Struct, frozen=True):
@@ -34,7 +36,7 @@ class AgentPod(msgspec.Struct, frozen=True):
     name: str
     uid: str = ""
     state: str = ""
-    """`intercepting`, `waiting`, `skipped`, `draining` or `shed`."""
+    """One of the states above."""
     why: str = ""
     since: str | None = None
     until: str | None = None

@@ -1,18 +1,18 @@
 """The state of an installation, as tables and as JSON."""
 
-from datetime import UTC, datetime
-
 import msgspec
 
 from apisnoop.fleet.images import image_text
-from apisnoop.fleet.status import WELL, NodeState, PodState, Status
+from apisnoop.fleet.status import UNNOTICED, WELL, NodeState, PodState, Status
+from apisnoop.moments import seconds_of
+from apisnoop.node.status import DRAINING, INTERCEPTING, WAITING
 from apisnoop.reports.columns import Column, render_columns
 from apisnoop.reports.paint import PLAIN, Paint
 from apisnoop.reports.table.blocks import join_blocks
 from apisnoop.reports.wording import clean, counted, number
 
-GOOD, BAD, WAITING = "green", "red", "yellow"
-STATE_COLOURS = {"intercepting": GOOD, WELL: GOOD, "waiting": WAITING, "draining": WAITING, "unnoticed": WAITING}
+GOOD, BAD, PASSING = "green", "red", "yellow"
+STATE_COLOURS = {INTERCEPTING: GOOD, WELL: GOOD, WAITING: PASSING, DRAINING: PASSING, UNNOTICED: PASSING}
 NODE_COLUMNS = (
     Column("node"),
     Column("state"),
@@ -135,16 +135,7 @@ def _pod_row(pod: PodState, now: float) -> tuple[list[str], str]:
         f"{number(pod.gaps)} ({duration_text(pod.missed)})" if pod.gaps else "",
         number(pod.not_seen) if pod.calls is not None or pod.not_seen else "",
         clean(why),
-    ], "" if pod.state == "intercepting" else STATE_COLOURS.get(pod.state, BAD)
-
-
-def seconds_of(moment: str) -> float | None:
-    """Read RFC 3339 as seconds since the epoch; None for what is none."""
-    try:
-        found = datetime.fromisoformat(moment)
-    except ValueError:
-        return None
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+    ], "" if pod.state == INTERCEPTING else STATE_COLOURS.get(pod.state, BAD)
 
 
 def duration_text(seconds: float, *, rounded: bool = False) -> str:

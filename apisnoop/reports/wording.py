@@ -11,6 +11,7 @@ from unicodedata import category
 
 from apisnoop.coverage.report import CoverageReport, FindingClass
 from apisnoop.coverage.share import Count
+from apisnoop.moments import moment_text
 
 MEANING = {
     FindingClass.REMOVED: "no longer served in this release",
@@ -69,7 +70,7 @@ def iso(seconds: float | None) -> str | None:
     """Write a time for machines (RFC 3339, UTC), None where it is unknown."""
     if not seconds:
         return None
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment_text(seconds)
 
 
 def clean(text: str) -> str:

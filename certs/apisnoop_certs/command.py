@@ -17,6 +17,7 @@ from apisnoop import __version__
 from apisnoop.cli.options import kubeconfig_options
 from apisnoop.cluster_api import Api
 from apisnoop.errors import ApisnoopError, ExitCode
+from apisnoop.moments import MOMENT
 from apisnoop_certs.issue import Run
 from apisnoop_certs.objects import ObjectNames, Objects
 from apisnoop_certs.options import (
@@ -38,7 +39,7 @@ from apisnoop_certs.options import (
 )
 from apisnoop_certs.policy import Tie, policy_objects
 from apisnoop_certs.settings import requests_named
-from apisnoop_certs.verdict import MOMENT, Verdict
+from apisnoop_certs.verdict import Verdict
 
 PROGRAM = "apisnoop-certs"
 

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Protocol
 
 from apisnoop.errors import ApisnoopError, RefusedError
+from apisnoop.moments import MOMENT
 from apisnoop.trust_bundle import merge_authorities
 from apisnoop_certs.acceptance import refusal
 from apisnoop_certs.authority import Authority, is_lasting, make_authority, sign_leaf
@@ -19,7 +20,7 @@ from apisnoop_certs.renewal import renewal_time, why_renew
 from apisnoop_certs.server_names import DEFAULT_DOMAIN, ServerNames
 from apisnoop_certs.settings import LEAST, Asked, Settings
 from apisnoop_certs.signing import Requests, Say, Wanted, obtain
-from apisnoop_certs.verdict import MOMENT, Mode, Verdict
+from apisnoop_certs.verdict import Mode, Verdict
 
 _POLICY = "ValidatingAdmissionPolicy"
 """How the API server begins when a policy forbids something."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from apisnoop.moments import MOMENT
 from apisnoop_certs.acceptance import refusal
 from apisnoop_certs.leaf import Leaf
 
@@ -17,5 +18,5 @@ def why_renew(leaf: Leaf | None, authorities: str, names: Iterable[str], now: da
     if leaf is None:
         return "there is none yet"
     if now >= renewal_time(leaf):
-        return f"two thirds of its lifetime are over, it ends {leaf.not_after:%Y-%m-%dT%H:%M:%SZ}"
+        return f"two thirds of its lifetime are over, it ends {leaf.not_after:{MOMENT}}"
     return refusal(leaf, authorities, names)

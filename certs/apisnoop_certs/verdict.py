@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 
-MOMENT = "%Y-%m-%dT%H:%M:%SZ"
+from apisnoop.moments import MOMENT
 
 
 class Mode(StrEnum):

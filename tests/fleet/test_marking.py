@@ -3,7 +3,8 @@
 import msgspec
 
 from apisnoop.fleet.kinds import DEPLOYMENT, NAMESPACE, POD
-from apisnoop.fleet.marking import moment_text, switch_off, switch_on
+from apisnoop.fleet.marking import switch_off, switch_on
+from apisnoop.moments import moment_text
 from apisnoop.node.wanted import LEGACY_MARK, MARK, RESET, UNTIL, Metadata, read_marks, wanted
 from tests.fleet.things import NOW, metadata, thing
 
