@@ -131,9 +131,9 @@ class Installation:
         return {key: count for key, count in counted.items() if key[0].startswith(pod)}
 
     def gaps(self, folder):
-        """Name the pods that were not recorded for a while although they should have been."""
+        """List when which pods were not recorded for a while although they should have been."""
         with self.stores(folder) as stores:
-            return {gap.pod for store in stores for gap in gaps_of(recordings_in(store))}
+            return [gap for store in stores for gap in gaps_of(recordings_in(store))]
 
 
 # Any process of the pod will do, and it may end while it is looked at.

@@ -11,13 +11,10 @@ from apisnoop_certs.objects import ObjectNames, Objects
 from apisnoop_certs.server_names import ServerNames
 from apisnoop_certs.settings import SIGNERS
 from apisnoop_certs.signing_request import make_signing_request, request_object
-from tests.charts.conftest import SETTINGS
 from tests.charts.installation import HOME, PROVEN, until
-from tests.charts.workloads import MARK, REQUESTS, deployment, every_kind, listed, pod, steadily
+from tests.charts.workloads import deployment, listed, pod, steadily
 
 pytestmark = pytest.mark.cluster
-PODS = 6
-"""Of all kinds: the DaemonSet has two, one on each node."""
 
 
 def test_a_running_pod_and_a_deployment_are_recorded_when_they_are_annotated(
@@ -44,31 +41,6 @@ def test_a_running_pod_and_a_deployment_are_recorded_when_they_are_annotated(
     kubectl("annotate", "pod/bare", "deployment/web", "apisnoop-")
     for one in pods:
         until(lambda name=one["metadata"]["name"]: installed.rules(where, name) == "")
-
-
-@pytest.mark.parametrize("level", ["baseline", "restricted"])
-def test_new_pods_are_recorded_from_their_first_request_on(installed, two_nodes, a_namespace, tmp_path, level):
-    """Pods of every kind, in namespaces that enforce PodSecurity: as many calls as each has made, none fewer."""
-    where = a_namespace(level)
-    kinds = every_kind(where)
-    two_nodes.kubectl("apply", "--filename=-", "--namespace", where, stdin=listed(*kinds.values()))
-
-    two_nodes.kubectl("rollout", "status", "daemonset/daemon", "--namespace", where, "--timeout=60s")
-
-    def complete():
-        """Count each pod's calls, once all are there but for those that a busy machine had to let go unrecorded."""
-        found = installed.calls_of(tmp_path, where)
-        pods = two_nodes.get("pods", "--namespace", where)["items"]
-        counts = {pod["metadata"]["name"]: 0 for pod in pods} | {key[0]: count for key, count in found.items()}
-        lacking = {name for name, count in counts.items() if count != REQUESTS}
-        return counts if len(pods) == PODS and lacking <= installed.gaps(tmp_path) else None
-
-    counts = until(complete)
-    assert REQUESTS in counts.values()
-    assert all(count <= REQUESTS for count in counts.values())
-    pods = two_nodes.get("pods", "--namespace", where)["items"]
-    assert all(pod["metadata"]["annotations"]["apisnoop/injected"] for pod in pods)
-    assert all(pod["spec"]["initContainers"][0]["name"] == "apisnoop-wait" for pod in pods)
 
 
 def test_the_certificates_job_may_ask_for_the_api_servers_names_only(installed, two_nodes):
@@ -108,15 +80,3 @@ def test_helms_own_test_sees_a_pod_being_recorded(installed):
     left = json.loads(installed.kubectl("get", "serviceaccounts,roles,rolebindings", "-o", "json"))["items"]
     assert "apisnoop-test" not in {one["metadata"]["name"] for one in left}
     installed.kubectl("delete", "pod", "apisnoop-test")
-
-
-def test_an_upgrade_hands_the_nodes_over(installed, two_nodes, a_namespace, tmp_path):
-    """A program that asks all the while fails not once, and the new proxies record it."""
-    where = a_namespace()
-    two_nodes.kubectl("apply", "-f", "-", "-n", where, stdin=listed(pod("asking", steadily(where), **MARK)))
-    until(lambda: installed.calls_of(tmp_path, where))
-    before = installed.agents()
-    installed.install(*SETTINGS, "agent.leaseSeconds=6", verb="upgrade")
-    assert set(before.values()).isdisjoint(installed.agents().values())
-    until(lambda: installed.calls_of(tmp_path, where))
-    assert two_nodes.kubectl("logs", "asking", "-n", where, "-c", "app") == ""  # it says what fails
