@@ -15,10 +15,14 @@ ELSEWHERE = ("10.96.0.9", 443)
 MARK = 0x61
 RULES = """
 table inet test {{
+    set api {{
+        type ipv4_addr
+        elements = {{ {addresses} }}
+    }}
     chain output {{
         type nat hook output priority -110
         meta mark {mark} return
-        ip daddr {{ {addresses} }} tcp dport 443 redirect to :{port}
+        ip daddr @api tcp dport 443 redirect to :{port}
     }}
 }}
 """
@@ -60,6 +64,10 @@ class PodNamespace:
         """Lead connections to the API, and to an address that is none, to a port of loopback."""
         rules = RULES.format(mark=MARK, addresses=f"{API[0]}, {ELSEWHERE[0]}", port=port)
         subprocess.run(["ip", "netns", "exec", self._name, "nft", "-f", "-"], input=rules, text=True, check=True)
+
+    def lead_nowhere(self) -> None:
+        """Leave new connections alone, as the agent does when it lets a pod go."""
+        subprocess.run(["ip", "netns", "exec", self._name, "nft", "flush set inet test api"], check=True)
 
     def close(self) -> None:
         """Let it go."""
