@@ -22,6 +22,7 @@ pytestmark = pytest.mark.cluster
 KUBELET_SERVING = SIGNERS[0]
 UNSERVED = "example.com/nobody"
 DNS = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"]
+FOREIGN = "signed, but pods do not accept it: kubernetes: unable to get local issuer"
 ANY = ServerNames(tuple(DNS), ())
 
 
@@ -126,16 +127,32 @@ def test_the_authority_stays_when_the_leaf_is_issued_anew(installation):
     assert stored(installation).chain != first.chain
 
 
+def sign_with_a_foreign_authority(server, installation, mode):
+    """Run with a signer whose authority pods do not trust; give the exit code and what is said."""
+    job = installation.start("issue", f"--mode={mode}", "--renewal=manual", f"--signer={UNSERVED}", "--wait=60s")
+    await_request(server, "apisnoop")
+    server.kubectl("certificate", "approve", "apisnoop")
+    sign_by_hand(server, "apisnoop", make_authority(ANY, datetime.now(UTC)))
+    _, said = job.communicate(timeout=60)
+    assert f"signer {UNSERVED} {FOREIGN}" in said
+    return job.returncode
+
+
 def test_a_foreign_authority_is_found_out(api_server, installation):
     """Signed, but by an authority that pods do not trust: the name, OpenSSL's reason, and nothing is stored."""
-    job = installation.start("issue", "--mode=csr", "--renewal=manual", f"--signer={UNSERVED}", "--wait=60s")
-    await_request(api_server, "apisnoop")
-    api_server.kubectl("certificate", "approve", "apisnoop")
-    sign_by_hand(api_server, "apisnoop", make_authority(ANY, datetime.now(UTC)))
-    _, said = job.communicate(timeout=60)
-    assert job.returncode == 3
-    assert f"signer {UNSERVED} signed, but pods do not accept it: kubernetes: unable to get local issuer" in said
+    assert sign_with_a_foreign_authority(api_server, installation, "csr") == 3
     assert installation.secret() == {}
+    verdict = installation.config_map()
+    assert (verdict["mode"], FOREIGN in verdict["reason"]) == ("none", True)
+
+
+def test_where_a_foreign_authority_signs_our_own_takes_over(api_server, installation):
+    """Mode auto falls back, the verdict says why, and what is stored is not the stranger's."""
+    assert sign_with_a_foreign_authority(api_server, installation, "auto") == 0
+    verdict = installation.config_map()
+    assert (verdict["mode"], FOREIGN in verdict["reason"]) == ("own-ca", True)
+    assert refusal(stored(installation), verdict["ca.crt"], DNS) is None
+    assert installation.requests() == []
 
 
 def test_a_human_approves_with_the_printed_command(api_server, installation):
