@@ -1,7 +1,8 @@
 """What the node agent and the node's proxy tell each other: the agent decides and is privileged, the proxy carries.
 
-An enrolment is one pod whose new API connections are led to the proxy. Its number is the agent's, never used twice in
-the life of a channel. Sockets travel beside their message (`channel`); times are seconds since the epoch.
+An enrolment is one pod whose new API connections are led to the proxy. Its number is the agent's, and never used twice,
+not by the next agent either: a proxy asks for connections that outlast an agent. Sockets travel beside their message
+(`channel`); times are seconds since the epoch.
 """
 
 import msgspec
@@ -20,10 +21,16 @@ class Message(msgspec.Struct, frozen=True, tag_field="is", array_like=False):
 
 
 class Hello(Message, frozen=True, tag="hello"):
-    """Proxy: first words of a worker; it has no enrolments yet."""
+    """Proxy: first words of a worker, one of the processes that it is made of; it has no enrolments yet.
+
+    Each worker has a channel of its own, and gets the same sockets: they accept side by side.
+    """
 
     worker: int = 0
+    """Its number, from 0 on. Another one that says the same number comes in its place."""
     version: int = VERSION
+    workers: int = 1
+    """How many there are of this proxy."""
 
 
 class Destinations(Message, frozen=True, tag="destinations"):
@@ -127,8 +134,6 @@ class Beat(Message, frozen=True, tag="beat"):
 
     lag: float
     """Seconds by which the event loop is late."""
-    connections: dict[int, int] = {}
-    """Open connections by enrolment; only those that have some."""
 
 
 class Leaving(Message, frozen=True, tag="leaving"):

@@ -35,7 +35,7 @@ AGENT = (
     Renewed(1.5),
 )
 PROXY = (
-    Hello(1),
+    Hello(1, workers=2),
     Enrolled(7),
     Refused(7, "too many"),
     Drained(7),
@@ -43,7 +43,7 @@ PROXY = (
     Dial(2, 7, ("10.96.0.1", 443)),
     Unseen(7, "app", "client-certificate"),
     Over(7, "connections"),
-    Beat(0.01, {7: 3}),
+    Beat(0.01),
     Leaving(),
 )
 

@@ -12,16 +12,18 @@ from apisnoop.node.messages import FROM_AGENT, Beat, Dialled, Drained, Enrol, En
 class FakeProxy:
     """Beats and accepts enrolments until told otherwise; everything heard is in `heard`."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, worker: int = 0, workers: int = 1) -> None:
         self.heard: list[object] = []
         self.news = asyncio.Event()
         self.listeners: dict[int, list[socket.socket]] = {}
         self.dialled: dict[int, socket.socket] = {}
         self.lag = 0.0
         self.beating = True
+        self.accepting = True
+        """Whether an enrolment is answered at once."""
         self.closed: str | None = None
         self.channel = Channel(connect(path), FROM_AGENT, self._hear, self._close)
-        self.channel.send(Hello())
+        self.channel.send(Hello(worker, workers=workers))
         self._beats = asyncio.create_task(self._beat())
 
     async def until(self, what):
@@ -75,7 +77,8 @@ class FakeProxy:
         self.heard.append(message)
         if isinstance(message, Enrol):
             self.listeners[message.enrolment] = [socket.socket(fileno=one) for one in descriptors]
-            self.channel.send(Enrolled(message.enrolment))
+            if self.accepting:
+                self.channel.send(Enrolled(message.enrolment))
         elif isinstance(message, Dialled) and descriptors:
             self.dialled[message.question] = socket.socket(fileno=descriptors[0])
         else:

@@ -13,10 +13,10 @@ from apisnoop.calls.recording import POD_ENDED
 from apisnoop.node.messages import Destinations, Dial, Dialled, Identified, Identify, Over, Renewed, Unseen
 from apisnoop_tproxy import agent as node_agent
 from apisnoop_tproxy import pod_control
+from apisnoop_tproxy.destinations import Reach
 from apisnoop_tproxy.diag import SocketDiagnosis
-from apisnoop_tproxy.health import Health
-from apisnoop_tproxy.health import State as Shape
 from apisnoop_tproxy.nft import remove_table
+from apisnoop_tproxy.proxy_control import ProxyControl
 from tests.looped import eventually, in_loop
 from tests.tproxy.certificates import Authority
 from tests.tproxy.fake_pod import CONTAINER, NO, YES, enrolled, running, state
@@ -175,20 +175,22 @@ async def test_a_kernel_that_breaks_no_connections_ends_nobody(settings, pod, mo
 
 
 @in_loop
-async def test_all_pods_are_let_go_before_any_connection_is_broken(settings):
+async def test_all_pods_are_let_go_before_any_connection_is_broken():
     """When the proxy seems dead, sets are emptied first: breaking connections takes its time."""
     done = []
 
     def stand_in(name):
         return SimpleNamespace(
-            shed=lambda _: done.append(f"shed {name}"), break_carried=lambda: done.append(f"break {name}")
+            touched=asyncio.Event(),
+            shed=lambda _: done.append(f"shed {name}"),
+            break_carried=lambda: done.append(f"break {name}"),
         )
 
-    agent = node_agent.Agent(settings, lambda *_: None)
-    agent.pods = {name: stand_in(name) for name in "ab"}
-    agent.health, agent._shape = Health(time.monotonic() - 60), Shape.WELL
-    async with asyncio.TaskGroup() as agent._tasks:
-        agent._judge(time.monotonic())
+    link = SimpleNamespace(workers={0}, connected=True, say=lambda *_: None)
+    proxy = ProxyControl(link, {name: stand_in(name) for name in "ab"}, None, Reach(), 5.0)
+    proxy.joined(SimpleNamespace(number=0, say=lambda *_: None))
+    proxy._judge(time.monotonic() + 60)
+    await eventually(lambda: len(done) == 4)
     assert done == ["shed a", "shed b", "break a", "break b"]
 
 

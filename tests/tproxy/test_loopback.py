@@ -50,7 +50,7 @@ async def test_the_state_of_the_node_is_told(served, pod):
     before = pod.podlike.connect()
     wanted = msgspec.structs.replace(YES, until=time.time() + 600)
     async with enrolled(served, pod, wanted=wanted) as (agent, proxy), asked(served, agent) as ask:
-        await proxy.until(lambda: agent.heard is not None)
+        await proxy.until(lambda: agent.proxy.heard is not None)
         status, text = await ask("/status")
         found = json.loads(text)
         assert (status, found["node"], found["leases"]) == (200, "node1", 1)

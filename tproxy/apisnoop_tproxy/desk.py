@@ -7,8 +7,7 @@ from apisnoop.node.messages import Address, Message
 from apisnoop_tproxy.pod_facts import PodFacts
 from apisnoop_tproxy.pod_state import State
 from apisnoop_tproxy.succession import Succession
-from apisnoop_tproxy.trust import Trust
-from apisnoop_tproxy.ways import AnyPresence
+from apisnoop_tproxy.ways import Ways
 
 if TYPE_CHECKING:
     from apisnoop_tproxy.pod_control import PodControl
@@ -21,6 +20,7 @@ class Desk(Protocol):
     lease: float
     node: str
     succession: Succession
+    ways: Ways
 
     @property
     def destinations(self) -> tuple[Address, ...]:
@@ -29,6 +29,10 @@ class Desk(Protocol):
     @property
     def served(self) -> bool:
         """Whether there is a proxy at all."""
+
+    @property
+    def offering(self) -> bool:
+        """Whether pods can be offered to it now."""
 
     @property
     def well(self) -> bool:
@@ -43,15 +47,6 @@ class Desk(Protocol):
     @property
     def server(self) -> Address | None:
         """Where the proxy reaches the API server; None: where each connection was going."""
-
-    async def enter(self, pod: PodFacts) -> AnyPresence:
-        """Take up with a pod. Raises NotThereError, OSError."""
-
-    async def stay(self, pod: PodFacts, presence: AnyPresence) -> bool:
-        """Hold on to another process of the pod, the one that showed us the way having ended; False: there is none."""
-
-    async def trust(self, pod: PodFacts, presence: AnyPresence) -> Trust:
-        """Find out whether it would accept our certificate."""
 
     def tell(self, pod: PodFacts, state: State) -> None:
         """Let people know of a new state."""

@@ -63,9 +63,11 @@ class Enrolments:
         self.current = None
         return True
 
-    def drained(self, number: int) -> None:
-        """Hear that no connection of one is left."""
+    def drained(self, number: int, presence: AnyPresence | None) -> None:
+        """Hear that no connection of one is left; of the current one, that all who listened for it have gone."""
         self.draining.discard(number)
+        if self.current is not None and self.current.number == number:
+            self._lapse(presence)
 
     def let_go(self, presence: AnyPresence | None, reason: str) -> None:
         """Empty the sets, then retire the enrolment; connections go on. A reason makes it a gap in the record."""
@@ -87,10 +89,13 @@ class Enrolments:
 
     def lost(self, presence: AnyPresence | None) -> None:
         """Forget all: the proxy has gone. What is still open is the kernel's to tell."""
+        self._lapse(presence)
+        self.draining.clear()
+
+    def _lapse(self, presence: AnyPresence | None) -> None:
         if self.shed(presence):
             self._desk.lapsed()
         self.current = None
-        self.draining.clear()
 
     def cut(self) -> None:
         """Have the proxy drop everything: the pod has ended."""

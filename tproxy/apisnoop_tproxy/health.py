@@ -3,7 +3,6 @@
 Shed at the first sign, take up again only after a while: to flap would leave one gap after the other in the record.
 """
 
-from dataclasses import dataclass
 from enum import Enum
 
 QUIET_SECONDS = 0.75
@@ -26,42 +25,60 @@ class State(Enum):
     """The same, and open connections are broken."""
 
 
-@dataclass(slots=True)
 class Health:
-    """Of one proxy. It begins well, at its first words."""
+    """Of the workers of one proxy, by number. They accept on the same sockets: one that is ill makes all of them so."""
 
-    heard: float
-    """When it last said anything (a clock that only goes forward)."""
-    ill_until: float = float("-inf")
-    why: str = ""
-    lag: float = 0.0
-    """Seconds by which its event loop was late, as it said last."""
+    def __init__(self) -> None:
+        self.why = ""
+        """What was wrong last."""
+        self._heard: dict[int, float] = {}
+        """When each last said anything (a clock that only goes forward)."""
+        self._lags: dict[int, float] = {}
+        self._leaving: set[int] = set()
+        self._ill_until = float("-inf")
 
-    def beat(self, now: float, lag: float) -> None:
+    @property
+    def lag(self) -> float:
+        """Seconds by which event loops are late, as they said last; of several the worst."""
+        return max(self._lags.values(), default=0.0)
+
+    def join(self, worker: int, now: float) -> None:
+        """Take in a worker. It begins well, at its first words."""
+        self._heard[worker], self._lags[worker] = now, 0.0
+
+    def forget(self, worker: int) -> None:
+        """Hear that one has gone."""
+        self._heard.pop(worker, None)
+        self._lags.pop(worker, None)
+        self._leaving.discard(worker)
+
+    def beat(self, worker: int, now: float, lag: float) -> None:
         """Take a sign of life."""
-        if now - self.heard > QUIET_SECONDS:
-            self._ill(now, f"the proxy said nothing for {now - self.heard:.1f} s")
-        self.heard, self.lag = now, lag
+        silence = now - self._heard[worker]
+        if silence > QUIET_SECONDS:
+            self._ill(now, f"the proxy said nothing for {silence:.1f} s")
+        self._heard[worker], self._lags[worker] = now, lag
         if lag > LARGEST_LAG:
             self._ill(now, f"the proxy is overloaded: {lag * 1000:.0f} ms late")
 
-    def leave(self) -> None:
-        """Hear that it ends: it will not be well again."""
-        self.why, self.ill_until = "the proxy ends", float("inf")
+    def leave(self, worker: int) -> None:
+        """Hear that one ends: nothing is well again before it has gone."""
+        self.why = "the proxy ends"
+        self._leaving.add(worker)
 
     def excuse(self, seconds: float) -> None:
         """Leave out a time in which we did not listen ourselves."""
-        self.heard += seconds
+        self._heard = {worker: heard + seconds for worker, heard in self._heard.items()}
 
     def state(self, now: float) -> State:
-        """Judge."""
-        silence = now - self.heard
+        """Judge. There is at least one."""
+        silence = now - min(self._heard.values())
         if silence > QUIET_SECONDS:
             self._ill(now, f"the proxy has said nothing for {QUIET_SECONDS:g} s")
             return State.DEAD if silence > DEAD_SECONDS else State.SHED
-        return State.SHED if now < self.ill_until else State.WELL
+        return State.SHED if self._leaving or now < self._ill_until else State.WELL
 
     def _ill(self, now: float, why: str) -> None:
-        if now >= self.ill_until:
+        if now >= self._ill_until and not self._leaving:
             self.why = why
-        self.ill_until = max(self.ill_until, now + RECOVERY_SECONDS)
+        self._ill_until = max(self._ill_until, now + RECOVERY_SECONDS)

@@ -74,7 +74,7 @@ class Loopback:
     async def _readyz(self, _: web.Request) -> web.Response:
         """New pods would be recorded from their first call; if not for want of a certificate, that is not our fault."""
         why = "" if self._cluster.complete else "the pods of this node are not known yet"
-        if not why and not self._agent.served:
+        if not why and not self._agent.offering:
             why = "the node's proxy is not there"
         return web.Response(text=(why or "ok") + "\n", status=503 if why else 200, headers=_NO_STORE)
 

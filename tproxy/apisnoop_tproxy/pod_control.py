@@ -16,10 +16,12 @@ from apisnoop_tproxy.desk import Desk
 from apisnoop_tproxy.enrolments import Enrolment, Enrolments
 from apisnoop_tproxy.foothold import NotThereError
 from apisnoop_tproxy.nft import RuleError
+from apisnoop_tproxy.permission import NO_BLOCK, Block, lasts_until, refusal_of
 from apisnoop_tproxy.pod_facts import PodFacts, caller_of
 from apisnoop_tproxy.pod_state import Cause, Code, Condition, State
 from apisnoop_tproxy.presence import SupersededError
 from apisnoop_tproxy.unreadable import Unreadable
+from apisnoop_tproxy.visit import Visit
 from apisnoop_tproxy.wait import PORT
 from apisnoop_tproxy.ways import AnyPresence
 
@@ -46,55 +48,44 @@ class PodControl:
     state: State = field(default_factory=State)
     touched: asyncio.Event = field(default_factory=asyncio.Event)
     gone: bool = False
-    presence: AnyPresence | None = None
     unreadable: Unreadable = field(default_factory=Unreadable)
-    connections: int = 0
-    """Open ones through the proxy, as it says."""
     enrolments: Enrolments = field(init=False)
+    visit: Visit = field(init=False)
     _known: float = field(default_factory=time.monotonic)
     _asked: float | None = None
     """When it began to be wanted, running already; until the rule is there."""
-    _examined: bool = False
-    """Whether it has been looked for what an earlier agent left."""
     _superseded: bool = False
-    _orphaned: bool = False
-    """The process that showed us the way has ended."""
-    _unattended: bool = False
-    """Somebody else listens where we would answer the init container."""
-    _blocked: tuple[float, Cause] = (0.0, Cause(Code.NOT_WANTED, ""))
-    """Until when it is left alone, and why."""
+    _block: Block = NO_BLOCK
 
     def __post_init__(self) -> None:
         self.enrolments = Enrolments(self.desk)
+        self.visit = Visit(self.desk, self.touched)
         if self.wanted.yes and self.facts.addresses:
             self._asked = self._known
+
+    @property
+    def presence(self) -> AnyPresence | None:
+        """What is ours in the pod, while we are in it."""
+        return self.visit.presence
 
     # -- what is wanted --------------------------------------------------------------------------------------------
 
     def update(self, facts: PodFacts, wanted: Wanted, workload: str) -> None:
         """Take what is known now."""
         if wanted != self.wanted:
-            self._blocked = (0.0, self._blocked[1])
+            self._block = NO_BLOCK
             self._asked = time.monotonic() if wanted.yes and not self.wanted.yes else None
         self.facts, self.wanted, self.workload = facts, wanted, workload
         self.touched.set()
-
-    def refusal(self, now: float) -> Cause | None:
-        """Say why the pod must not be intercepted; None if it may and should."""
-        if not self.wanted.yes:
-            return Cause(Code.NOT_WANTED, self.wanted.why)
-        if self.facts.unfit is not None:
-            return self.facts.unfit
-        if self.wanted.until is not None and self.wanted.until <= now:
-            return Cause(Code.NOT_WANTED, "its time is over")
-        return self._blocked[1] if now < self._blocked[0] else None
 
     async def converge(self) -> float | None:
         """Take the next steps; return the seconds after which to look again, None if nothing is to come by itself."""
         if self.gone or self.facts.ended:
             self.release()
             return None
-        refusal = self.refusal(time.time())
+        now = time.time()
+        refusal = refusal_of(self.facts, self.wanted, self._block, now)
+        lasting = lasts_until(self.wanted, self._block, now)
         try:
             await self._hold_on()
             again = await (self._on() if refusal is None else self._off(refusal))
@@ -108,22 +99,19 @@ class PodControl:
             self.let_go(f"it cannot be intercepted: {error}")
             self._become(Condition.SKIPPED, Cause(Code.RULE_FAILED, str(error)))
             return LATER
-        return self._in_time(again, refused=refusal is not None)
+        return self._in_time(again, lasting)
 
-    def _in_time(self, again: float | None, *, refused: bool) -> float | None:
-        """Look again when its time is over, or when it need not be left alone any more, if not before."""
-        if self._unattended:
-            again = RATHER_SOON if again is None else min(again, RATHER_SOON)
-        moment = (self._blocked[0] or None) if refused else self.wanted.until
-        if moment is None or (refused and not self.wanted.yes):
-            return again
-        left = max(0.0, moment - time.time())
-        if refused and left == 0.0:
-            return again
-        return left if again is None else min(again, left)
+    def _in_time(self, again: float | None, lasting: float | None) -> float | None:
+        """Look again when what is refused or not changes by itself, if not before."""
+        moments = [again] if again is not None else []
+        if self.visit.unattended:
+            moments.append(RATHER_SOON)
+        if lasting is not None:
+            moments.append(max(0.0, lasting - time.time()))
+        return min(moments, default=None)
 
     def _patience(self) -> float:
-        expected = self.facts.starting or not self._examined
+        expected = self.facts.starting or not self.visit.examined
         return SOON if expected and time.monotonic() - self._known < PATIENT_SECONDS else RATHER_SOON
 
     # -- on --------------------------------------------------------------------------------------------------------
@@ -142,7 +130,7 @@ class PodControl:
 
     async def _offer(self) -> float | None:
         """Offer the pod to the proxy, if it can be."""
-        presence = await self._enter()
+        presence = await self.visit.enter(self.facts)
         self._attend()
         if self._superseded:
             found = await presence.look()
@@ -153,7 +141,7 @@ class PodControl:
         if missing is not None:
             self._become(Condition.WAITING, missing)
             return None
-        trust = await self.desk.trust(self.facts, presence)
+        trust = await self.desk.ways.trust(self.facts, presence)
         if not trust.accepted:
             self._become(Condition.SKIPPED, Cause(Code.NOT_TRUSTED, trust.why))
             return LATER
@@ -166,11 +154,11 @@ class PodControl:
         """Say what the node lacks; it may change whenever something is awaited."""
         if not self.desk.destinations:
             return Cause(Code.SERVER_UNKNOWN, "the addresses of the API server are not known yet")
-        return None if self.desk.served else Cause(Code.PROXY_MISSING, "the node's proxy is not there")
+        return None if self.desk.offering else Cause(Code.PROXY_MISSING, "the node's proxy is not there")
 
     async def _act(self, enrolment: Enrolment) -> None:
         """Put the rule in place."""
-        presence = await self._enter()
+        presence = await self.visit.enter(self.facts)
         await presence.act(enrolment.redirect, self.desk.destinations if self.desk.well else ())
         if self.enrolments.current is not enrolment:  # it was let go meanwhile
             presence.renew(enrolment.redirect, ())
@@ -188,12 +176,12 @@ class PodControl:
 
     async def _inspect(self, enrolment: Enrolment) -> None:
         """See whether the table is still what we made it, and whether the pod still accepts our certificate."""
-        presence = await self._enter()
+        presence = await self.visit.enter(self.facts)
         became = await presence.check()
         if became:
             self._note(Cause(Code.RULE_CHANGED, became))
         else:
-            trust = await self.desk.trust(self.facts, presence)
+            trust = await self.desk.ways.trust(self.facts, presence)
             became = trust.why
         if became and self.enrolments.current is enrolment:
             self.let_go(became)
@@ -207,66 +195,21 @@ class PodControl:
         self._attend()
         return RATHER_SOON
 
-    # -- the way in ------------------------------------------------------------------------------------------------
-
-    async def _enter(self) -> AnyPresence:
-        if self.presence is None:
-            self.presence = await self.desk.enter(self.facts)
-            self._examined = True
-            self._heed_process()
-        return self.presence
-
-    def _heed_process(self) -> None:
-        if self.presence is not None and self.presence.pidfd is not None:
-            asyncio.get_running_loop().add_reader(self.presence.pidfd, self._process_ended)
-
-    def _heed_no_process(self) -> None:
-        if self.presence is not None and self.presence.pidfd is not None:
-            asyncio.get_running_loop().remove_reader(self.presence.pidfd)
-
-    def _process_ended(self) -> None:
-        """The process that showed us the way has ended: with the pod, or one container of it."""
-        self._heed_no_process()
-        self._orphaned = True
-        self.touched.set()
-
     async def _hold_on(self) -> None:
-        """Hold on to another process of the same namespace, or let go of it: it must not outlive the pod."""
-        if not self._orphaned:
-            return
-        self._orphaned = False
-        if self.presence is None:
-            return
-        if await self.desk.stay(self.facts, self.presence):
-            self._heed_process()
-            return
-        self.release()
-        self._examined = False
-        self._known = time.monotonic()
+        """Stay in the pod as long as it lives, and let go of what has ended: its namespace must not outlive it."""
+        if not await self.visit.hold_on(self.facts):
+            self.release()
+            self._known = time.monotonic()
+
+    def _attend(self) -> None:
+        """Be there for the init container's question as long as it may ask, and answer it as things stand."""
+        why = self.visit.attend(starting=self.facts.starting, answer=self.state.answer)
+        if why and self.desk.succession.alone:
+            self._note(Cause(Code.PORT_TAKEN, f"its init container hears somebody else on port {PORT}: {why}"))
 
     def leave(self) -> None:
         """Close every descriptor that keeps the namespace."""
-        if self.presence is not None:
-            self._heed_no_process()
-            self.presence.close()
-            self.presence = None
-
-    def _attend(self) -> None:
-        """Be there for the init container's question as long as it may ask, and answer it as things stand.
-
-        Without a proxy there is nothing to say that another agent of this node might not know better.
-        """
-        told, self._unattended = self._unattended, False
-        if self.presence is None:
-            return
-        if not self.facts.starting or not (self.desk.served or self.state.answer):
-            self.presence.ignore()
-            return
-        why = self.presence.attend()
-        if why and not told and self.desk.succession.alone:
-            self._note(Cause(Code.PORT_TAKEN, f"its init container hears somebody else on port {PORT}: {why}"))
-        self._unattended = bool(why)
-        self.presence.answer(self.state.answer)
+        self.visit.leave()
 
     def _note(self, cause: Cause) -> None:
         """Tell what has happened, beside how it stands with the pod."""
@@ -278,11 +221,11 @@ class PodControl:
         """Let the pod go; delete the table when the last connection of it has ended."""
         self.let_go("")
         resting = Condition.SKIPPED if self.wanted.yes else Condition.OFF
-        if self.presence is None and (self._examined or self.facts.unfit is not None):
+        if self.presence is None and (self.visit.examined or self.facts.unfit is not None):
             self._become(resting, cause)
             return None
         try:
-            presence = await self._enter()
+            presence = await self.visit.enter(self.facts)
         except NotThereError:
             self._become(resting, cause)
             return None if self.facts.addresses else RATHER_SOON
@@ -337,21 +280,21 @@ class PodControl:
     def refused(self, number: int, reason: str) -> None:
         """Hear that it does not."""
         if self.enrolments.refused(number):
-            self._block(LATER, Cause(Code.PROXY_REFUSED, f"the node's proxy refused it: {reason}"))
+            self._leave_alone(LATER, Cause(Code.PROXY_REFUSED, f"the node's proxy refused it: {reason}"))
 
     def drained(self, number: int) -> None:
-        """Hear that no connection of an enrolment is left."""
-        self.enrolments.drained(number)
+        """Hear that no connection of an enrolment is left, nor anybody who would take one."""
+        self.enrolments.drained(number, self.presence)
         self.touched.set()
 
     def over(self, limit: str) -> None:
         """Let a pod go that takes more than its share."""
         why = f"it exceeded its limit of {limit}; it is left alone for {BLOCKED_SECONDS / 60:.0f} minutes"
         self.let_go(why)
-        self._block(BLOCKED_SECONDS, Cause(Code.OVER_LIMIT, why))
+        self._leave_alone(BLOCKED_SECONDS, Cause(Code.OVER_LIMIT, why))
 
-    def _block(self, seconds: float, cause: Cause) -> None:
-        self._blocked = (time.time() + seconds, cause)
+    def _leave_alone(self, seconds: float, cause: Cause) -> None:
+        self._block = Block(time.time() + seconds, cause)
         self.touched.set()
 
     def lost_proxy(self) -> None:
@@ -359,19 +302,18 @@ class PodControl:
         self.enrolments.lost(self.presence)
         self.touched.set()
 
-    def renew(self) -> bool:
-        """Renew the leases; if they are gone, see what has become of the table. Return whether the rule acts."""
+    def renew(self) -> None:
+        """Renew the leases; if they are gone, see what has become of the table."""
         enrolment = self.enrolments.acting
         if enrolment is None or self.presence is None:
-            return False
+            return
         try:
             self.presence.renew(enrolment.redirect, self.desk.destinations)
         except RuleError:
             self.touched.set()
-            return False
+            return
         if self.state.name is Condition.SHED:
             self._become(Condition.INTERCEPTING, Cause(Code.WANTED, self.wanted.why))
-        return True
 
     def shed(self, why: str) -> None:
         """Lead nothing more to the proxy for now."""

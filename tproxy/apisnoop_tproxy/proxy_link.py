@@ -1,4 +1,7 @@
-"""The agent's end of the wire: lets the proxy connect, makes sure that it is the proxy, and keeps one channel to it."""
+"""The agent's end of the wire: lets the proxy's workers connect, makes sure that they are, and keeps a channel to each.
+
+What has become of the sockets that were sent to one is not its business.
+"""
 
 import asyncio
 import logging
@@ -6,26 +9,43 @@ import os
 import socket
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from apisnoop.node.channel import Channel, close_all, listen, peer_user
 from apisnoop.node.messages import FROM_PROXY, VERSION, FromProxy, Hello, Message
 
+MOST_WORKERS = 64
+"""Far more than a node has processors to spare for."""
+
 logger = logging.getLogger(__name__)
+
+
+class Worker:
+    """Who is at the other end of one channel."""
+
+    def __init__(self) -> None:
+        self.channel: Channel[FromProxy]
+        self.number = -1
+        """Its own, once it has said who it is."""
+
+    def say(self, message: Message, sockets: Sequence[socket.socket] = ()) -> None:
+        """Tell it something, of which it gets copies of the sockets; if it has gone, nobody needs to know."""
+        self.channel.send(message, sockets)
 
 
 class Master(Protocol):
     """Who decides. Nothing here may block or raise."""
 
-    def connected(self) -> None:
-        """Take up with a proxy that has no enrolments."""
+    def joined(self, worker: Worker) -> None:
+        """Take up with a worker that has no enrolments."""
 
-    def hear(self, message: FromProxy) -> None:
-        """Take what it says."""
+    def hear(self, worker: Worker, message: FromProxy) -> None:
+        """Take what one says."""
 
-    def lost(self, reason: str) -> None:
-        """Hear that it has gone, with all enrolments."""
+    def lost(self, worker: Worker, reason: str) -> None:
+        """Hear that one has gone, with all that it carried."""
 
 
 class ProxyLink:
@@ -37,13 +57,26 @@ class ProxyLink:
         self._users = users | {os.geteuid()}
         self._group = group
         self._listening: socket.socket | None = None
-        self._channel: Channel[FromProxy] | None = None
-        self._greeted = False
+        self._strangers: list[Worker] = []
+        """Those that have not said who they are."""
+        self._workers: dict[int, Worker] = {}
+        self._expected = 1
+        """How many workers the proxy has, as they say."""
+
+    @property
+    def workers(self) -> frozenset[int]:
+        """The numbers of those that have said who they are."""
+        return frozenset(self._workers)
 
     @property
     def connected(self) -> bool:
-        """Whether there is a proxy that has said who it is."""
-        return self._channel is not None and self._greeted
+        """Whether there is any of them."""
+        return bool(self._workers)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all of them are there."""
+        return len(self._workers) == self._expected
 
     def start(self, master: Master) -> None:
         """Let proxies connect. Raises OSError where there is no folder for the socket."""
@@ -51,10 +84,11 @@ class ProxyLink:
         self._listening = listen(self._path, group=self._group)
         asyncio.get_running_loop().add_reader(self._listening, self._accept)
 
-    def say(self, message: Message, sockets: Sequence[socket.socket] = ()) -> None:
-        """Tell the proxy something; if there is none, nobody needs to know."""
-        if self._channel is not None:
-            self._channel.send(message, sockets)
+    def say(self, message: Message, sockets: Sequence[socket.socket] = (), *, but: Worker | None = None) -> None:
+        """Tell all workers something, `but` one; if there is none, nobody needs to know."""
+        for worker in list(self._workers.values()):
+            if worker is not but:
+                worker.say(message, sockets)
 
     def close(self) -> None:
         """Let go of the proxy and let none in any more."""
@@ -62,8 +96,7 @@ class ProxyLink:
             asyncio.get_running_loop().remove_reader(self._listening)
             self._listening.close()
             self._path.unlink(missing_ok=True)
-        if self._channel is not None:
-            self._channel.close("the agent ends")
+        self._dismiss([*self._strangers, *self._workers.values()], "the agent ends")
 
     def _accept(self) -> None:
         assert self._listening is not None
@@ -74,23 +107,51 @@ class ProxyLink:
                 logger.warning("user %d may not connect to %s", user, self._path)
                 sock.close()
                 return
-            if self._channel is not None:
-                self._channel.close("another proxy has connected")
-            self._greeted = False
-            self._channel = Channel(sock, FROM_PROXY, self._hear, self._closed)
+            worker = Worker()
+            worker.channel = Channel(sock, FROM_PROXY, partial(self._hear, worker), partial(self._closed, worker))
+            self._strangers.append(worker)
+            self._dismiss(self._strangers[:-MOST_WORKERS], "it has not said who it is")
 
-    def _hear(self, message: FromProxy, descriptors: list[int]) -> None:
+    def _hear(self, worker: Worker, message: FromProxy, descriptors: list[int]) -> None:
         close_all(descriptors)
         if isinstance(message, Hello):
-            if message.version != VERSION and self._channel is not None:
-                self._channel.close(f"the proxy speaks version {message.version} of the wire and we {VERSION}")
-                return
-            self._greeted = True
-            self._master.connected()
-        elif self._greeted:
-            self._master.hear(message)
+            self._greet(worker, message)
+        elif worker not in self._strangers:
+            self._master.hear(worker, message)
 
-    def _closed(self, reason: str) -> None:
-        greeted, self._greeted, self._channel = self._greeted, False, None
-        if greeted:
-            self._master.lost(reason)
+    def _greet(self, worker: Worker, hello: Hello) -> None:
+        if objection := _objection(hello):
+            self._dismiss([worker], objection)
+            return
+        if worker not in self._strangers:
+            self._dismiss([worker], "it has said before who it is")
+            return
+        if hello.workers != self._expected:
+            self._dismiss(list(self._workers.values()), "another proxy has connected")
+        elif hello.worker in self._workers:
+            self._dismiss([self._workers[hello.worker]], "another proxy has connected")
+        self._expected = hello.workers
+        self._strangers.remove(worker)
+        worker.number = hello.worker
+        self._workers[worker.number] = worker
+        self._master.joined(worker)
+
+    def _dismiss(self, workers: Sequence[Worker], reason: str) -> None:
+        for worker in workers:
+            worker.channel.close(reason)
+
+    def _closed(self, worker: Worker, reason: str) -> None:
+        if worker in self._strangers:
+            self._strangers.remove(worker)
+        elif self._workers.get(worker.number) is worker:
+            del self._workers[worker.number]
+            self._master.lost(worker, reason)
+
+
+def _objection(hello: Hello) -> str:
+    """Say why one cannot be a worker of ours; empty: it can."""
+    if hello.version != VERSION:
+        return f"the proxy speaks version {hello.version} of the wire and we {VERSION}"
+    if not 0 <= hello.worker < hello.workers <= MOST_WORKERS:
+        return f"a worker says that it is number {hello.worker} of {hello.workers}"
+    return ""

@@ -63,7 +63,6 @@ class Status(msgspec.Struct, frozen=True):
 
 def status_of(agent: Agent, chain: bytes, existing: Mapping[str, int]) -> Status:
     """Put it together; `chain` is the certificate (PEM), `existing` what `Agent.count_existing` says."""
-    health = agent.health
     pods = sorted(agent.pods.values(), key=lambda pod: (pod.facts.namespace, pod.facts.name))
     return Status(
         node=agent.node,
@@ -72,8 +71,8 @@ def status_of(agent: Agent, chain: bytes, existing: Mapping[str, int]) -> Status
         started=_rfc3339(agent.started),
         proxy=ProxyStatus(
             connected=agent.served,
-            lag=round(health.lag, 6) if health else 0.0,
-            heartbeat=_rfc3339(agent.heard) if agent.heard is not None else None,
+            lag=round(agent.proxy.lag, 6),
+            heartbeat=_rfc3339(agent.proxy.heard) if agent.proxy.heard is not None else None,
         ),
         certificate=read_certificate(chain),
         leases=agent.leases,

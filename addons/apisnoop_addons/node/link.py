@@ -65,9 +65,10 @@ class Carrier(Protocol):
 class AgentLink:
     """Keeps a channel to the agent. Use: `await link.run(carrier)` in a task of its own; the rest at any time."""
 
-    def __init__(self, path: Path, worker: int = 0) -> None:
+    def __init__(self, path: Path, worker: int = 0, workers: int = 1) -> None:
+        """`worker` is our number, from 0 on, among the `workers` processes that accept on the same sockets."""
         self._path = path
-        self._worker = worker
+        self._hello = Hello(worker, workers=workers)
         self._channel: Channel[FromAgent] | None = None
         self._questions: dict[int, asyncio.Future[Answer]] = {}
         self._numbers = itertools.count(1)
@@ -86,7 +87,7 @@ class AgentLink:
             channel = Channel(sock, FROM_AGENT, lambda *heard: self._hear(carrier, *heard), ended.put_nowait)
             self._channel = channel
             try:
-                channel.send(Hello(self._worker))
+                channel.send(self._hello)
                 reason = await ended.get()
             finally:
                 self._channel = None

@@ -128,12 +128,11 @@ class Pods:
         if self._lease is not None:
             self._lease.cancel()
         left = until - time.time()
-        self._lease = asyncio.get_running_loop().call_later(
-            max(0.0, left), lambda: self._lapse(why or LEASES_RAN_OUT, until)
-        )
         if left <= 0:
+            self._lapse(why or LEASES_RAN_OUT, until)
             self._unled.set()
             return
+        self._lease = asyncio.get_running_loop().call_later(left, lambda: self._lapse(why or LEASES_RAN_OUT, until))
         self._unled.clear()
         for pod in self._pods.values():
             if pod.lapsed and not pod.retired and not pod.lost:
@@ -180,8 +179,7 @@ class Pods:
                 self._lapse(STOOD_STILL)
             self._beaten = time.monotonic()
             self._records.confirm()
-            connections = {number: self._connections(pod) for number, pod in self._pods.items()}
-            self._link.say(Beat(self._proxy.lag, {number: count for number, count in connections.items() if count}))
+            self._link.say(Beat(self._proxy.lag))
             await asyncio.sleep(BEAT_SECONDS)
 
     def connections(self) -> dict[str, int]:
