@@ -12,6 +12,7 @@ from apisnoop.cli.port_forward import ForwardError, PodAddress, http_get
 from apisnoop.cluster_api import Api
 from apisnoop.errors import ApisnoopError
 from apisnoop.fleet.facts import AGENTS, Answer
+from apisnoop.fleet.kinds import POD
 from apisnoop.fleet.objects import Pod
 from apisnoop.node.status import AGENT_PORT, PROXY_PORT, AgentStatus, ProxyStatus
 
@@ -25,8 +26,7 @@ MOST_STATUS = 1 << 24
 
 def find_agents(api: Api, namespace: str | None = None) -> list[Pod]:
     """Give the pods of the DaemonSets, wherever they are installed. Raises ApisnoopError."""
-    place = f"/api/v1/namespaces/{namespace}/pods" if namespace else "/api/v1/pods"
-    return list(list_objects(api, place, Pod, labelSelector=AGENTS))
+    return list(list_objects(api, POD.collection(namespace), Pod, labelSelector=AGENTS))
 
 
 def each_agent[T](agents: Iterable[Pod], ask: Callable[[Pod], T]) -> Iterator[tuple[Pod, T]]:

@@ -4,13 +4,14 @@ So a mark that was set before an uninstall counts again after the next install, 
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import click
 
 from apisnoop.cli.cluster_objects import list_objects
 from apisnoop.cluster_api import Api
 from apisnoop.errors import RefusedError
+from apisnoop.fleet.enumeration import some_of
 from apisnoop.fleet.kinds import KINDS, NAMESPACE, Kind
 from apisnoop.fleet.objects import Thing
 from apisnoop.fleet.wishes import is_ours
@@ -45,11 +46,5 @@ def tell_marked(api: Api, *, one: str, more: str) -> None:
         click.echo(f"apisnoop: left out which objects ask to be recorded: {error}", err=True)
         return
     if found:
-        said = f"{counted(len(found), 'object')} {one if len(found) == 1 else more}"
-        click.echo(
-            f"apisnoop: {said}: {_some(found)}; to take it back: kubectl apisnoop off {clean(found[0])}", err=True
-        )
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(map(clean, names[:SHOWN])) + (f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else "")
+        said = f"{counted(len(found), 'object')} {one if len(found) == 1 else more}: {clean(some_of(found, SHOWN))}"
+        click.echo(f"apisnoop: {said}; to take it back: kubectl apisnoop off {clean(found[0])}", err=True)

@@ -14,6 +14,8 @@ from apisnoop.fleet.objects import Page, Thing
 from apisnoop.fleet.wishes import REPLICA_SET, Above, Wishes, above_from
 from apisnoop.node.wanted import Marks, read_marks
 
+PROGRAM = "kubectl-apisnoop"
+"""How we call ourselves to the API server."""
 PAGE = "500"
 COMPLETION_PATIENCE = 2.0
 """Seconds for which a shell may be kept waiting."""
@@ -22,7 +24,7 @@ METADATA = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
 
 def open_api(kubeconfig: Path | None, context: str | None) -> Api:
     """Give the API server of a kubeconfig. Raises ApisnoopError."""
-    return Api(kubeconfig, context, program="kubectl-apisnoop", patience=30)
+    return Api(kubeconfig, context, program=PROGRAM, patience=30)
 
 
 def list_objects[T](api: Api, path: str, kind: type[T], **query: str) -> Iterator[T]:
@@ -63,7 +65,7 @@ type Refused = Callable[[RefusedError], None]
 
 def read_wishes(api: Api, namespace: str | None) -> Wishes:
     """Read everything above pods that can ask for recording, of one namespace or of all. Raises ApisnoopError."""
-    return Wishes(read_owners(api, namespace, _raised), read_namespaces(api, namespace, _raised))
+    return Wishes(read_owners(api, namespace, refuse), read_namespaces(api, namespace, refuse))
 
 
 def read_owners(api: Api, namespace: str | None, refused: Refused) -> dict[str, Above]:
@@ -94,14 +96,15 @@ def read_namespaces(api: Api, namespace: str | None, refused: Refused) -> dict[s
     return {one.metadata.name: read_marks("namespace", one.metadata) for one in found if one is not None}
 
 
-def _raised(error: RefusedError) -> None:
+def refuse(error: RefusedError) -> None:
+    """Leave nothing out: a `Refused` for whoever needs all."""
     raise error
 
 
 def names_of(kind: str, kubeconfig: Path | None, context: str | None, namespace: str | None) -> list[str]:
     """Give the names of some objects of a kind, for completion: quickly or not at all. Raises ApisnoopError."""
     found = next(one for one in KINDS if one.name == kind)
-    api = Api(kubeconfig, context, program="kubectl-apisnoop", patience=COMPLETION_PATIENCE)
+    api = Api(kubeconfig, context, program=PROGRAM, patience=COMPLETION_PATIENCE)
     path = found.collection(namespace or current_namespace(kubeconfig, context))
     page = decode(msgspec.json.Decoder(Page[Thing]), api.read(path, METADATA, limit=PAGE), path)
     return sorted(one.metadata.name for one in page.items or ())

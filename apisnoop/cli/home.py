@@ -6,16 +6,17 @@ from collections.abc import Callable
 import click
 
 from apisnoop.cli.already_marked import tell_marked
-from apisnoop.cli.cluster_objects import read_object
+from apisnoop.cli.cluster_objects import PROGRAM, read_object
 from apisnoop.cli.helm import Order
 from apisnoop.cli.installation import daemon_sets
 from apisnoop.cli.occupants import occupants
 from apisnoop.cluster_api import Api
 from apisnoop.errors import ApisnoopError, RefusedError
 from apisnoop.fleet.facts import DRAIN, is_draining, release_of
+from apisnoop.fleet.kinds import DAEMON_SET
 from apisnoop.fleet.objects import DaemonSet, Thing
 
-MANAGED_BY, OURS = "app.kubernetes.io/managed-by", "kubectl-apisnoop"
+MANAGED_BY, OURS = "app.kubernetes.io/managed-by", PROGRAM
 """Label of a namespace that we have made, and may remove."""
 DEFAULT_RELEASE = "apisnoop"
 ENFORCE = "pod-security.kubernetes.io/enforce"
@@ -33,7 +34,7 @@ def demand_one_home(api: Api, namespace: str, release: str) -> DaemonSet | None:
     except RefusedError:
         found = daemon_sets(api, namespace)
     for one in found:
-        there, known = one.metadata.namespace, release_of(one)
+        there, known = one.metadata.namespace, release_of(one.metadata)
         if (there, known) != (namespace, release):
             options = f"-n {there}" + (f" --release {known}" if known != DEFAULT_RELEASE else "")
             raise ApisnoopError(
@@ -105,7 +106,7 @@ def remove_namespace(api: Api, namespace: str) -> list[str] | None:
 
 def path_of(daemon_set: DaemonSet) -> str:
     """Give the path of a DaemonSet."""
-    return f"/apis/apps/v1/namespaces/{daemon_set.metadata.namespace}/daemonsets/{daemon_set.metadata.name}"
+    return f"{DAEMON_SET.collection(daemon_set.metadata.namespace)}/{daemon_set.metadata.name}"
 
 
 def drain(api: Api, daemon_set: DaemonSet) -> None:

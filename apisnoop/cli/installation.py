@@ -13,9 +13,11 @@ from apisnoop.cli.agents import answer_of, each_agent
 from apisnoop.cli.cluster_objects import list_objects, read_object, read_wishes
 from apisnoop.cluster_api import Api
 from apisnoop.errors import RefusedError
-from apisnoop.fleet.certificate_diagnosis import CERTS
 from apisnoop.fleet.facts import AGENTS, SELECTOR, Facts
+from apisnoop.fleet.kinds import DAEMON_SET, DEPLOYMENT, POD
 from apisnoop.fleet.objects import (
+    AGENT,
+    CERTS,
     COMPONENT,
     ConfigMap,
     DaemonSet,
@@ -29,7 +31,48 @@ from apisnoop.fleet.objects import (
 from apisnoop.fleet.wishes import NO_WISHES
 
 WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
+OF_AGENTS = "-agent"
+"""How the DaemonSet's name ends."""
 REQUESTS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
+
+
+class Place(NamedTuple):
+    """Where an object is."""
+
+    collection: str
+    name: str
+
+    @property
+    def path(self) -> str:
+        """Its own path."""
+        return f"{self.collection}/{self.name}"
+
+
+class Home(NamedTuple):
+    """Where an installation is, and what the names of its objects begin with."""
+
+    namespace: str
+    name: str
+
+    @property
+    def agents(self) -> Place:
+        """The DaemonSet."""
+        return Place(DAEMON_SET.collection(self.namespace), self.name + OF_AGENTS)
+
+    @property
+    def webhook(self) -> Place:
+        """The Deployment."""
+        return Place(DEPLOYMENT.collection(self.namespace), f"{self.name}-webhook")
+
+    @property
+    def verdict(self) -> Place:
+        """The ConfigMap that says who signed the certificate."""
+        return Place(f"/api/v1/namespaces/{self.namespace}/configmaps", f"{self.name}-certificate")
+
+
+def home_of(namespace: str, daemon_set: str) -> Home:
+    """Give the installation that a DaemonSet, by its name, is of."""
+    return Home(namespace, daemon_set.removesuffix(OF_AGENTS))
 
 
 class Collection(NamedTuple):
@@ -64,8 +107,7 @@ class Reading:
 
 def daemon_sets(api: Api, namespace: str | None = None) -> list[DaemonSet]:
     """Give the DaemonSets of all installations. Raises ApisnoopError."""
-    place = f"/apis/apps/v1/namespaces/{namespace}/daemonsets" if namespace else "/apis/apps/v1/daemonsets"
-    return list(list_objects(api, place, DaemonSet, labelSelector=AGENTS))
+    return list(list_objects(api, DAEMON_SET.collection(namespace), DaemonSet, labelSelector=AGENTS))
 
 
 def look_at(api: Api, namespace: str | None, place: str | None = None) -> Facts:
@@ -77,11 +119,11 @@ def look_at(api: Api, namespace: str | None, place: str | None = None) -> Facts:
     found = daemon_sets(api, place)
     here = found[0].metadata.namespace if found else place
     ours = our_pods(api, here) if here else []
-    agents = [pod for pod in ours if (pod.metadata.labels or {}).get(COMPONENT) == "agent"]
+    agents = [pod for pod in ours if (pod.metadata.labels or {}).get(COMPONENT) == AGENT]
     answers = {
         pod.metadata.uid: answer for pod, answer in each_agent(_answering(agents), lambda one: answer_of(api, one))
     }
-    pods = reading.may(lambda: tuple(list_objects(api, _in(namespace, "pods"), Pod)))
+    pods = reading.may(lambda: tuple(list_objects(api, POD.collection(namespace), Pod)))
     wishes = reading.may(lambda: read_wishes(api, namespace))
     return Facts(
         now=time.time(),
@@ -93,32 +135,22 @@ def look_at(api: Api, namespace: str | None, place: str | None = None) -> Facts:
         nodes=reading.may(lambda: tuple(list_objects(api, "/api/v1/nodes", Node))),
         pods=pods if wishes is not None else None,
         wishes=wishes or NO_WISHES,
-        verdict=_verdict(reading, found[0]) if found else None,
+        verdict=_verdict(reading, home_of(found[0].metadata.namespace, found[0].metadata.name)) if found else None,
         unreadable=tuple(reading.unreadable),
     )
 
 
 def our_pods(api: Api, namespace: str) -> list[Pod]:
     """Give all pods of the installation in a namespace. Raises ApisnoopError."""
-    return list(list_objects(api, _in(namespace, "pods"), Pod, labelSelector=SELECTOR))
+    return list(list_objects(api, POD.collection(namespace), Pod, labelSelector=SELECTOR))
 
 
 def _answering(agents: list[Pod]) -> list[Pod]:
     return [pod for pod in agents if pod.spec.node_name and not pod.is_over]
 
 
-def _in(namespace: str | None, plural: str) -> str:
-    return f"/api/v1/namespaces/{namespace}/{plural}" if namespace else f"/api/v1/{plural}"
-
-
-def name_of(daemon_set: DaemonSet) -> str:
-    """Give what the names of an installation's objects begin with."""
-    return daemon_set.metadata.name.removesuffix("-agent")
-
-
-def _verdict(reading: Reading, daemon_set: DaemonSet) -> ConfigMap | None:
-    path = f"{_in(daemon_set.metadata.namespace, 'configmaps')}/{name_of(daemon_set)}-certificate"
-    return reading.may(lambda: read_object(reading.api, path, ConfigMap))
+def _verdict(reading: Reading, home: Home) -> ConfigMap | None:
+    return reading.may(lambda: read_object(reading.api, home.verdict.path, ConfigMap))
 
 
 def look_deeper(api: Api, facts: Facts) -> Facts:
@@ -126,13 +158,13 @@ def look_deeper(api: Api, facts: Facts) -> Facts:
     daemon_set = facts.daemon_set
     if daemon_set is None:
         return facts
-    reading, name, here = Reading(api), name_of(daemon_set), daemon_set.metadata.namespace
-    jobs, deployments = certificate_jobs(here), f"/apis/apps/v1/namespaces/{here}/deployments"
-    request = reading.may(lambda: read_object(api, f"{REQUESTS}/{name}", Request))
+    reading, home = Reading(api), home_of(daemon_set.metadata.namespace, daemon_set.metadata.name)
+    jobs = certificate_jobs(home.namespace)
+    request = reading.may(lambda: read_object(api, f"{REQUESTS}/{home.name}", Request))
     return replace(
         facts,
-        webhook=reading.may(lambda: read_object(api, f"{deployments}/{name}-webhook", Deployment)),
-        webhook_configuration=reading.may(lambda: read_object(api, f"{WEBHOOKS}/{name}", WebhookConfiguration)),
+        webhook=reading.may(lambda: read_object(api, home.webhook.path, Deployment)),
+        webhook_configuration=reading.may(lambda: read_object(api, f"{WEBHOOKS}/{home.name}", WebhookConfiguration)),
         certificate_jobs=reading.may(lambda: tuple(list_objects(api, jobs.path, Job, labelSelector=jobs.selector)))
         or (),
         requests=(request,) if request else (),

@@ -4,8 +4,12 @@ import click
 import msgspec
 
 from apisnoop.calls.call_line import CallLine
+from apisnoop.cli.pulling import agents_to_pull
 from apisnoop.cli.report import terminal
-from apisnoop.cli.streams import Event, Line, Lost, Opened
+from apisnoop.cli.selection import label_filter
+from apisnoop.cli.streams import Event, Line, Lost, Opened, Streams
+from apisnoop.cli.watched import Watched
+from apisnoop.cluster_api import Api
 from apisnoop.fleet.call_filter import CallFilter
 from apisnoop.reports.live import LiveTable
 from apisnoop.reports.paint import Paint
@@ -16,6 +20,27 @@ class LeftOut(msgspec.Struct, frozen=True):
     """What a node sends in place of calls that it could not send in time."""
 
     left_out: int = 0
+
+
+def show_calls(api: Api, wanted: CallFilter, selector: str | None, place: str | None, *, as_json: bool) -> None:
+    """Show the calls that pass a filter, and those of pods with the labels asked for, without end.
+
+    `place` is the namespace of the installation, if only that one is to be looked into. Raises ApisnoopError for what
+    is not there.
+    """
+    if selector is not None:
+        wanted = label_filter(api, wanted, selector)
+    watched = Watched(api, wanted.namespace, wanted.objects, selector)
+    watched.demand()
+    agents = agents_to_pull(api, place)
+    streams = Streams(api, agents, place)
+    try:
+        show = LiveCalls(wanted, as_json=as_json)
+        watched.tell_unrecorded(agents)
+        for event in streams.events():
+            show(event)
+    finally:
+        streams.close()
 
 
 class LiveCalls:

@@ -12,22 +12,21 @@ import click
 
 from apisnoop.cli.agents import find_agents
 from apisnoop.cli.cluster_objects import list_objects, open_api, read_namespaces, read_object, read_owners
+from apisnoop.cli.installation import home_of
 from apisnoop.cli.namespaces import current_namespace
 from apisnoop.errors import ApisnoopError, RefusedError, UsageError
 from apisnoop.fleet.consequences import Consequences, consequences
+from apisnoop.fleet.enumeration import some_of
 from apisnoop.fleet.facts import is_init_mode
 from apisnoop.fleet.kinds import NAMESPACE, POD, Kind, kind_of, parse_references
 from apisnoop.fleet.objects import ConfigMap, Pod, Thing
-from apisnoop.fleet.own_authority import is_ours
+from apisnoop.fleet.own_authority import has_signed
 from apisnoop.fleet.wishes import Wishes
 from apisnoop.node.wanted import Metadata
 from apisnoop.reports.wording import clean, counted
 
 if TYPE_CHECKING:
     from apisnoop.cluster_api import Api
-
-SHOWN = 5
-"""Pods that are named; of more only the number is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,11 +150,10 @@ class Marking:
     def _own_authority(self) -> bool:
         """Whether our own authority has signed the proxy's certificate, as far as that can be seen."""
         for one in self._agents[:1]:
-            owner = next((owner.name for owner in one.metadata.owner_references or () if owner.controller), "")
-            name = f"{owner.removesuffix('-agent')}-certificate"
+            made_by = next((owner.name for owner in one.metadata.owner_references or () if owner.controller), "")
+            home = home_of(one.metadata.namespace, made_by)
             with suppress(RefusedError):
-                path = f"/api/v1/namespaces/{one.metadata.namespace}/configmaps/{name}"
-                return is_ours(read_object(self.api, path, ConfigMap))
+                return has_signed(read_object(self.api, home.verdict.path, ConfigMap))
         return False
 
     def warn_without_agents(self) -> None:
@@ -203,5 +201,4 @@ def each_object(chosen: Sequence[Chosen], act: Callable[[Chosen], None]) -> None
 
 def some_pods(pods: Sequence[tuple[str, str]]) -> str:
     """Name the first few pods, and say how many more there are."""
-    names = ", ".join(clean(name.rpartition("/")[2]) for name, _ in pods[:SHOWN])
-    return names + (f" and {len(pods) - SHOWN:,} more" if len(pods) > SHOWN else "")
+    return clean(some_of([name.rpartition("/")[2] for name, _ in pods]))

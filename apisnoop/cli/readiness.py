@@ -8,7 +8,16 @@ import click
 import msgspec
 
 from apisnoop.cli.cluster_objects import list_objects, read_object
-from apisnoop.cli.installation import certificate_jobs, daemon_sets, look_at, look_deeper, name_of, our_pods
+from apisnoop.cli.installation import (
+    Home,
+    Place,
+    certificate_jobs,
+    daemon_sets,
+    home_of,
+    look_at,
+    look_deeper,
+    our_pods,
+)
 from apisnoop.cluster_api import Api
 from apisnoop.errors import ApisnoopError, ExitCode
 from apisnoop.fleet.certificate_diagnosis import is_issuing
@@ -38,17 +47,17 @@ class Waiting:
     _missing: frozenset[str] = field(default=frozenset())
     """Images that could not be pulled at the last look."""
 
-    def until[T](self, collection: str, name: str, kind: type[T], lacks: Callable[[T], str]) -> bool:
+    def until[T](self, place: Place, kind: type[T], lacks: Callable[[T], str]) -> bool:
         """Wait until an object lacks nothing, saying what it lacks whenever that changes; none at all lacks nothing.
 
         It is looked at once even where the time is over: what came before may have taken all of it.
         """
         said = ""
-        found = read_object(self.api, f"{collection}/{name}", kind)
+        found = read_object(self.api, place.path, kind)
         if found is None or not lacks(found):
             return True
         while (left := self.deadline - time.monotonic()) > 0 and not self.hopeless:
-            for event, thing in self.api.watch(collection, name, min(left, SLICE)):
+            for event, thing in self.api.watch(*place, min(left, SLICE)):
                 if event == "ERROR":
                     break  # what comes with it is no such object
                 if event == "DELETED":
@@ -58,7 +67,7 @@ class Waiting:
                 if not lacking:
                     return True
                 if lacking != said:
-                    click.echo(f"{name}: {lacking}", err=True)
+                    click.echo(f"{place.name}: {lacking}", err=True)
                     said = lacking
                 if time.monotonic() > self.deadline:
                     return False
@@ -82,7 +91,7 @@ def wait_until_ready(api: Api, namespace: str, seconds: float) -> int:
     if not found:
         raise ApisnoopError(f"no DaemonSet of apisnoop is in namespace {namespace}; see helm list -n {namespace}")
     waiting = Waiting(api, namespace, time.monotonic() + seconds)
-    ready = _is_ready(waiting, name_of(found[0]))
+    ready = _is_ready(waiting, home_of(namespace, found[0].metadata.name))
     facts = look_deeper(api, look_at(api, namespace, namespace))
     findings = diagnose(facts)
     if waiting.hopeless:
@@ -101,18 +110,16 @@ def wait_until_ready(api: Api, namespace: str, seconds: float) -> int:
     return ExitCode.OK
 
 
-def _is_ready(waiting: Waiting, name: str) -> bool:
+def _is_ready(waiting: Waiting, home: Home) -> bool:
     """Wait for the certificate, which all wait for, then for the others."""
-    api, namespace = waiting.api, waiting.namespace
-    apps, core = f"/apis/apps/v1/namespaces/{namespace}", f"/api/v1/namespaces/{namespace}"
-    jobs = certificate_jobs(namespace)
-    running = [one for one in list_objects(api, jobs.path, Job, labelSelector=jobs.selector) if is_issuing(one)]
+    jobs = certificate_jobs(home.namespace)
+    running = [one for one in list_objects(waiting.api, jobs.path, Job, labelSelector=jobs.selector) if is_issuing(one)]
     for job in running:  # a certificate that is there already may be made anew by it
-        waiting.until(jobs.path, job.metadata.name, Job, _issues)
+        waiting.until(Place(jobs.path, job.metadata.name), Job, _issues)
     return (
-        waiting.until(f"{core}/configmaps", f"{name}-certificate", ConfigMap, _certificate)
-        and waiting.until(f"{apps}/daemonsets", f"{name}-agent", DaemonSet, _agents)
-        and waiting.until(f"{apps}/deployments", f"{name}-webhook", Deployment, _webhook)
+        waiting.until(home.verdict, ConfigMap, _certificate)
+        and waiting.until(home.agents, DaemonSet, _agents)
+        and waiting.until(home.webhook, Deployment, _webhook)
     )
 
 

@@ -19,8 +19,10 @@ from apisnoop.cli.installation import WEBHOOKS, daemon_sets
 from apisnoop.cli.releases import our_revisions
 from apisnoop.cluster_api import Api
 from apisnoop.errors import ApisnoopError, RefusedError
-from apisnoop.fleet.facts import SELECTOR
-from apisnoop.fleet.objects import COMPONENT, INSTANCE, Pod, Thing
+from apisnoop.fleet.enumeration import some_of
+from apisnoop.fleet.facts import SELECTOR, release_of
+from apisnoop.fleet.kinds import NAMESPACE, POD
+from apisnoop.fleet.objects import BUNDLES, COMPONENT, Pod, Thing
 from apisnoop.fleet.remains import BUNDLE, COLLECTIONS, Carriers, carriers, is_removable, object_path
 from apisnoop.reports.wording import clean, counted
 
@@ -38,15 +40,16 @@ class Removal:
         """`place` is the namespace it is installed in, if not all are to be looked into. Raises ApisnoopError."""
         self._api, self._connection = api, connection
         everything = self._ours()
-        self._releases = sorted({release_of(one) for _, one in everything if place in {None, one.metadata.namespace}})
-        self._objects = [found for found in everything if release_of(found[1]) in self._releases]
-        bundles = self._find("/api/v1/configmaps", f"{SELECTOR},{COMPONENT}=bundle")
+        here = [one.metadata for _, one in everything if place in {None, one.metadata.namespace}]
+        self._releases = sorted({release_of(one) for one in here})
+        self._objects = [found for found in everything if release_of(found[1].metadata) in self._releases]
+        bundles = self._find("/api/v1/configmaps", f"{SELECTOR},{COMPONENT}={BUNDLES}")
         self._bundles = [one for one in bundles if not is_removable(one.metadata)]
         """Those of the webhook; the chart's own goes with the chart."""
         self._daemon_sets = daemon_sets(api, place)
         self._carriers = Carriers((), {})
         known = {one.metadata.namespace for collection, one in self._objects if collection.endswith("/secrets")}
-        made = list(list_objects(api, "/api/v1/namespaces", Thing, labelSelector=f"{MANAGED_BY}={OURS}"))
+        made = list(list_objects(api, NAMESPACE.collection(None), Thing, labelSelector=f"{MANAGED_BY}={OURS}"))
         self._made = {one.metadata.name for one in made if place in {None, one.metadata.name}}
         """Namespaces that `install` has made."""
         self.homes = sorted(known | self._made | {one.metadata.namespace for one in self._daemon_sets})
@@ -69,7 +72,7 @@ class Removal:
         silent = self._drain(seconds)
         self._forget_releases()
         for collection, one in self._ours():
-            if release_of(one) in self._releases:
+            if release_of(one.metadata) in self._releases:
                 self._delete(collection, one)
         kept = self._remove_bundles()
         found = {home: remove_namespace(self._api, home) for home in self.homes}
@@ -94,7 +97,7 @@ class Removal:
 
     def _await_end(self, pod: Pod, deadline: float) -> bool:
         """Tell whether a pod has gone by then, looked at once at least: others may have taken all the time."""
-        collection = f"/api/v1/namespaces/{pod.metadata.namespace}/pods"
+        collection = POD.collection(pod.metadata.namespace)
         while True:
             now = read_object(self._api, f"{collection}/{pod.metadata.name}", Thing)
             if now is None or now.metadata.uid != pod.metadata.uid:
@@ -146,7 +149,7 @@ class Removal:
 
     def _remove_bundles(self) -> dict[str, tuple[str, ...]]:
         """Remove bundles that no pod mounts; give the others' pods by their namespace."""
-        pods = list(list_objects(self._api, "/api/v1/pods", Pod))
+        pods = list(list_objects(self._api, POD.collection(None), Pod))
         self._carriers = carriers(pods)
         kept = {}
         for one in self._bundles:
@@ -181,11 +184,5 @@ def _tell_occupied(occupied: dict[str, list[str]]) -> None:
         click.echo(f"apisnoop: {said}; when that is gone: kubectl apisnoop uninstall", err=True)
 
 
-def release_of(one: Thing) -> str:
-    """Give the Helm release that an object is of."""
-    return (one.metadata.labels or {}).get(INSTANCE, "")
-
-
 def _some(names: Sequence[str]) -> str:
-    more = f" and {len(names) - SHOWN:,} more" if len(names) > SHOWN else ""
-    return ", ".join(map(clean, names[:SHOWN])) + more
+    return clean(some_of(names, SHOWN))

@@ -45,14 +45,7 @@ def watch(  # noqa: PLR0913, PLR0917 - one argument an option, given by name
     kubectl apisnoop watch deploy/web --verb create,patch,delete --status 4xx
     kubectl apisnoop watch -o json | jq -r .path
     """
-    # The kubernetes client takes 0.3 s to import, which --help does without.
-    from apisnoop.cli.cluster_objects import open_api  # noqa: PLC0415
-    from apisnoop.cli.live_calls import LiveCalls  # noqa: PLC0415
-    from apisnoop.cli.pulling import agents_to_pull  # noqa: PLC0415
-    from apisnoop.cli.selection import label_filter  # noqa: PLC0415
-    from apisnoop.cli.streams import Streams  # noqa: PLC0415
-    from apisnoop.cli.watched import Watched  # noqa: PLC0415
-    from apisnoop.fleet.call_filter import CallFilter, parse_statuses, parse_verbs, parse_words  # noqa: PLC0415
+    from apisnoop.fleet.call_filter import CallFilter, parse_statuses, parse_verbs, parse_words  # noqa: PLC0415 - for --help
     from apisnoop.fleet.kinds import parse_references  # noqa: PLC0415
 
     wanted = CallFilter(
@@ -63,17 +56,8 @@ def watch(  # noqa: PLR0913, PLR0917 - one argument an option, given by name
         resources=parse_words(resources),
         statuses=parse_statuses(statuses),
     )
-    api = open_api(kubeconfig, context)
-    if selector is not None:
-        wanted = label_filter(api, wanted, selector)
-    watched = Watched(api, wanted.namespace, wanted.objects, selector)
-    watched.demand()
-    agents = agents_to_pull(api, place)
-    streams = Streams(api, agents, place)
-    show = LiveCalls(wanted, as_json=output == "json")
-    watched.tell_unrecorded(agents)
-    try:
-        for event in streams.events():
-            show(event)
-    finally:
-        streams.close()
+    # The kubernetes client takes 0.3 s to import, which --help does without.
+    from apisnoop.cli.cluster_objects import open_api  # noqa: PLC0415
+    from apisnoop.cli.live_calls import show_calls  # noqa: PLC0415
+
+    show_calls(open_api(kubeconfig, context), wanted, selector, place, as_json=output == "json")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import click
 
 from apisnoop.cli.agents import PATIENCE, each_agent
-from apisnoop.cli.cluster_objects import list_objects, read_object, read_owners
+from apisnoop.cli.cluster_objects import list_objects, read_object, read_owners, refuse
 from apisnoop.cli.marks import no_such_object
 from apisnoop.cli.pulling import pods_of
 from apisnoop.cluster_api import Api
@@ -79,7 +79,7 @@ class Watched:
         pods = list(list_objects(self._api, POD.collection(place), Pod, **query))
         if not self._objects:
             return frozenset(pod.metadata.uid for pod in pods)
-        wishes = Wishes(read_owners(self._api, place, _raised), {})
+        wishes = Wishes(read_owners(self._api, place, refuse), {})
         above = {one.metadata.uid for one in self._found}
         names = {one.name for one in self._objects if one.kind is NAMESPACE}
         return frozenset(
@@ -87,10 +87,6 @@ class Watched:
             for pod in pods
             if pod.metadata.namespace in names or any(wishes.is_below(pod, uid) for uid in above)
         )
-
-
-def _raised(error: RefusedError) -> None:
-    raise error
 
 
 def _why(told: Sequence[AgentPod]) -> str:

@@ -4,14 +4,12 @@ from collections.abc import Iterator
 
 from apisnoop.fleet.facts import Facts
 from apisnoop.fleet.finding import Finding
-from apisnoop.fleet.objects import COMPONENT, Job, Pod, Request
+from apisnoop.fleet.objects import CERTS, COMPONENT, Job, Pod, Request
 from apisnoop.fleet.status import Status
 from apisnoop.moments import seconds_of
 
 SOON = 24 * 3600
 """Seconds before its end at which a certificate should have been renewed: that happens at two thirds of its life."""
-CERTS = "certs"
-"""Component of the Job's pods."""
 
 
 def certificate_findings(facts: Facts, status: Status) -> Iterator[Finding]:

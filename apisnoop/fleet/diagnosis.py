@@ -6,10 +6,11 @@ Pure: from facts to findings. Nothing is found that is only not ideal.
 from collections.abc import Iterator
 
 from apisnoop.fleet.certificate_diagnosis import certificate_findings
+from apisnoop.fleet.enumeration import some_of
 from apisnoop.fleet.facts import Facts, is_draining
 from apisnoop.fleet.finding import Finding
 from apisnoop.fleet.images import image_finding, missing_images
-from apisnoop.fleet.objects import COMPONENT, Pod
+from apisnoop.fleet.objects import COMPONENT, WEBHOOK, Pod
 from apisnoop.fleet.status import (
     MISSING,
     NO_AGENT,
@@ -31,6 +32,8 @@ OVERLOADED = "overloaded"
 """What an agent's reason has in it when it leaves out a proxy that is late."""
 LATELY = 3600.0
 """Seconds for which a gap is news."""
+SHOWN = 3
+"""Pods that a finding names."""
 HURRY = 60.0
 """Seconds that a new pod may take to be recorded before it is called forgotten."""
 
@@ -126,7 +129,7 @@ def _webhook(facts: Facts) -> Iterator[Finding]:
         forgotten = [pod.key for pod in facts.pods or () if _was_forgotten(pod, facts)]
         if forgotten:
             yield Finding(
-                f"the webhook was not asked about {_some(forgotten)}, which asked to be recorded when made; "
+                f"the webhook was not asked about {some_of(forgotten, SHOWN)}, which asked to be recorded when made; "
                 "first calls may be missing",
                 logs,
             )
@@ -134,7 +137,7 @@ def _webhook(facts: Facts) -> Iterator[Finding]:
 
 def _lacks_image(facts: Facts) -> bool:
     """Tell whether a pod of the webhook waits for its image, which is a finding of its own."""
-    webhook = [pod for pod in facts.ours if (pod.metadata.labels or {}).get(COMPONENT) == "webhook"]
+    webhook = [pod for pod in facts.ours if (pod.metadata.labels or {}).get(COMPONENT) == WEBHOOK]
     return bool(missing_images(webhook))
 
 
@@ -177,7 +180,7 @@ def _gaps(facts: Facts, status: Status) -> Iterator[Finding]:
         if OVERLOADED in pod.gap_reason and began is not None and facts.now - began < LATELY:
             by_node.setdefault(pod.node, []).append(pod)
     for node, pods in sorted(by_node.items()):
-        what = f"{_some([f'{pod.namespace}/{pod.name}' for pod in pods])} (the last one: {pods[0].gap_reason})"
+        what = f"{some_of([f'{pod.namespace}/{pod.name}' for pod in pods], SHOWN)} (the last one: {pods[0].gap_reason})"
         yield Finding(
             f"node {node}: overload has left gaps in the record of {what}",
             "kubectl apisnoop coverage --cluster, which lists them; to give the proxy more: "
@@ -195,7 +198,3 @@ def _nonsense(facts: Facts) -> Iterator[Finding]:
 
 def _tell(pod: PodState) -> str:
     return f"kubectl describe pod {pod.name} -n {pod.namespace}"
-
-
-def _some(names: list[str], most: int = 3) -> str:
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more pods" if len(names) > most else "")

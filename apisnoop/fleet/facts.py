@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from apisnoop.fleet.objects import (
+    AGENT,
     COMPONENT,
     INSTANCE,
     NAME,
@@ -18,10 +19,11 @@ from apisnoop.fleet.objects import (
 )
 from apisnoop.fleet.wishes import NO_WISHES, Wishes
 from apisnoop.node.status import AgentStatus, ProxyStatus
+from apisnoop.node.wanted import Metadata
 
 SELECTOR = f"{NAME}=apisnoop"
 """Of every object of the chart."""
-AGENTS = f"{SELECTOR},{COMPONENT}=agent"
+AGENTS = f"{SELECTOR},{COMPONENT}={AGENT}"
 DRAIN = "apisnoop/drain"
 """Selector of nodes, of which none has it: the DaemonSet then ends its pods, each of which lets go of everything."""
 
@@ -78,9 +80,9 @@ class Facts:
         return None
 
 
-def release_of(daemon_set: DaemonSet) -> str:
-    """Give the name of the Helm release that a DaemonSet belongs to."""
-    return (daemon_set.metadata.labels or {}).get(INSTANCE, "apisnoop")
+def release_of(metadata: Metadata) -> str:
+    """Give the name of the Helm release that an object of the chart belongs to."""
+    return (metadata.labels or {}).get(INSTANCE, "")
 
 
 def is_draining(daemon_set: DaemonSet) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from apisnoop.fleet.enumeration import some_of
 from apisnoop.fleet.finding import Finding
 from apisnoop.fleet.objects import ContainerStatus, Pod
 from apisnoop.fleet.remains import INIT_CONTAINERS
@@ -72,8 +73,7 @@ def _image_of(pod: Pod, name: str) -> str:
 
 def image_text(missing: MissingImage) -> str:
     """Say which image cannot be pulled, and who waits for it."""
-    more = f" and {len(missing.pods) - SHOWN:,} more" if len(missing.pods) > SHOWN else ""
-    waits = f"{', '.join(missing.pods[:SHOWN])}{more}"
+    waits = some_of(missing.pods, SHOWN)
     return f"image {missing.image} cannot be pulled ({missing.reason}), which {waits} cannot start without"
 
 

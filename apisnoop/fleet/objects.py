@@ -10,6 +10,8 @@ from apisnoop.node.wanted import Metadata
 NAME, COMPONENT, INSTANCE = "app.kubernetes.io/name", "app.kubernetes.io/component", "app.kubernetes.io/instance"
 VERSION = "app.kubernetes.io/version"
 """Labels of every object of the chart."""
+AGENT, CERTS, WEBHOOK, BUNDLES, TEST = "agent", "certs", "webhook", "bundle", "test"
+"""Components: DaemonSet, Jobs and Deployment, ConfigMaps with our own authority, and what `helm test` makes."""
 
 
 class Part(msgspec.Struct, frozen=True, rename="camel"):

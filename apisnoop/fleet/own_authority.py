@@ -13,7 +13,7 @@ RESTARTED = frozenset({"deployment", "statefulset", "daemonset"})
 """Kinds whose pods kubectl makes anew."""
 
 
-def is_ours(verdict: ConfigMap | None) -> bool:
+def has_signed(verdict: ConfigMap | None) -> bool:
     """Tell whether our own authority has signed the certificate."""
     return verdict is not None and verdict.data.get("mode") == MODE
 

@@ -3,7 +3,7 @@
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 
-from apisnoop.fleet.objects import COMPONENT, NAME, Pod
+from apisnoop.fleet.objects import COMPONENT, NAME, TEST, Pod
 from apisnoop.fleet.wishes import OURS
 from apisnoop.node.wanted import PART_OF, REDIRECT_CONTAINER, WAIT_CONTAINER, Metadata
 
@@ -56,7 +56,7 @@ def is_test(metadata: Metadata) -> bool:
     That has no label part-of, for the agents leave alone what has.
     """
     labels = metadata.labels or {}
-    ours = (labels.get(NAME), labels.get(COMPONENT)) == (OURS, "test")
+    ours = (labels.get(NAME), labels.get(COMPONENT)) == (OURS, TEST)
     return ours and (metadata.annotations or {}).get(HOOK) == "test"
 
 

@@ -10,7 +10,7 @@ import msgspec
 from apisnoop.fleet.facts import Answer, Facts, is_draining, release_of
 from apisnoop.fleet.images import MissingImage, missing_images
 from apisnoop.fleet.objects import Pod
-from apisnoop.fleet.own_authority import is_ours, obstacle
+from apisnoop.fleet.own_authority import has_signed, obstacle
 from apisnoop.node.status import INTERCEPTING, AgentPod, AgentStatus, ProxyPod
 from apisnoop.node.wanted import Wanted
 
@@ -113,7 +113,7 @@ def status_of(facts: Facts) -> Status:
     return Status(
         facts.version,
         daemon_set.metadata.namespace if daemon_set else "",
-        release_of(daemon_set) if daemon_set else "",
+        release_of(daemon_set.metadata) if daemon_set else "",
         installed=daemon_set is not None,
         draining=daemon_set is not None and is_draining(daemon_set),
         certificate=certificate_of(facts),
@@ -236,7 +236,7 @@ def _pods(facts: Facts) -> Iterator[PodState]:
         answer = told.pop(pod.metadata.uid, None)
         if answer is not None:
             known = _pod(*answer, wanted=wish.yes, wish=wish)
-            foreign = wish.yes and answer[1].reason == NOT_TRUSTED and is_ours(facts.verdict)
+            foreign = wish.yes and answer[1].reason == NOT_TRUSTED and has_signed(facts.verdict)
             missing = obstacle(pod, facts.wishes) if foreign else ""
             yield msgspec.structs.replace(known, why=missing) if missing else known
         elif wish.yes:

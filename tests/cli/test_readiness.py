@@ -6,12 +6,14 @@ import time
 import msgspec
 import pytest
 
+from apisnoop.cli.installation import Home
 from apisnoop.cli.readiness import Waiting, _is_ready, _webhook
 from apisnoop.fleet.objects import Deployment
 from tests.cli.fake_api import FakeApi, made
 from tests.fleet.things import LABELS
 
 HOME = "apisnoop"
+INSTALLED = Home(HOME, "apisnoop")
 
 
 class WatchedApi(FakeApi):
@@ -54,7 +56,7 @@ def test_an_image_that_cannot_be_pulled_twice_ends_the_wait(capsys):
     """Nobody waits five minutes for what will not come."""
     api = WatchedApi(daemon_set(0), agent("ImagePullBackOff"))
     waiting = Waiting(api, HOME, time.monotonic() + 3600)
-    assert not _is_ready(waiting, "apisnoop")
+    assert not _is_ready(waiting, INSTALLED)
     assert waiting.hopeless
     assert api.watched == ["apisnoop-agent"] * 2
     assert capsys.readouterr().err == "apisnoop-agent: 0 of 2 pods ready\n"
@@ -65,7 +67,7 @@ def test_an_image_that_is_being_pulled_again_is_waited_for():
     api = WatchedApi(daemon_set(0), agent("ErrImagePull"))
     api.then["apisnoop-agent"] = [daemon_set(1), daemon_set(2)]
     waiting = Waiting(api, HOME, time.monotonic() + 3600)
-    assert _is_ready(waiting, "apisnoop")
+    assert _is_ready(waiting, INSTALLED)
     assert not waiting.hopeless
 
 
@@ -74,7 +76,7 @@ def test_a_job_that_makes_the_certificate_anew_is_waited_for(end, capsys):
     """Its request would else be taken for one that waits for a human; of a Job that has failed more is to be said."""
     api = WatchedApi(daemon_set(2), job())
     api.then["apisnoop-certs-2"] = [job(**end)]
-    assert _is_ready(Waiting(api, HOME, time.monotonic() + 3600), "apisnoop")
+    assert _is_ready(Waiting(api, HOME, time.monotonic() + 3600), INSTALLED)
     assert api.watched == ["apisnoop-certs-2"]
     assert capsys.readouterr().err == "apisnoop-certs-2: requests the certificate\n"
 
@@ -82,14 +84,14 @@ def test_a_job_that_makes_the_certificate_anew_is_waited_for(end, capsys):
 def test_a_job_that_is_over_is_not_waited_for():
     """It was that of an earlier install."""
     api = WatchedApi(daemon_set(2), job(conditions=[{"type": "Complete", "status": "True"}]))
-    assert _is_ready(Waiting(api, HOME, time.monotonic() + 3600), "apisnoop")
+    assert _is_ready(Waiting(api, HOME, time.monotonic() + 3600), INSTALLED)
     assert api.watched == []
 
 
 def test_what_is_there_when_the_time_is_over_is_no_failure():
     """The certificate may have taken all of it, and the agents be ready by then."""
-    assert _is_ready(Waiting(WatchedApi(daemon_set(2)), HOME, time.monotonic() - 1), "apisnoop")
-    assert not _is_ready(Waiting(WatchedApi(daemon_set(1)), HOME, time.monotonic() - 1), "apisnoop")
+    assert _is_ready(Waiting(WatchedApi(daemon_set(2)), HOME, time.monotonic() - 1), INSTALLED)
+    assert not _is_ready(Waiting(WatchedApi(daemon_set(1)), HOME, time.monotonic() - 1), INSTALLED)
 
 
 def test_a_watch_that_the_server_gives_up_is_begun_anew():
@@ -101,7 +103,7 @@ def test_a_watch_that_the_server_gives_up_is_begun_anew():
         yield {"kind": "Status", "metadata": {}, "message": "too old", "code": 410}
 
     api.then["apisnoop-agent"] = gives_up()
-    assert _is_ready(Waiting(api, HOME, time.monotonic() + 3600), "apisnoop")
+    assert _is_ready(Waiting(api, HOME, time.monotonic() + 3600), INSTALLED)
     assert api.watched == ["apisnoop-agent"] * 2
 
 
