@@ -19,6 +19,7 @@ from tests.tproxy.fake_proxy import FakeProxy
 from tests.tproxy.podlike import API, POD_ADDRESS
 
 YES = Wanted(True, "apisnoop=true on pod web")
+RESET = Wanted(True, "apisnoop=true on pod web", reset=True)
 NO = Wanted(False, "nothing asks for it")
 CONTAINER = "c0" * 32
 CLIENT = """

@@ -19,7 +19,7 @@ from apisnoop_tproxy.nft import remove_table
 from apisnoop_tproxy.proxy_control import ProxyControl
 from tests.looped import eventually, in_loop
 from tests.tproxy.certificates import Authority
-from tests.tproxy.fake_pod import CONTAINER, NO, YES, enrolled, running, state
+from tests.tproxy.fake_pod import CONTAINER, NO, RESET, YES, enrolled, running, state
 from tests.tproxy.fake_proxy import FakeProxy
 from tests.tproxy.podlike import API, POD_ADDRESS
 
@@ -262,10 +262,25 @@ async def test_older_connections_are_counted_or_reset(settings, pod):
     async with enrolled(settings, pod) as (agent, _):
         assert agent.pods[pod.uid].existing() == 1
         before.sendall(b"open")
-    async with enrolled(settings, pod, wanted=msgspec.structs.replace(YES, reset=True)):
-        before.settimeout(5)
-        with pytest.raises(ConnectionError):
-            await asyncio.to_thread(before.recv, 1)
+    async with enrolled(settings, pod, wanted=RESET):
+        await broken(before)
+
+
+@in_loop
+async def test_older_connections_of_a_recorded_pod_are_reset_when_that_is_asked_for(settings, pod):
+    """It is said to a pod whose older connections have been counted, and breaks them once."""
+    before = pod.podlike.connect()
+    async with enrolled(settings, pod) as (agent, _):
+        agent.update(pod.facts, RESET)
+        await broken(before)
+        assert agent.pods[pod.uid].existing() == 0
+
+
+async def broken(connection):
+    """Wait until a connection is reset."""
+    connection.settimeout(5)
+    with pytest.raises(ConnectionError):
+        await asyncio.to_thread(connection.recv, 1)
 
 
 @in_loop

@@ -55,6 +55,8 @@ class PodControl:
     _asked: float | None = None
     """When it began to be wanted, running already; until the rule is there."""
     _superseded: bool = False
+    _resetting: bool = False
+    """Whether connections that go past the proxy are to be broken, once, as soon as new ones do not."""
     _block: Block = NO_BLOCK
 
     def __post_init__(self) -> None:
@@ -75,6 +77,7 @@ class PodControl:
         if wanted != self.wanted:
             self._block = NO_BLOCK
             self._asked = time.monotonic() if wanted.yes and not self.wanted.yes else None
+        self._resetting = wanted.reset and (self._resetting or not self.wanted.reset)
         self.facts, self.wanted, self.workload = facts, wanted, workload
         self.touched.set()
 
@@ -122,6 +125,7 @@ class PodControl:
             return await self._offer()
         if enrolment.acting:
             await self._inspect(enrolment)
+            self._reset()
             return LATER
         if enrolment.accepted:
             await self._act(enrolment)
@@ -167,12 +171,18 @@ class PodControl:
         if self._asked is not None:
             self.desk.acted(time.monotonic() - self._asked)
             self._asked = None
-        if self.wanted.reset:
-            self._note_unbroken(presence.break_direct(self.desk.destinations))
+        self._resetting = self.wanted.reset
+        self._reset()
         if self.desk.well:
             self._become(Condition.INTERCEPTING, Cause(Code.WANTED, self.wanted.why))
         else:
             self._become(Condition.SHED, Cause(Code.PROXY_ILL, "the node's proxy is not well"))
+
+    def _reset(self) -> None:
+        """Break the connections that go past the proxy, where that is asked for and new ones do not."""
+        if self._resetting and self.presence is not None and self.enrolments.acting is not None and self.desk.well:
+            self._resetting = False
+            self._note_unbroken(self.presence.break_direct(self.desk.destinations))
 
     async def _inspect(self, enrolment: Enrolment) -> None:
         """See whether the table is still what we made it, and whether the pod still accepts our certificate."""
