@@ -1,13 +1,17 @@
-"""Breaking connections in a pod, where the kernel may refuse to."""
+"""Stopping what an earlier agent has left in a pod; breaking connections, where the kernel may refuse to."""
 
 import errno
 import os
+import socket
 from types import SimpleNamespace
 
 import pytest
 
+from apisnoop_tproxy.nft import Leases, RuleError, apply_rules, find_table
 from apisnoop_tproxy.presence import Presence
+from apisnoop_tproxy.rules import Redirect, encode_leases, render_table
 from apisnoop_tproxy.succession import Succession
+from tests.looped import in_loop
 
 API = ("10.96.0.1", 443)
 
@@ -70,3 +74,25 @@ def test_connections_that_cannot_be_listed_are_left(monkeypatch):
     monkeypatch.setattr(diagnosis, "connections", refuse)
     assert presence(diagnosis).break_carried() == "they cannot be listed: No buffer space available"
     assert presence(diagnosis).break_direct([API]) == "they cannot be listed: No buffer space available"
+
+
+@in_loop
+async def test_an_earlier_agents_rule_stops_and_its_open_connections_go_on(podlike):
+    """Nothing new is led to the earlier proxy, nor can its agent renew that; what it carries is still translated."""
+    with podlike.run(lambda: socket.create_server(("127.0.0.1", 0))) as listener, podlike.server():
+        redirect = Redirect("0a", {socket.AF_INET: listener.getsockname()[1]}, 60.0)
+        podlike.run(lambda: apply_rules(render_table(redirect, [API])))
+        client, leases = podlike.connect(), podlike.run(Leases)
+        carried = podlike.accept(listener)
+        carried.settimeout(5)
+        await Presence(SimpleNamespace(namespace=podlike.namespace), Succession("0b")).flush()
+        assert not podlike.run(find_table).live
+        client.sendall(b"still here")
+        assert carried.recv(20) == b"still here"
+        assert podlike.connect().getpeername() == API
+        listener.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+        with pytest.raises(RuleError):
+            leases.apply(encode_leases(redirect, [API]))
+        leases.close()

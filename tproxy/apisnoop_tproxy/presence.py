@@ -15,9 +15,12 @@ from apisnoop_tproxy.foothold import Foothold
 from apisnoop_tproxy.namespace import MARK, in_namespace, listen, open_listeners
 from apisnoop_tproxy.nft import RuleError, Table, apply_rules, find_table, remove_table
 from apisnoop_tproxy.probe import Probe
-from apisnoop_tproxy.rules import Redirect, encode_leases, render_flush, render_table
+from apisnoop_tproxy.rules import Redirect, encode_leases, render_table
 from apisnoop_tproxy.succession import Succession
 from apisnoop_tproxy.wait import HOST, PORT
+
+_NO_LEASE = 1.0
+"""Seconds of a table's leases that nobody gives it."""
 
 
 class SupersededError(Exception):
@@ -105,8 +108,11 @@ class Presence:
         self.foothold.leases.apply(encode_leases(redirect, destinations))
 
     async def flush(self) -> None:
-        """Leave the table that is there without a rule. Raises RuleError if there is none."""
-        await self._inside(lambda: apply_rules(render_flush()))
+        """Have the table that is there lead nothing any more, whoever renews it; what is open goes on.
+
+        Raises RuleError.
+        """
+        await self._inside(lambda: _still(self._succession.generation))
 
     async def remove(self, generation: str = "") -> None:
         """Delete the table, if there is one; with a generation, only that. Raises RuleError."""
@@ -168,6 +174,17 @@ def _put(redirect: Redirect, destinations: Collection[Address], succession: Succ
     if found is None:
         raise RuleError("the kernel took the rule, but it is not there")
     return before, found
+
+
+def _still(generation: str) -> None:
+    """Put a table without leases, but with the same redirects, in place of what is there.
+
+    Without the last of these, the kernel stops translating: open connections would hang.
+    """
+    found = find_table()
+    if found is not None:
+        ports = dict(zip((socket.AF_INET, socket.AF_INET6), found.ports, strict=False))
+        apply_rules(render_table(Redirect(generation, ports, _NO_LEASE), ()))
 
 
 def _remove(generation: str) -> None:

@@ -82,11 +82,6 @@ def render_removal() -> str:
     return f"add table inet {TABLE}\ndelete table inet {TABLE}\n"
 
 
-def render_flush() -> str:
-    """Render the transaction that leaves our table without a rule: nothing new is led here, what is open goes on."""
-    return f"flush table inet {TABLE}\n"
-
-
 def encode_leases(redirect: Redirect, destinations: Iterable[Address]) -> list[bytes]:
     """Render the transaction that makes the rule act for another lease on exactly these; on none, if there are none.
 

@@ -19,7 +19,7 @@ class Succession:
 
     def __init__(self, generation: str, namespace: str = "", pod: str = "") -> None:
         """`generation` is its own, `namespace` and `pod` its pod's; without these, every agent has to be believed."""
-        self._generation = generation
+        self.generation = generation
         self._namespace, self._pod = namespace, pod
         self._others: set[str] = set()
 
@@ -42,5 +42,5 @@ class Succession:
 
     def yields(self, generation: str) -> bool:
         """Tell whether a table of this generation is that of an agent that came after us, which has the pod."""
-        newer = is_newer(generation, self._generation) and began(generation) <= time.time() + SKEW_SECONDS
+        newer = is_newer(generation, self.generation) and began(generation) <= time.time() + SKEW_SECONDS
         return newer and not self.alone
