@@ -12,7 +12,7 @@ class ExitCode(IntEnum):
 
     OK = 0
     FINDINGS = 1
-    """A gate the user asked for (`--fail-under`, `--fail-on`) was not met."""
+    """A gate the user asked for (`--fail-under`, `--fail-on`) was not met, or a verb that looks has found something."""
     USAGE = 2
     """The command line, or a value in it, cannot be understood."""
     UNAVAILABLE = 3
