@@ -30,9 +30,10 @@ def demand_one_home(api: Api, namespace: str, release: str) -> DaemonSet | None:
     Raises ApisnoopError where it is by another one: two would take pods from one another.
     """
     try:
-        found = [one for one in daemon_sets(api) if not one.metadata.deletion_timestamp]
+        seen = daemon_sets(api)
     except RefusedError:
-        found = daemon_sets(api, namespace)
+        seen = daemon_sets(api, namespace)
+    found = [one for one in seen if not one.metadata.deletion_timestamp]
     for one in found:
         there, known = one.metadata.namespace, release_of(one.metadata)
         if (there, known) != (namespace, release):

@@ -43,7 +43,10 @@ def test_another_release_in_the_same_namespace_is_another_installation():
 def test_what_is_on_its_way_out_is_no_installation():
     """Nothing keeps a new one from being made."""
     going = made("DaemonSet", "apisnoop-agent", "old", labels=LABELS, deletionTimestamp="2027-01-15T07:00:00Z")
-    assert demand_one_home(FakeApi(going), "apisnoop", "apisnoop") is None
+    api = FakeApi(going)
+    assert demand_one_home(api, "apisnoop", "apisnoop") is None
+    api.refused.add("/apis/apps/v1/daemonsets")
+    assert demand_one_home(api, "old", "apisnoop") is None
 
 
 @pytest.mark.parametrize(("generation", "says"), [(3, ""), (4, "every node begins a new record")])
