@@ -16,20 +16,20 @@ RATE = 10
 """Requests a second."""
 
 
-def start_polling(cluster, where, *, connections="fresh", rate=RATE, marked=True):
+def start_polling(cluster, where, *, name=POLLER, connections="fresh", rate=RATE, marked=True):
     """Have a pod ask for as long as it lives."""
-    made = pod_object(POLLER, build(CLIENTS) / "clients")
+    made = pod_object(name, build(CLIENTS) / "clients")
     path = f"--path=/api/v1/namespaces/{where}/configmaps/kube-root-ca.crt"
     asking = [PROGRAM, "poll", f"--connections={connections}", f"--rate={rate}", "--for=1h", path]
     made["spec"]["containers"][0]["command"] = asking
     del made["spec"]["serviceAccountName"]
     cluster.apply({**made, "metadata": {**made["metadata"], **(MARK if marked else {})}}, where)
-    cluster.kubectl("wait", f"pod/{POLLER}", "--for=condition=Ready", "--timeout=60s", "--namespace", where)
+    cluster.kubectl("wait", f"pod/{name}", "--for=condition=Ready", "--timeout=60s", "--namespace", where)
 
 
-def answers(cluster, where):
-    """Give what the pod was answered so far, in the order in which it asked."""
-    return read_answers(cluster.kubectl("logs", POLLER, "--namespace", where))
+def answers(cluster, where, name=POLLER):
+    """Give what a pod was answered so far, in the order in which it asked."""
+    return read_answers(cluster.kubectl("logs", name, "--namespace", where))
 
 
 def apisnoop(cluster, *words):
