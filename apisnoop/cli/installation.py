@@ -19,6 +19,8 @@ from apisnoop.fleet.objects import (
     AGENT,
     CERTS,
     COMPONENT,
+    NO_CONFIGURATION,
+    NO_VERDICT,
     ConfigMap,
     DaemonSet,
     Deployment,
@@ -150,7 +152,7 @@ def _answering(agents: list[Pod]) -> list[Pod]:
 
 
 def _verdict(reading: Reading, home: Home) -> ConfigMap | None:
-    return reading.may(lambda: read_object(reading.api, home.verdict.path, ConfigMap))
+    return reading.may(lambda: read_object(reading.api, home.verdict.path, ConfigMap) or NO_VERDICT)
 
 
 def look_deeper(api: Api, facts: Facts) -> Facts:
@@ -164,7 +166,9 @@ def look_deeper(api: Api, facts: Facts) -> Facts:
     return replace(
         facts,
         webhook=reading.may(lambda: read_object(api, home.webhook.path, Deployment)),
-        webhook_configuration=reading.may(lambda: read_object(api, f"{WEBHOOKS}/{home.name}", WebhookConfiguration)),
+        webhook_configuration=reading.may(
+            lambda: read_object(api, f"{WEBHOOKS}/{home.name}", WebhookConfiguration) or NO_CONFIGURATION
+        ),
         certificate_jobs=reading.may(lambda: tuple(list_objects(api, jobs.path, Job, labelSelector=jobs.selector)))
         or (),
         requests=(request,) if request else (),

@@ -19,6 +19,8 @@ def certificate_findings(facts: Facts, status: Status) -> Iterator[Finding]:
     for request in pending:
         name = request.metadata.name
         yield Finding(f"certificate signing request {name} waits for approval", f"kubectl certificate approve {name}")
+    if known is None:
+        return
     if not known.mode and not pending:
         failed = any(job.status.failed and not job.status.succeeded for job in facts.certificate_jobs)
         if failed or not _lacks_image(facts, status):

@@ -39,7 +39,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What was found; None for what may not be read."""
+    """What was found; None for what may not be read. What should be there and is not is an empty object."""
 
     now: float
     version: str

@@ -233,6 +233,10 @@ class ConfigMap(Part, frozen=True):
     data: dict[str, str] = {}
 
 
+NO_VERDICT = ConfigMap(Metadata())
+"""It is not there, or holds nothing yet."""
+
+
 class JobStatus(Part, frozen=True):
     """batch/v1 JobStatus."""
 
@@ -284,6 +288,10 @@ class WebhookConfiguration(Part, frozen=True):
 
     metadata: Metadata
     webhooks: list[Webhook] = []
+
+
+NO_CONFIGURATION = WebhookConfiguration(Metadata())
+"""It is not there: the chart's has webhooks."""
 
 
 class Request(Part, frozen=True):

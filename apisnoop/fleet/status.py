@@ -98,7 +98,8 @@ class Status(msgspec.Struct, frozen=True):
     release: str
     installed: bool
     draining: bool
-    certificate: Certificate
+    certificate: Certificate | None
+    """None: it may not be read, or nothing is installed."""
     nodes: tuple[NodeState, ...]
     pods: tuple[PodState, ...]
     images: tuple[MissingImage, ...] = ()
@@ -124,11 +125,12 @@ def status_of(facts: Facts) -> Status:
     )
 
 
-def certificate_of(facts: Facts) -> Certificate:
-    """Read the verdict of the certificate's Job; all empty as long as there is none."""
-    data = facts.verdict.data if facts.verdict else {}
+def certificate_of(facts: Facts) -> Certificate | None:
+    """Read the verdict of the certificate's Job; all empty as long as there is none, None where it may not be read."""
+    if facts.verdict is None:
+        return None
     keys = ("mode", "signer", "reason", "not-after", "renew-at", "then")
-    return Certificate(*(data.get(key, "") for key in keys))
+    return Certificate(*(facts.verdict.data.get(key, "") for key in keys))
 
 
 def agents_by_node(agents: Iterable[Pod]) -> dict[str, list[Pod]]:

@@ -75,6 +75,8 @@ def _summary(status: Status, now: float) -> list[str]:
 def certificate_line(status: Status, now: float) -> str:
     """Say who signed the certificate that pods are shown, and until when it holds."""
     known = status.certificate
+    if known is None:
+        return "Certificate: unknown, since it may not be read who signed it"
     match known.mode:
         case "csr":
             who = f"signed by the cluster ({clean(known.signer)})"

@@ -45,6 +45,7 @@ KINDS = {
     "Secret": ("secrets", "/api/v1", True),
     "ConfigMap": ("configmaps", "/api/v1", True),
     "ServiceAccount": ("serviceaccounts", "/api/v1", True),
+    "Node": ("nodes", "/api/v1", False),
     "Pod": ("pods", "/api/v1", True),
     "Event": ("events", "/api/v1", True),
     "ReplicaSet": ("replicasets", "/apis/apps/v1", True),

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from apisnoop.fleet.diagnosis import diagnose
-from apisnoop.fleet.objects import Job, Request
+from apisnoop.fleet.objects import NO_VERDICT, Job, Request
 from tests.fleet.things import LABELS, facts, metadata, pod
 
 PENDING = msgspec.convert({"metadata": metadata("apisnoop", ""), "status": {}}, Request)
@@ -53,5 +53,5 @@ def test_a_request_that_no_job_approves_waits_for_a_human(one):
 def test_a_log_is_named_only_where_there_is_one(status, then):
     """A container that has not run yet has none."""
     certs = pod("certs-2-x", "apisnoop", labels={**LABELS, "app.kubernetes.io/component": "certs"}, status=status)
-    (found,) = diagnose(facts(verdict=None, certificate_jobs=(job(),), ours=(certs,)))
+    (found,) = diagnose(facts(verdict=NO_VERDICT, certificate_jobs=(job(),), ours=(certs,)))
     assert (found.what, found.then) == ("there is no certificate yet", then)

@@ -7,7 +7,7 @@ import pytest
 
 from apisnoop.fleet.diagnosis import diagnose
 from apisnoop.fleet.facts import DRAIN, Answer
-from apisnoop.fleet.objects import Deployment, Job, Request, WebhookConfiguration
+from apisnoop.fleet.objects import NO_CONFIGURATION, NO_VERDICT, Deployment, Job, Request, WebhookConfiguration
 from apisnoop.node.status import AgentPod, ProxyPod
 from apisnoop.node.wanted import INJECTED, MARK
 from tests.fleet.things import (
@@ -102,7 +102,7 @@ def test_a_daemon_set_without_pods_is_found():
     ("known", "says"),
     [
         (verdict(mode="none", reason="nobody signs"), "nothing can be recorded: nobody signs"),
-        (None, "there is no certificate yet"),
+        (NO_VERDICT, "there is no certificate yet"),
         (verdict(mode="csr", not_after=moment(-5), reason="denied"), "the certificate has ended"),
         (verdict(mode="csr", not_after=moment(3600), renew_at=moment(-7200)), "ends soon"),
     ],
@@ -130,7 +130,7 @@ def test_a_short_certificate_that_is_yet_to_be_renewed_is_fine():
 def test_a_job_that_has_failed_is_told_from_one_that_runs():
     """Waiting helps with one of them only."""
     job = msgspec.convert({"metadata": metadata("certs-1", "apisnoop"), "status": {"failed": 2}}, Job)
-    what, then = only(verdict=None, certificate_jobs=(job,))
+    what, then = only(verdict=NO_VERDICT, certificate_jobs=(job,))
     assert "its Job has failed" in what
     assert then == "kubectl logs -n apisnoop job/certs-1 --tail=20"
 
@@ -138,7 +138,7 @@ def test_a_job_that_has_failed_is_told_from_one_that_runs():
 def test_a_request_that_waits_for_a_human_comes_with_the_command():
     """With renewal=manual nobody else approves it."""
     request = msgspec.convert({"metadata": metadata("apisnoop", ""), "status": {}}, Request)
-    assert only(verdict=None, requests=(request,))[1] == "kubectl certificate approve apisnoop"
+    assert only(verdict=NO_VERDICT, requests=(request,))[1] == "kubectl certificate approve apisnoop"
 
 
 @pytest.mark.parametrize(
@@ -202,7 +202,7 @@ def test_other_versions_are_found():
     ("given", "says"),
     [
         ({"webhook": webhook(0), "webhook_configuration": configuration()}, "no pod of the webhook is ready"),
-        ({"webhook": webhook()}, "the webhook's configuration is gone"),
+        ({"webhook": webhook(), "webhook_configuration": NO_CONFIGURATION}, "the webhook's configuration is gone"),
         ({"webhook": webhook(), "webhook_configuration": configuration("")}, "no caBundle"),
     ],
 )
@@ -274,3 +274,10 @@ def test_a_mark_that_cannot_be_understood_is_found_once():
     owner = ("ReplicaSet", "web-1")
     pods = (pod("web-0", owner=owner), pod("web-x", owner=owner))
     assert only(pods=pods, wishes=wishes(marks))[0] == "apisnoop=yes on deployment web is neither true nor false"
+
+
+def test_nothing_is_concluded_from_what_may_not_be_read():
+    """Whoever may not see certificate and webhook is not told that there are none; a request is seen all the same."""
+    assert found(verdict=None, webhook=webhook(), webhook_configuration=None, unreadable=("forbidden",)) == {}
+    request = msgspec.convert({"metadata": metadata("apisnoop", ""), "status": {}}, Request)
+    assert only(verdict=None, requests=(request,))[1] == "kubectl certificate approve apisnoop"

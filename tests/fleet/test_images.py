@@ -6,7 +6,7 @@ import pytest
 from apisnoop.fleet.diagnosis import diagnose
 from apisnoop.fleet.facts import Answer
 from apisnoop.fleet.images import missing_images
-from apisnoop.fleet.objects import Deployment, Job
+from apisnoop.fleet.objects import NO_CONFIGURATION, NO_VERDICT, Deployment, Job
 from apisnoop.fleet.status import status_of
 from tests.fleet.things import LABELS, agent, answer, facts, metadata, pod
 
@@ -53,10 +53,10 @@ def everything_waits():
         ours=(*agents, ours("certs", "certs"), ours("webhook", "webhook")),
         answers={"apisnoop-agent-n1": Answer(trouble="its pod is Pending")},
         nodes=(),
-        verdict=None,
+        verdict=NO_VERDICT,
         certificate_jobs=(msgspec.convert({"metadata": metadata("certs-1", "apisnoop")}, Job),),
         webhook=msgspec.convert({"metadata": metadata("apisnoop-webhook", "apisnoop")}, Deployment),
-        webhook_configuration=None,
+        webhook_configuration=NO_CONFIGURATION,
     )
 
 

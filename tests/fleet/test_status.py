@@ -147,7 +147,7 @@ def test_nothing_installed_is_said():
     """With nodes, but nothing on them."""
     found = status_of(facts(daemon_sets=(), agents=(), answers={}, verdict=None))
     assert not found.installed
-    assert found.certificate.mode == ""
+    assert found.certificate is None
 
 
 @pytest.mark.parametrize(

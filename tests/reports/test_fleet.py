@@ -5,6 +5,7 @@ import json
 import pytest
 
 from apisnoop.fleet.facts import Answer
+from apisnoop.fleet.objects import NO_VERDICT
 from apisnoop.fleet.status import status_of
 from apisnoop.node.status import AgentPod, ProxyPod
 from apisnoop.reports.fleet import duration_text, render_json, render_status
@@ -74,7 +75,8 @@ def test_states_are_coloured_on_a_terminal():
     ("found", "says"),
     [
         (verdict(mode="none", reason="nobody signs"), "Certificate: none, nothing can be recorded: nobody signs"),
-        (None, "Certificate: not there yet"),
+        (NO_VERDICT, "Certificate: not there yet"),
+        (None, "Certificate: unknown, since it may not be read"),
         (verdict(mode="own-ca", reason="denied"), "of our own authority, for pods created with it only (denied)"),
         (verdict(mode="csr", signer="s", not_after="2026-01-01T00:00:00Z"), "(over)"),
     ],
