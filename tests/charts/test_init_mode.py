@@ -11,7 +11,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from apisnoop.node.wanted import REDIRECT_CONTAINER
 from tests.charts.installation import HOME, PROVEN, PROXY_PORT, until
+from tests.charts.planted import assert_nothing_leaks, plant
 from tests.charts.workloads import MARK, REQUESTS, deployment, listed, once, pod
 from tests.inside.seen import Tap, compare
 
@@ -155,6 +157,12 @@ def test_a_pod_made_before_is_skipped_until_it_is_made_anew(init_mode, kubectl, 
     found = until(lambda: init_mode.calls_of(tmp_path, kubectl.namespace))
     assert name not in {pod for pod, *_ in found}
     until(lambda: set(init_mode.calls_of(tmp_path, kubectl.namespace).values()) == {REQUESTS})
+
+
+def test_what_a_prepared_pod_keeps_secret_is_nowhere(init_mode, two_nodes, kubectl, tmp_path):
+    """Not in the log of its init container or of any of ours, in Events, ConfigMaps, snapshots or answers."""
+    plant(two_nodes, kubectl.namespace)
+    assert_nothing_leaks(init_mode, kubectl.namespace, REDIRECT_CONTAINER, tmp_path)
 
 
 def test_a_killed_proxy_takes_no_api_server_with_it(init_mode, two_nodes, kubectl):
