@@ -276,6 +276,21 @@ async def test_older_connections_of_a_recorded_pod_are_reset_when_that_is_asked_
         assert agent.pods[pod.uid].existing() == 0
 
 
+@in_loop
+async def test_a_reset_waits_for_a_proxy_that_is_well(settings, pod):
+    """While pods are led past it, breaking their connections would have nobody recorded."""
+    before = pod.podlike.connect()
+    async with enrolled(settings, pod) as (agent, proxy):
+        proxy.lag = 0.3
+        await proxy.until(lambda: state(agent, pod) == "shed")
+        agent.update(pod.facts, RESET)
+        await proxy.until(lambda: not agent.pods[pod.uid].touched.is_set())
+        assert agent.pods[pod.uid].existing() == 1
+        proxy.lag = 0.0
+        await broken(before)
+        assert state(agent, pod) == "intercepting"
+
+
 async def broken(connection):
     """Wait until a connection is reset."""
     connection.settimeout(5)

@@ -322,6 +322,8 @@ class PodControl:
         except RuleError:
             self.touched.set()
             return
+        if self._resetting and self.enrolments.acting is not None:  # it has waited for a proxy that is well
+            self.touched.set()
         if self.state.name is Condition.SHED:
             self._become(Condition.INTERCEPTING, Cause(Code.WANTED, self.wanted.why))
 
