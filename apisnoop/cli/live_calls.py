@@ -7,7 +7,7 @@ from apisnoop.calls.call_line import CallLine
 from apisnoop.cli.pulling import agents_to_pull
 from apisnoop.cli.report import terminal
 from apisnoop.cli.selection import label_filter
-from apisnoop.cli.streams import Event, Line, Lost, Opened, Streams
+from apisnoop.cli.streams import Event, Line, Lost, Opened, Said, Streams
 from apisnoop.cli.watched import Watched
 from apisnoop.cluster_api import Api
 from apisnoop.fleet.call_filter import CallFilter
@@ -36,7 +36,7 @@ def show_calls(api: Api, wanted: CallFilter, selector: str | None, place: str | 
     streams = Streams(api, agents, place)
     try:
         show = LiveCalls(wanted, as_json=as_json)
-        watched.tell_unrecorded(agents)
+        streams.ask_aside(lambda: watched.unrecorded(agents))
         for event in streams.events():
             show(event)
     finally:
@@ -60,6 +60,8 @@ class LiveCalls:
             case Lost():
                 why = f"{clean(event.why)}; its calls are not shown until it is back, but recorded if it can"
                 click.echo(f"apisnoop: node {clean(event.node)}: the stream is lost: {why}", err=True)
+            case Said():
+                click.echo(f"apisnoop: {event.text}", err=True)
             case Opened(again=True):
                 click.echo(f"apisnoop: node {clean(event.node)} is back", err=True)
 

@@ -49,7 +49,14 @@ class Lost:
     why: str
 
 
-type Event = Line | Opened | Lost
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A remark that is of no single node."""
+
+    text: str
+
+
+type Event = Line | Opened | Lost | Said
 
 
 class Streams:
@@ -77,6 +84,15 @@ class Streams:
                 yield self._queue.get(timeout=1)
             except Empty:
                 continue
+
+    def ask_aside(self, ask: Callable[[], str]) -> None:
+        """Have something found out beside the streams: it may take as long as a node's silence."""
+
+        def say() -> None:
+            if text := ask():
+                self._queue.put(Said(text))
+
+        threading.Thread(target=say, name="aside", daemon=True).start()
 
     def close(self) -> None:
         """End all streams; their threads end with what they wait for."""

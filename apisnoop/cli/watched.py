@@ -12,7 +12,7 @@ from apisnoop.cli.cluster_objects import list_objects, read_object, read_owners,
 from apisnoop.cli.marks import no_such_object
 from apisnoop.cli.pulling import pods_of
 from apisnoop.cluster_api import Api
-from apisnoop.errors import RefusedError
+from apisnoop.errors import ApisnoopError, RefusedError
 from apisnoop.fleet.kinds import NAMESPACE, POD, Reference
 from apisnoop.fleet.objects import Pod, Thing
 from apisnoop.fleet.wishes import Wishes
@@ -52,20 +52,21 @@ class Watched:
             raise no_such_object(one.kind, one.name, self._namespace)
         return found
 
-    def tell_unrecorded(self, agents: Sequence[Pod]) -> None:
-        """Say on stderr if no pod that is meant is recorded now, and why."""
+    def unrecorded(self, agents: Sequence[Pod]) -> str:
+        """Say that no pod that is meant is recorded now, and why; empty if one is, or that cannot be told."""
         try:
             uids = self._uids()
-        except RefusedError:
-            return
+        except ApisnoopError:
+            return ""
         told = [
             pod
             for _, pods in each_agent(agents, lambda agent: pods_of(self._api, agent, PATIENCE))
             for pod in pods
             if self._is_meant(pod, uids)
         ]
-        if not self._is_blind and not any(pod.state == INTERCEPTING for pod in told):
-            click.echo(f"apisnoop: no recorded pod matches yet{_why(told)}; waiting for one", err=True)
+        if self._is_blind or any(pod.state == INTERCEPTING for pod in told):
+            return ""
+        return f"no recorded pod matches yet{_why(told)}; waiting for one"
 
     def _is_meant(self, pod: AgentPod, uids: frozenset[str] | None) -> bool:
         return self._namespace in {"", pod.namespace} and (uids is None or pod.uid in uids)

@@ -12,7 +12,7 @@ from apisnoop.calls.caller import Caller
 from apisnoop.cli import streams as module
 from apisnoop.cli.live_calls import LiveCalls
 from apisnoop.cli.port_forward import ForwardError
-from apisnoop.cli.streams import Line, Lost, Opened, Streams, lines_of
+from apisnoop.cli.streams import Line, Lost, Opened, Said, Streams, lines_of
 from apisnoop.fleet.call_filter import CallFilter
 from tests.fleet.things import agent
 
@@ -163,6 +163,21 @@ def test_an_agent_that_has_gone_is_not_called_lost(node, monkeypatch):
     ]
 
 
+def test_what_is_asked_aside_keeps_no_call_waiting(node):
+    """A node that is down is asked for a long time."""
+    answer = threading.Event()
+    node.answers.put([b"1\n"])
+    streams = Streams(None, [agent("n1")], None)
+    try:
+        streams.ask_aside(lambda: "no pod is recorded" if answer.wait(60) else "")
+        events = streams.events()
+        assert [next(events), next(events)] == [Opened("n1", again=False), Line("n1", b"1")]
+        answer.set()
+        assert Said("no pod is recorded") in (next(events), next(events))
+    finally:
+        streams.close()
+
+
 CALL = (
     b'{"time":"2026-01-01T00:00:00Z","method":"GET","path":"/api/v1/pods","status":200,"verb":"list","resource":"pods"}'
 )
@@ -190,13 +205,15 @@ def test_calls_that_do_not_pass_are_not_shown(capsys):
 def test_what_is_missing_is_said_on_standard_error(capsys):
     """Data stays data."""
     events = [Line("n1", b'{"left_out":7}'), Line("n1", b"nonsense"), Lost("n1", "timed out"), Opened("n1", again=True)]
+    events.append(Said("no pod is recorded"))
     found = shown(capsys, *events, as_json=True)
     assert found.out == ""
-    too_fast, nonsense, lost, back = found.err.splitlines()
+    too_fast, nonsense, lost, back, said = found.err.splitlines()
     assert too_fast == "apisnoop: node n1: 7 calls came too fast to be shown; they are recorded"
     assert nonsense == "apisnoop: node n1 has sent a line that is no call"
     assert lost.startswith("apisnoop: node n1: the stream is lost: timed out; its calls are not shown")
     assert back == "apisnoop: node n1 is back"
+    assert said == "apisnoop: no pod is recorded"
 
 
 @pytest.mark.parametrize("line", [b"\xff", b'{"path":"\xff"}', CALL.replace(b"pods", b"\xff")])
