@@ -21,6 +21,8 @@ from apisnoop.fleet.objects import (
     COMPONENT,
     NO_CONFIGURATION,
     NO_VERDICT,
+    REQUESTS,
+    WEBHOOKS,
     ConfigMap,
     DaemonSet,
     Deployment,
@@ -32,10 +34,8 @@ from apisnoop.fleet.objects import (
 )
 from apisnoop.fleet.wishes import NO_WISHES
 
-WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
 OF_AGENTS = "-agent"
 """How the DaemonSet's name ends."""
-REQUESTS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
 
 
 class Place(NamedTuple):

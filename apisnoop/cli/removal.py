@@ -15,14 +15,14 @@ from apisnoop.cli.already_marked import tell_marked
 from apisnoop.cli.cluster_objects import list_objects, read_object
 from apisnoop.cli.helm import connection_options, find_helm, run_helm
 from apisnoop.cli.home import MANAGED_BY, OURS, drain, remove_namespace
-from apisnoop.cli.installation import WEBHOOKS, daemon_sets
+from apisnoop.cli.installation import daemon_sets
 from apisnoop.cli.releases import our_revisions
 from apisnoop.cluster_api import Api
 from apisnoop.errors import ApisnoopError, RefusedError
 from apisnoop.fleet.enumeration import some_of
 from apisnoop.fleet.facts import SELECTOR, release_of
 from apisnoop.fleet.kinds import NAMESPACE, POD
-from apisnoop.fleet.objects import BUNDLES, COMPONENT, Pod, Thing
+from apisnoop.fleet.objects import BUNDLES, COMPONENT, WEBHOOKS, Pod, Thing
 from apisnoop.fleet.remains import BUNDLE, COLLECTIONS, Carriers, carriers, is_removable, object_path
 from apisnoop.reports.wording import clean, counted
 

@@ -7,6 +7,7 @@ from apisnoop.fleet.finding import Finding
 from apisnoop.fleet.objects import CERTS, COMPONENT, Job, Pod, Request
 from apisnoop.fleet.status import Status
 from apisnoop.moments import seconds_of
+from apisnoop.trust_mode import Mode
 
 SOON = 24 * 3600
 """Seconds before its end at which a certificate should have been renewed: that happens at two thirds of its life."""
@@ -25,7 +26,7 @@ def certificate_findings(facts: Facts, status: Status) -> Iterator[Finding]:
         failed = any(job.status.failed and not job.status.succeeded for job in facts.certificate_jobs)
         if failed or not _lacks_image(facts, status):
             yield Finding("there is no certificate" + (": its Job has failed" if failed else " yet"), next_step)
-    elif known.mode == "none":
+    elif known.mode == Mode.NONE:
         what = f"there is no certificate that pods accept, so nothing can be recorded: {known.reason}"
         yield Finding(what, known.then or next_step)
     elif known.then:

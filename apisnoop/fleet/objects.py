@@ -11,7 +11,9 @@ NAME, COMPONENT, INSTANCE = "app.kubernetes.io/name", "app.kubernetes.io/compone
 VERSION = "app.kubernetes.io/version"
 """Labels of every object of the chart."""
 AGENT, CERTS, WEBHOOK, BUNDLES, TEST = "agent", "certs", "webhook", "bundle", "test"
-"""Components: DaemonSet, Jobs and Deployment, ConfigMaps with our own authority, and what `helm test` makes."""
+"""Components: DaemonSet, Jobs, Deployment, ConfigMaps with our own authority, and what `helm test` makes."""
+WEBHOOKS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
+REQUESTS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
 
 
 class Part(msgspec.Struct, frozen=True, rename="camel"):

@@ -6,16 +6,15 @@ The webhook gives a pod the bundle with our authority when the pod is made, and 
 from apisnoop.fleet.objects import ConfigMap, Pod
 from apisnoop.fleet.remains import BUNDLE, config_maps
 from apisnoop.fleet.wishes import Wishes
+from apisnoop.trust_mode import Mode
 
-MODE = "own-ca"
-"""In the verdict of the certificate's Job."""
 RESTARTED = frozenset({"deployment", "statefulset", "daemonset"})
 """Kinds whose pods kubectl makes anew."""
 
 
 def has_signed(verdict: ConfigMap | None) -> bool:
     """Tell whether our own authority has signed the certificate."""
-    return verdict is not None and verdict.data.get("mode") == MODE
+    return verdict is not None and verdict.data.get("mode") == Mode.OWN_CA
 
 
 def obstacle(pod: Pod, wishes: Wishes) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Container, Iterable, Iterator
 from dataclasses import dataclass
 
-from apisnoop.fleet.objects import COMPONENT, NAME, TEST, Pod
+from apisnoop.fleet.objects import COMPONENT, NAME, REQUESTS, TEST, WEBHOOKS, Pod
 from apisnoop.fleet.wishes import OURS
 from apisnoop.node.wanted import PART_OF, REDIRECT_CONTAINER, WAIT_CONTAINER, Metadata
 
@@ -13,7 +13,7 @@ BUNDLE = "apisnoop-root-ca.crt"
 """ConfigMap with authorities, which pods of own-CA mode mount."""
 _CORE = ("pods", "services", "serviceaccounts", "secrets", "configmaps")
 COLLECTIONS = (
-    "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations",
+    WEBHOOKS,
     "/apis/monitoring.coreos.com/v1/servicemonitors",
     "/apis/cert-manager.io/v1/certificates",
     "/apis/cert-manager.io/v1/issuers",
@@ -31,7 +31,7 @@ COLLECTIONS = (
     "/apis/rbac.authorization.k8s.io/v1/clusterroles",
     "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicybindings",
     "/apis/admissionregistration.k8s.io/v1/validatingadmissionpolicies",
-    "/apis/certificates.k8s.io/v1/certificatesigningrequests",
+    REQUESTS,
 )
 """Where objects of ours can be, those first that make others; not every cluster has all of them."""
 

@@ -10,6 +10,7 @@ from apisnoop.reports.columns import Column, render_columns
 from apisnoop.reports.paint import PLAIN, Paint
 from apisnoop.reports.table.blocks import join_blocks
 from apisnoop.reports.wording import clean, counted, number
+from apisnoop.trust_mode import Mode
 
 GOOD, BAD, PASSING = "green", "red", "yellow"
 STATE_COLOURS = {INTERCEPTING: GOOD, WELL: GOOD, WAITING: PASSING, DRAINING: PASSING, UNNOTICED: PASSING}
@@ -78,11 +79,11 @@ def certificate_line(status: Status, now: float) -> str:
     if known is None:
         return "Certificate: unknown, since it may not be read who signed it"
     match known.mode:
-        case "csr":
+        case Mode.CSR:
             who = f"signed by the cluster ({clean(known.signer)})"
-        case "own-ca":
+        case Mode.OWN_CA:
             who = f"of our own authority, for pods created with it only ({clean(known.reason)})"
-        case "none":
+        case Mode.NONE:
             return f"Certificate: none, nothing can be recorded: {clean(known.reason)}"
         case _:
             return "Certificate: not there yet"

@@ -12,6 +12,7 @@ from typing import Protocol
 from apisnoop.errors import ApisnoopError, RefusedError
 from apisnoop.moments import MOMENT
 from apisnoop.trust_bundle import merge_authorities
+from apisnoop.trust_mode import Mode
 from apisnoop_certs.acceptance import refusal
 from apisnoop_certs.authority import Authority, is_lasting, make_authority, sign_leaf
 from apisnoop_certs.leaf import Leaf
@@ -20,7 +21,7 @@ from apisnoop_certs.renewal import renewal_time, why_renew
 from apisnoop_certs.server_names import DEFAULT_DOMAIN, ServerNames
 from apisnoop_certs.settings import LEAST, Asked, Settings
 from apisnoop_certs.signing import Requests, Say, Wanted, obtain
-from apisnoop_certs.verdict import Mode, Verdict
+from apisnoop_certs.verdict import Verdict
 
 _POLICY = "ValidatingAdmissionPolicy"
 """How the API server begins when a policy forbids something."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from apisnoop.cluster_api import Api, Json
 from apisnoop.errors import ApisnoopError, RefusedError
+from apisnoop.fleet.objects import REQUESTS
 from apisnoop_certs.authority import Authority
 from apisnoop_certs.leaf import Leaf
 from apisnoop_certs.outcome import FINAL, Outcome, State, outcome_of
@@ -19,7 +20,6 @@ from apisnoop_certs.server_names import ServerNames, server_names
 from apisnoop_certs.signing_request import is_ours
 from apisnoop_certs.verdict import Verdict, read_verdict
 
-REQUESTS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
 _RBAC = "rbac.authorization.k8s.io/v1"
 ROOT_CA = "kube-root-ca.crt"
 """The ConfigMap that is mounted into every pod as its ca.crt."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
+from apisnoop.trust_mode import Mode
 from apisnoop_certs.server_names import DEFAULT_DOMAIN
 from apisnoop_certs.signing import Approval
 
@@ -19,8 +20,8 @@ class Asked(StrEnum):
 
     AUTO = "auto"
     """The cluster's signature, else ours."""
-    CSR = "csr"
-    OWN_CA = "own-ca"
+    CSR = Mode.CSR.value
+    OWN_CA = Mode.OWN_CA.value
 
 
 @dataclass(frozen=True, slots=True)

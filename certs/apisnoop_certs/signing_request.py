@@ -16,13 +16,15 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from apisnoop.fleet.objects import CERTS, COMPONENT, NAME
+from apisnoop.fleet.wishes import OURS
 from apisnoop_certs.leaf import key_pem
 from apisnoop_certs.server_names import ServerNames
 
 ORGANIZATION = "system:nodes"
 COMMON_NAME = "system:node:apisnoop"
 USAGES = ("digital signature", "server auth")
-LABELS = {"app.kubernetes.io/name": "apisnoop", "app.kubernetes.io/component": "certs"}
+LABELS = {NAME: OURS, COMPONENT: CERTS}
 SIGNATURE_LENGTH = 71
 """Bytes of half of all ECDSA P-256 signatures; others are 70 or 72 and rarely shorter."""
 FENCE = "LS0t"

@@ -6,20 +6,9 @@ Holds nothing secret: of our own authority, the certificate only.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from enum import StrEnum
 
 from apisnoop.moments import MOMENT
-
-
-class Mode(StrEnum):
-    """Whose signature the certificate carries."""
-
-    CSR = "csr"
-    """The cluster's: every pod accepts it, running ones too."""
-    OWN_CA = "own-ca"
-    """Ours: pods that get our bundle when they are created accept it."""
-    NONE = "none"
-    """There is no certificate: nothing is intercepted."""
+from apisnoop.trust_mode import Mode
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 
 from apisnoop.errors import ApisnoopError, RefusedError
+from apisnoop.trust_mode import Mode
 from apisnoop_certs.authority import Authority, make_authority
 from apisnoop_certs.issue import Run
 from apisnoop_certs.leaf import Leaf
@@ -16,7 +17,7 @@ from apisnoop_certs.outcome import Outcome, State
 from apisnoop_certs.server_names import ServerNames
 from apisnoop_certs.settings import Asked, Settings
 from apisnoop_certs.signing_request import alternative_names
-from apisnoop_certs.verdict import Mode, Verdict
+from apisnoop_certs.verdict import Verdict
 from tests.certs.made import AUTHORITY, NAMES, NOW, STRANGER, WEEK, leaf_for
 
 

@@ -20,6 +20,8 @@ from tests.certs.installation import CA_SECRET, Installation
 pytestmark = pytest.mark.cluster
 
 KUBELET_SERVING = SIGNERS[0]
+REFUSING = "kubernetes.io/kube-apiserver-client"
+"""It signs for clients only."""
 UNSERVED = "example.com/nobody"
 DNS = ["kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local"]
 FOREIGN = "signed, but pods do not accept it: kubernetes: unable to get local issuer"
@@ -84,11 +86,10 @@ def test_the_endpoints_addresses_and_extra_names_are_in_the_certificate(api_serv
 
 def test_the_first_signer_that_pods_accept_is_taken(installation):
     """A signer that refuses, with its own reason, does not keep the next one from being asked."""
-    other = "kubernetes.io/kube-apiserver-client"
-    installation.may_approve(other)
-    done = installation.run("issue", f"--signer={other}", f"--signer={KUBELET_SERVING}")
+    installation.may_approve(REFUSING)
+    done = installation.run("issue", f"--signer={REFUSING}", f"--signer={KUBELET_SERVING}")
     assert done.returncode == 0
-    assert f"signer {other} failed request apisnoop-probe: SignerValidationFailure" in done.stderr
+    assert f"signer {REFUSING} failed request apisnoop-probe: SignerValidationFailure" in done.stderr
     assert installation.config_map()["signer"] == KUBELET_SERVING
 
 
@@ -105,13 +106,23 @@ def test_a_signer_that_nobody_serves_is_named(installation):
     assert installation.requests() == []
 
 
-def test_without_the_clusters_signature_our_own_authority_signs(installation):
+@pytest.mark.parametrize(
+    ("signer", "permitted", "reason"),
+    [
+        (UNSERVED, False, "not permitted to approve"),  # nobody has given the right to approve for that signer
+        (UNSERVED, True, "was approved, but in 2 s nobody signed it"),
+        (REFUSING, True, "SignerValidationFailure"),
+    ],
+)
+def test_without_the_clusters_signature_our_own_authority_signs(installation, signer, permitted, reason):
     """Mode auto falls back, says why, and keeps the authority's key apart; a bundle with it accepts the leaf."""
-    done = installation.run("issue", f"--signer={UNSERVED}", "--wait=2s")
+    if permitted:
+        installation.may_approve(signer)
+    done = installation.run("issue", f"--signer={signer}", "--wait=2s")
     assert done.returncode == 0
     verdict = installation.config_map()
     assert verdict["mode"] == "own-ca"
-    assert "not permitted to approve" in verdict["reason"]  # nobody has given the right to approve for that signer
+    assert reason in verdict["reason"]
     assert refusal(stored(installation), verdict["ca.crt"], DNS) is None
     authority = installation.secret(CA_SECRET)
     assert base64.b64decode(authority["tls.crt"]).decode() == verdict["ca.crt"]

@@ -2,7 +2,8 @@
 
 import pytest
 
-from apisnoop_certs.verdict import Mode, Verdict, read_verdict
+from apisnoop.trust_mode import Mode
+from apisnoop_certs.verdict import Verdict, read_verdict
 from tests.certs.made import NOW
 
 FULL = Verdict(Mode.OWN_CA, "asked for", "apisnoop", NOW, NOW, "a, b", "PEM")
