@@ -8,7 +8,6 @@ import msgspec
 from apisnoop.node.wanted import Metadata
 
 NAME, COMPONENT, INSTANCE = "app.kubernetes.io/name", "app.kubernetes.io/component", "app.kubernetes.io/instance"
-VERSION = "app.kubernetes.io/version"
 """Labels of every object of the chart."""
 AGENT, CERTS, WEBHOOK, BUNDLES, TEST = "agent", "certs", "webhook", "bundle", "test"
 """Components: DaemonSet, Jobs, Deployment, ConfigMaps with our own authority, and what `helm test` makes."""
@@ -18,13 +17,6 @@ REQUESTS = "/apis/certificates.k8s.io/v1/certificatesigningrequests"
 
 class Part(msgspec.Struct, frozen=True, rename="camel"):
     """What all of them are."""
-
-
-class Selector(Part, frozen=True):
-    """meta/v1 LabelSelector."""
-
-    match_labels: dict[str, str] = {}
-    match_expressions: list[dict[str, str | list[str]]] = []
 
 
 class EnvVar(Part, frozen=True):
@@ -177,7 +169,6 @@ class DaemonSetStatus(Part, frozen=True):
     """apps/v1 DaemonSetStatus."""
 
     desired_number_scheduled: int = 0
-    current_number_scheduled: int = 0
     updated_number_scheduled: int = 0
     number_ready: int = 0
     observed_generation: int = 0
@@ -242,7 +233,6 @@ NO_VERDICT = ConfigMap(Metadata())
 class JobStatus(Part, frozen=True):
     """batch/v1 JobStatus."""
 
-    active: int = 0
     succeeded: int = 0
     failed: int = 0
     conditions: list[Condition] | None = None
