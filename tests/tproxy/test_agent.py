@@ -4,7 +4,6 @@ import asyncio
 import errno
 import time
 from pathlib import Path
-from types import SimpleNamespace
 
 import msgspec
 import pytest
@@ -13,10 +12,8 @@ from apisnoop.calls.recording import POD_ENDED
 from apisnoop.node.messages import Destinations, Dial, Dialled, Identified, Identify, Over, Renewed, Unseen
 from apisnoop_tproxy import agent as node_agent
 from apisnoop_tproxy import pod_control
-from apisnoop_tproxy.destinations import Reach
 from apisnoop_tproxy.diag import SocketDiagnosis
 from apisnoop_tproxy.nft import remove_table
-from apisnoop_tproxy.proxy_control import ProxyControl
 from tests.looped import eventually, in_loop
 from tests.tproxy.certificates import Authority
 from tests.tproxy.fake_pod import CONTAINER, NO, RESET, YES, enrolled, running, state
@@ -172,26 +169,6 @@ async def test_a_kernel_that_breaks_no_connections_ends_nobody(settings, pod, mo
         assert state(agent, pod) == "shed"
         proxy.beating = True
         await proxy.until(lambda: state(agent, pod) == "intercepting")
-
-
-@in_loop
-async def test_all_pods_are_let_go_before_any_connection_is_broken():
-    """When the proxy seems dead, sets are emptied first: breaking connections takes its time."""
-    done = []
-
-    def stand_in(name):
-        return SimpleNamespace(
-            touched=asyncio.Event(),
-            shed=lambda _: done.append(f"shed {name}"),
-            break_carried=lambda: done.append(f"break {name}"),
-        )
-
-    link = SimpleNamespace(workers={0}, connected=True, say=lambda *_: None)
-    proxy = ProxyControl(link, {name: stand_in(name) for name in "ab"}, None, Reach(), 5.0)
-    proxy.joined(SimpleNamespace(number=0, say=lambda *_: None))
-    proxy._judge(time.monotonic() + 60)
-    await eventually(lambda: len(done) == 4)
-    assert done == ["shed a", "shed b", "break a", "break b"]
 
 
 @in_loop

@@ -10,6 +10,7 @@ from apisnoop.calls.recording import POD_ENDED
 from apisnoop.node.messages import Enrol, Retire
 from apisnoop_tproxy.desk import Desk
 from apisnoop_tproxy.nft import RuleError
+from apisnoop_tproxy.presence import SupersededError
 from apisnoop_tproxy.rules import Redirect
 from apisnoop_tproxy.ways import AnyPresence
 
@@ -80,11 +81,33 @@ class Enrolments:
         self.draining.add(enrolment.number)
         self._desk.say(Retire(enrolment.number, reason=reason))
 
+    def renew(self, presence: AnyPresence | None) -> bool:
+        """Renew the leases; return whether there are any. Raises RuleError if the table is not there any more."""
+        if presence is None or self.acting is None:
+            return False
+        presence.renew(self.acting.redirect, self._desk.destinations)
+        return True
+
     def shed(self, presence: AnyPresence | None) -> bool:
         """Empty the sets and keep the enrolment; return whether there was anything to empty."""
         if self.acting is None:
             return False
         _empty(self.acting, presence)
+        return True
+
+    async def withdraw(self, presence: AnyPresence) -> bool:
+        """Delete the table, whoever has made it, if no connection of it is left; return whether it is gone.
+
+        Raises RuleError, and SupersededError if a newer agent's acts.
+        """
+        found = await presence.look()
+        if found is not None and found.live:
+            if presence.is_superseded(found):
+                raise SupersededError
+            await presence.flush()
+        if self.draining or presence.busy:
+            return False
+        await presence.remove()
         return True
 
     def lost(self, presence: AnyPresence | None) -> None:

@@ -239,15 +239,9 @@ class PodControl:
         except NotThereError:
             self._become(resting, cause)
             return None if self.facts.addresses else RATHER_SOON
-        found = await presence.look()
-        if found is not None and found.live:
-            if presence.is_superseded(found):
-                raise SupersededError
-            await presence.flush()
-        if self.enrolments.draining or presence.busy:
+        if not await self.enrolments.withdraw(presence):
             self._become(Condition.DRAINING, cause)
             return _WHILE_DRAINING
-        await presence.remove()
         self._become(resting, cause)
         if not self.facts.starting:  # its init container may still ask
             self.leave()
@@ -314,17 +308,14 @@ class PodControl:
 
     def renew(self) -> None:
         """Renew the leases; if they are gone, see what has become of the table."""
-        enrolment = self.enrolments.acting
-        if enrolment is None or self.presence is None:
-            return
         try:
-            self.presence.renew(enrolment.redirect, self.desk.destinations)
+            acts = self.enrolments.renew(self.presence)
         except RuleError:
             self.touched.set()
             return
         if self._resetting and self.enrolments.acting is not None:  # it has waited for a proxy that is well
             self.touched.set()
-        if self.state.name is Condition.SHED:
+        if acts and self.state.name is Condition.SHED:
             self._become(Condition.INTERCEPTING, Cause(Code.WANTED, self.wanted.why))
 
     def shed(self, why: str) -> None:
@@ -348,12 +339,7 @@ class PodControl:
 
     def existing(self) -> int:
         """Count the API connections that go past the proxy although the pod is recorded."""
-        presence = self.presence  # it may be left meanwhile: others may ask from their own threads
-        if presence is None or self.enrolments.acting is None:
-            return 0
-        with suppress(OSError):
-            return len(presence.direct(self.desk.destinations))
-        return 0
+        return self.visit.count_direct(self.desk.destinations) if self.enrolments.acting is not None else 0
 
     def _become(self, name: Condition, cause: Cause) -> None:
         if (self.state.name, self.state.cause) != (name, cause):

@@ -59,6 +59,7 @@ class ProxyControl:
         self._register: Register[PodControl] = Register()
         self._health = Health()
         self._shape = Shape.SHED
+        self._looked = time.monotonic()
         self._breaking: set[asyncio.Task[None]] = set()
 
     def start(self) -> None:
@@ -101,13 +102,11 @@ class ProxyControl:
 
     async def watch(self) -> None:
         """Judge its health and renew leases, until cancelled."""
-        last, renewed = time.monotonic(), float("-inf")
+        self._looked, renewed = time.monotonic(), float("-inf")
         while True:
             await asyncio.sleep(TICK_SECONDS)
             now = time.monotonic()
-            if now - last > TICK_SECONDS + _LOST_TIME:
-                self._health.excuse(now - last - TICK_SECONDS)
-            last = now
+            self._look(now)
             self._judge(now)
             if self._shape is Shape.WELL and now - renewed >= RENEWAL_SECONDS:
                 renewed = now
@@ -118,6 +117,13 @@ class ProxyControl:
         self.say(Destinations(self._reach.now))
         if self.well:
             self._renew()
+
+    def _look(self, now: float) -> None:
+        """Excuse silence while our own loop stood still, whatever comes first when it goes on."""
+        late = now - self._looked - TICK_SECONDS
+        if late > _LOST_TIME:
+            self._health.excuse(late)
+        self._looked = now
 
     def _judge(self, now: float) -> None:
         """Shed as soon as the proxy is not well, and break its connections once when it seems dead."""
@@ -224,6 +230,7 @@ class ProxyControl:
 
     def _beat(self, worker: Worker, lag: float) -> None:
         now = time.monotonic()
+        self._look(now)
         self._health.beat(worker.number, now, lag)
         self.heard = time.time()
         self._judge(now)

@@ -62,6 +62,8 @@ class ProxyLink:
         self._workers: dict[int, Worker] = {}
         self._expected = 1
         """How many workers the proxy has, as they say."""
+        self._objection = ""
+        """Why somebody was turned away last."""
 
     @property
     def workers(self) -> frozenset[int]:
@@ -121,6 +123,9 @@ class ProxyLink:
 
     def _greet(self, worker: Worker, hello: Hello) -> None:
         if objection := _objection(hello):
+            if objection != self._objection:  # else it tries again and again
+                logger.warning("%s", objection)
+                self._objection = objection
             self._dismiss([worker], objection)
             return
         if worker not in self._strangers:

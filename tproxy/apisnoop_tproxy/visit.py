@@ -4,7 +4,10 @@ While it is there the pod's network namespace cannot go, so whoever calls `hold_
 """
 
 import asyncio
+from collections.abc import Collection
+from contextlib import suppress
 
+from apisnoop.node.messages import Address
 from apisnoop_tproxy.desk import Desk
 from apisnoop_tproxy.pod_facts import PodFacts
 from apisnoop_tproxy.ways import AnyPresence
@@ -67,6 +70,13 @@ class Visit:
         self.unattended = bool(why)
         self.presence.answer(answer)
         return "" if told else why
+
+    def count_direct(self, destinations: Collection[Address]) -> int:
+        """Count the pod's API connections that go past the proxy, if we are there; any thread may ask."""
+        presence = self.presence  # it may be left meanwhile
+        with suppress(OSError):
+            return len(presence.direct(destinations)) if presence is not None else 0
+        return 0
 
     def _heed_process(self) -> None:
         if self.presence is not None and self.presence.pidfd is not None:

@@ -30,7 +30,7 @@ from apisnoop.node.messages import (
 )
 
 RETRY_SECONDS = 0.2
-"""How long to wait before the agent is looked for again."""
+"""How long to wait before the agent is connected to again."""
 IDENTIFY_SECONDS = 1.5
 ANSWER_SECONDS = 3.3
 """How long the agent may take to answer; a new connection waits for both answers, one after the other. Together they
@@ -94,6 +94,7 @@ class AgentLink:
                 channel.close()
                 self._fail_questions()
             carrier.lost(reason)
+            await asyncio.sleep(RETRY_SECONDS)  # it may have turned us away
 
     @property
     def connected(self) -> bool:

@@ -4,6 +4,7 @@ import asyncio
 import ssl
 import time
 from contextlib import asynccontextmanager, suppress
+from unittest.mock import patch
 
 from apisnoop.calls.caller import Caller
 from apisnoop.node.channel import Channel, listen
@@ -23,6 +24,7 @@ from apisnoop_addons.engine.limits import Limits
 from apisnoop_addons.engine.proxy import Proxy
 from apisnoop_addons.engine.upstream import KeyPair, Upstream
 from apisnoop_addons.identify import Identify as IdentifyAddon
+from apisnoop_addons.node import pods as pods_module
 from apisnoop_addons.node.link import AgentLink
 from apisnoop_addons.node.pods import Pods
 from apisnoop_addons.record import Record
@@ -30,6 +32,7 @@ from apisnoop_addons.stream import Stream
 from tests.addons.engine.rig import CATALOGUE
 from tests.addons.node.pod_namespace import API, MARK, pod_namespace
 from tests.addons.run.pki import Authority
+from tests.looped import PATIENCE
 
 POD = Caller(node="n1", namespace="shop", pod="web-0", pod_uid="u1", service_account="shop/web")
 NAME = "kubernetes.default.svc"
@@ -140,15 +143,19 @@ class Node:
 
 
 @asynccontextmanager
-async def node(tmp_path, limits=Limits()):  # noqa: B008  frozen
-    """Start all of it, and wait until the proxy is there."""
+async def node(tmp_path, limits=Limits(), silence=PATIENCE):  # noqa: B008  frozen
+    """Start all of it, and wait until the proxy is there; `silence` is when it takes itself to have stood still."""
     authority = Authority()
     issued, shown = authority.issue("server", hosts=(NAME,)), authority.issue("proxy", hosts=(NAME,))
     chain = tmp_path / "chain.pem"
     chain.write_bytes(issued.certificate + issued.key)
     serving = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     serving.load_cert_chain(chain)
-    with pod_namespace() as namespace, listen(tmp_path / "agent.sock") as listening:
+    with (
+        pod_namespace() as namespace,
+        listen(tmp_path / "agent.sock") as listening,
+        patch.object(pods_module, "SILENCE", silence),
+    ):
         one = Node(namespace, authority)
         server = await asyncio.start_server(one.serve, sock=namespace.listen(API), ssl=serving)
         proxy, link = (
@@ -176,9 +183,9 @@ async def node(tmp_path, limits=Limits()):  # noqa: B008  frozen
 
 
 @asynccontextmanager
-async def enrolled(tmp_path, limits=Limits()):  # noqa: B008  frozen
+async def enrolled(tmp_path, limits=Limits(), silence=PATIENCE):  # noqa: B008  frozen
     """Start all of it, with a pod whose connections are accepted."""
-    async with node(tmp_path, limits) as one:
+    async with node(tmp_path, limits, silence) as one:
         one.enrol()
         assert await one.heard.get() == Enrolled(1)
         yield one

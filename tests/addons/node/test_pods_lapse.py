@@ -53,7 +53,7 @@ async def test_who_is_off_while_it_is_shed_has_a_gap_that_ends(tmp_path):
 @in_loop
 async def test_a_proxy_that_stood_still_says_since_when(tmp_path):
     """Nothing was recorded from its last beat on; it is again when the agent renews, not by what it said before."""
-    async with enrolled(tmp_path) as one:
+    async with enrolled(tmp_path, silence=SILENCE) as one:
         one.agent.send(Renewed(time.time() + 60))
         await eventually(lambda: one.records.confirmed)
         confirmed = one.records.confirmed
@@ -70,7 +70,7 @@ async def test_a_proxy_that_stood_still_says_since_when(tmp_path):
 @in_loop
 async def test_a_lease_that_ran_out_while_the_proxy_stood_still_was_over_before(tmp_path):
     """Whichever is noticed first, nothing was recorded from the last beat on."""
-    async with enrolled(tmp_path) as one:
+    async with enrolled(tmp_path, silence=SILENCE) as one:
         await eventually(lambda: one.records.confirmed)
         confirmed = one.records.confirmed
         one.pods.renewed(time.time() + SILENCE + 0.1)
@@ -93,5 +93,4 @@ async def test_a_lost_agent_leaves_open_connections_alone(tmp_path):
         assert await one.heard.get() == Enrolled(1)
         writer.close()
     assert one.records.began == ["web-0", "web-0"]
-    reason = one.records.ended[0][1]
-    assert reason.startswith("the node agent was lost") or reason == STOOD_STILL  # a starved machine makes it stand
+    assert one.records.ended[0][1].startswith("the node agent was lost")
