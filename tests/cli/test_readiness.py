@@ -13,6 +13,8 @@ from tests.cli.fake_api import FakeApi, made
 from tests.fleet.things import LABELS
 
 HOME = "apisnoop"
+FIELDS = [{"manager": "helm", "fieldsV1": {"f:spec": {}}, "time": "2026-01-01T00:00:00Z"}]
+"""As every object of a real server has them: kept as they came."""
 INSTALLED = Home(HOME, "apisnoop")
 
 
@@ -36,7 +38,7 @@ class WatchedApi(FakeApi):
 def daemon_set(ready):
     """Make the DaemonSet, with so many of its two pods ready."""
     status = {"desiredNumberScheduled": 2, "numberReady": ready, "updatedNumberScheduled": 2}
-    return {**made("DaemonSet", "apisnoop-agent", HOME, labels=LABELS), "status": status}
+    return {**made("DaemonSet", "apisnoop-agent", HOME, labels=LABELS, managedFields=FIELDS), "status": status}
 
 
 def agent(reason):
