@@ -13,6 +13,7 @@ from h2.connection import AllowedStreamIDs, ConnectionInputs
 from h2.errors import ErrorCodes
 from h2.events import ConnectionTerminated, Event
 from h2.exceptions import StreamClosedError, StreamIDTooLowError, TooManyStreamsError
+from h2.frame_buffer import FrameBuffer
 from h2.settings import SettingCodes
 from h2.stream import StreamInputs, StreamState
 from hyperframe.frame import Frame, GoAwayFrame, RstStreamFrame, WindowUpdateFrame
@@ -58,6 +59,11 @@ class H2Connection(BufferedH2Connection):
         waiting = sum(len(piece.data) for pieces in self.stream_buffers.values() for piece in pieces)
         frames = self.incoming_buffer
         return waiting + len(frames._data) + sum(len(frame.data) for frame in frames._headers_buffer)  # noqa: SLF001
+
+    def drop(self) -> None:
+        """Let go of all that is held, for nothing more will happen: the collector may take its time with the rest."""
+        self.stream_buffers.clear()
+        self.incoming_buffer = FrameBuffer()
 
     def initiate_connection(self) -> None:
         """Send the preface, and open the connection's window to its size."""

@@ -74,6 +74,7 @@ class Http1Server(MitmproxyHttp1Server):
     def read_headers(self, event: events.ConnectionEvent) -> CommandGenerator[None]:
         """Read a request's head."""
         if isinstance(event, events.ConnectionClosed):
+            self.buf = ReceiveBuffer()  # now, and not when the collector comes
             yield commands.CloseConnection(self.conn)
             return
         arrived = len(self.buf)

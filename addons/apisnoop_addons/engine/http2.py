@@ -196,4 +196,5 @@ class Http2(Http2Connection):
         """End the connection, and with it all of its streams."""
         self._over = True
         self._holders.discard(self)
+        self.h2_conn.drop()
         yield from super().close_connection(msg)

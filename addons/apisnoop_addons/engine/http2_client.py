@@ -187,6 +187,7 @@ class Http2Client(Http2):
         """End the connection and give its calls back, or up."""
         self._draining = self._over = True
         self._holders.discard(self)
+        self.h2_conn.drop()
         yield commands.CloseConnection(self.conn)
         lost = [(self._outer[ours], self._sent.get(ours)) for ours in self._outer]
         for records in (self._inner, self._outer, self._sent, self.streams):

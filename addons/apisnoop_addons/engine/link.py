@@ -69,7 +69,9 @@ class Link(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Give the driver what has arrived."""
-        self.driver.handle(events.DataReceived(self.connection, data))
+        driver = self.driver
+        driver.handle(events.DataReceived(self.connection, data))
+        driver.client.arrived(len(data))
 
     def eof_received(self) -> bool:
         """Note that the peer sends no more. The other direction stays open until the layers close it."""

@@ -122,6 +122,8 @@ class Client(connection.Client):
     admission: Admission | None = field(default=None, metadata={"serialize": False})
     over_limit: Callable[[str], None] = field(default=_ignore, metadata={"serialize": False})
     """To be told which of the listener's limits this connection has reached."""
+    arrived: Callable[[int], None] = field(default=_ignore, metadata={"serialize": False})
+    """To be told how many bytes have come, from either side."""
     unflushed: list[Flushable] = field(default_factory=list, metadata={"serialize": False})
     """Layers of this connection that hold back what is to be sent until everything has been heard."""
     holders: set[Holder] = field(default_factory=set, metadata={"serialize": False})

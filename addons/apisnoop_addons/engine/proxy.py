@@ -130,6 +130,7 @@ class Proxy:
             crowded=crowded,
             socket=sock,
             over_limit=served.over,
+            arrived=served.arrived,
             peername=peername,
             sockname=transport.get_extra_info("sockname"),
             state=ConnectionState.OPEN,

@@ -11,6 +11,8 @@ from apisnoop_addons.engine.listener import Listener
 if TYPE_CHECKING:
     from apisnoop_addons.engine.acceptor import Acceptor
 
+LOOK_AGAIN = 4 * 2**20
+"""Bytes after which it is looked anew at what is held: there is no more of it than has come since."""
 TELL_AGAIN = 1.0
 """Seconds between two calls of `Listener.over_limit` for the same limit: who is over it once is so all the time."""
 
@@ -39,6 +41,7 @@ class Served:
         rate = listener.limits.handshakes_per_second
         self._rate = None if rate is None else Rate(rate)
         self._told: dict[str, float] = {}
+        self._arrived = 0
 
     def receive(self) -> Reception:
         """Decide about one more connection. If it is not within the limits, that has been told."""
@@ -74,8 +77,15 @@ class Served:
             self._told[limit] = now
             self.listener.over_limit(self.listener, limit)
 
+    def arrived(self, size: int) -> None:
+        """Hear that so many bytes have come."""
+        self._arrived += size
+        if self._arrived >= LOOK_AGAIN:
+            self.check_buffers()
+
     def check_buffers(self) -> None:
         """Cut the connections that hold most, until what is held is within the limit."""
+        self._arrived = 0
         most = self.listener.limits.buffered_bytes
         if most is None:
             return

@@ -14,7 +14,8 @@ CONNECTIONS = 500
 HANDSHAKES_PER_SECOND = 50
 STREAMS = 250
 """Of one connection at a time, as Go's servers allow."""
-BUFFERED_BYTES = 64 * 2**20
+BUFFERED_BYTES = 32 * 2**20
+"""A connection whose client takes nothing holds 16 MiB at most."""
 FEED_RATE = 100
 """Calls a second; a person can follow fewer."""
 PASSED_ON = 2

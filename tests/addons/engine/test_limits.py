@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from h2.settings import SettingCodes
 
-from apisnoop_addons.engine import limits, served
+from apisnoop_addons.engine import limits, proxy, served
 from apisnoop_addons.engine.limits import Limits, Rate
 from tests.addons.engine.calling import call, read_to_end, serve_one
 from tests.addons.engine.rig import HOST, rigged
@@ -141,6 +141,21 @@ async def test_the_connection_that_holds_most_is_cut(tmp_path, protocol):
             greedy.transport.abort()
         else:
             await close()
+
+
+@in_loop
+async def test_it_is_looked_at_what_is_held_whenever_much_has_come(tmp_path, monkeypatch):
+    """In a quarter of a second, after which it is looked in any case, a hundred megabytes may come."""
+    monkeypatch.setattr(proxy, "BUFFER_CHECK", 3600.0)
+    monkeypatch.setattr(served, "LOOK_AGAIN", 2**20)
+    told = Told(buffered_bytes=2**19)
+    async with rigged(tmp_path, listener=told.fields) as rig, await rig.h2_client(reads=False) as greedy:
+        greedy.request("GET", "/api/v1/pods")
+        async with await rig.next_h2() as server:
+            inner, _ = await server.next_request()
+            server.respond(inner, end=False)
+            await server.send_windowed(inner, b"x" * 2**21)
+            assert await told.limits.get() == "buffered_bytes"
 
 
 async def half_a_hello(rig):
