@@ -6,21 +6,27 @@ It works now and then, for the kernel is quick to wake who only sleeps.
 from __future__ import annotations
 
 import sys
+from math import inf
 from typing import TYPE_CHECKING, Self
 
 import msgspec
 
+from tests.inside.installation import is_overload
 from tests.inside.processes import NodeProcess, wait_until
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from types import TracebackType
 
+    from apisnoop.calls.recording import Gap
     from tests.inside.installation import Installation
 
-LATE = 0.05
-"""Seconds that 5 ms of work may be late. A proxy does as much for one connection, and at 0.25 s it is led past."""
-NEAR = 2.0
-"""Seconds about a moment that count: a proxy tells how late it was within the last second, four times a second."""
+LATE = 0.1
+"""Seconds by which 5 ms of work are late where a proxy, which has a few pieces of work to do at a time, comes to 0.25 s
+and is led past."""
+BEFORE, AFTER = 1.5, 0.5
+"""Seconds about the start of a gap that count: a proxy tells how late it was within the last second, four times a
+second; one that stood still notes since when."""
 PROGRAM = """
 import json, time
 while True:
@@ -42,7 +48,7 @@ _decoder = msgspec.json.Decoder(_Look)
 
 
 class Clock:
-    """Runs on the node, with a container's share of its processor, from `__enter__` to `__exit__`."""
+    """Runs on the node, with a container's share of its processor, from `__enter__` to `__exit__`; tells then."""
 
     def __init__(self, installation: Installation) -> None:
         self._process = NodeProcess(
@@ -62,10 +68,14 @@ class Clock:
         self._process.end()
         self._looks = [_decoder.decode(line) for line in self._process.log.read_bytes().splitlines()]
 
-    def was_late(self, moment: float) -> bool:
-        """Tell whether it was late about a moment (seconds since the epoch), when it has ended."""
-        return any(look.late > LATE and moment - NEAR <= look.at + look.late <= moment + NEAR for look in self._looks)
+    def unexplained(self, gaps: Iterable[Gap]) -> list[Gap]:
+        """Return those gaps about whose start no small program was late, or that have another reason."""
+        return [gap for gap in gaps if not is_overload(gap) or self.about(gap) < LATE]
 
-    def worst(self) -> float:
-        """Return the seconds by which it was late at worst, when it has ended."""
-        return max(look.late for look in self._looks)
+    def about(self, gap: Gap) -> float:
+        """Return the seconds by which it was late at worst when a gap began."""
+        return self.worst(gap.start - BEFORE, gap.start + AFTER)
+
+    def worst(self, begin: float = 0.0, end: float = inf) -> float:
+        """Return the seconds by which it was late at worst between two moments, in seconds since the epoch."""
+        return max((look.late for look in self._looks if begin <= look.at + look.late and look.at <= end), default=0.0)

@@ -1,4 +1,7 @@
-"""Switched on and off again and again while it works, a pod notices nothing."""
+"""Switched on and off again and again while it works, a pod notices nothing.
+
+What is counted against us is what the pod met and one beside it, which is left alone, did not meet at that time.
+"""
 
 import itertools
 import time
@@ -6,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.inside.installation import is_overload
+from tests.inside.clock import LATE, Clock
 from tests.inside.pods import CLIENTS
 from tests.inside.processes import wait_until
 from tests.inside.seen import Tap
@@ -19,7 +22,9 @@ EVERY, LINGERING = 1.0, 3.0
 SETTLED = 1.0
 """Seconds after the annotation, from which on new connections are recorded."""
 STALL = 1.0
-"""Seconds that a request may take longer than the longest does at the same time without us."""
+"""Seconds that a request may take longer than all that the untouched pod makes at the same time."""
+PORTS = "33000 36000"
+"""Those that the pod's connections are opened from: they come up again while connection tracking still knows them."""
 RATES = {"fresh": 20, "http1": 45, "http2": 40}
 LASTING = 65.0
 END = "end-of-toggles"
@@ -41,7 +46,7 @@ def toggle(pod):
         on, called = number % 2 == 0, time.time()
         pod.annotate("apisnoop=true" if on else "apisnoop-")
         toggles.append(Toggle(on, called, time.time()))
-        due += LINGERING if number % 10 == 0 else EVERY
+        due = time.monotonic() + LINGERING if number % 10 == 0 else max(due + EVERY, time.monotonic())
     return toggles
 
 
@@ -51,13 +56,19 @@ def surely_on(toggles):
 
 
 def overlaps(gap, begin, end):
-    """Tell whether a pod was not recorded for a part of some time: the agent led connections past a proxy in need."""
+    """Tell whether a pod was not recorded for a part of some time."""
     return gap.start < end and (gap.end is None or gap.end > begin - SETTLED)
 
 
 def meet(one, other):
     """Tell whether two requests were under way at the same time."""
     return one.at <= other.at + other.seconds and other.at <= one.at + one.seconds
+
+
+def stalls(answer, others):
+    """Tell whether a request took longer than others at its time did, by more than it may."""
+    longest = max((other.seconds for other in others if meet(answer, other)), default=0.0)
+    return answer.seconds > longest + STALL
 
 
 def story(answer, toggles):
@@ -72,7 +83,8 @@ def story(answer, toggles):
 def test_fifty_toggles_in_a_minute_are_not_noticed(shop, installation, tmp_path):
     """No request fails, stalls or is answered by us; what was surely on is recorded; off leaves nothing behind."""
     web, other = shop.pods("web", "other")
-    with Tap(installation) as tap:
+    installation.in_namespace_of(web, "sysctl", "-w", f"net.ipv4.ip_local_port_range={PORTS}")
+    with Tap(installation) as tap, Clock(installation) as clock:
         polling = {kind: web.poll(kind, rate, LASTING) for kind, rate in RATES.items()}
         untouched = other.poll("fresh", RATES["fresh"], LASTING)
         informer = web.start(CLIENTS, "informer", f"--namespace={shop.namespace}", f"--until={END}")
@@ -84,24 +96,27 @@ def test_fifty_toggles_in_a_minute_are_not_noticed(shop, installation, tmp_path)
         recorded = {one.call.audit_id for one in tap.seen(shop.namespace)}
     every = [answer for found in answers.values() for answer in found]
     assert len(every) / sum(RATES.values()) > 0.9 * len(machine) / RATES["fresh"]  # a busy machine asks less often
-    away = [answer for answer in machine if not answer.direct]  # a busy machine's server may not answer in time
+    away = [answer for answer in machine if not answer.direct]  # the API server itself did not answer
     failed = [answer for answer in every if not answer.direct or answer.status != 200]
     assert [story(answer, toggles) for answer in failed if not any(meet(answer, other) for other in away)] == []
-    longest = max(answer.seconds for answer in machine)
-    assert [story(answer, toggles) for answer in every if answer.seconds > longest + STALL] == []
+    assert [story(answer, toggles) for answer in every if stalls(answer, machine)] == []
     assert "configmaps end-of-toggles" in objects
     assert complaints == ""
-    gaps = [gap for gap in installation.gaps(web, tmp_path) if is_overload(gap)]
-    times = [(begin, end) for begin, end in surely_on(toggles) if not any(overlaps(gap, begin, end) for gap in gaps)]
+    gaps = installation.gaps(web, tmp_path)
+    print(f"{len(every)} requests, {len(failed)} failed, {len(away)} of the untouched; {len(gaps)} gaps")
+    assert clock.unexplained(gaps) == []
+    times = [
+        (begin, end)
+        for begin, end in surely_on(toggles)
+        if not any(overlaps(gap, begin, end) for gap in gaps) and clock.worst(begin - SETTLED, begin) < LATE
+    ]
     expected = [
         answer
         for answer in every
         for begin, end in times
         if begin <= answer.opened and answer.at + answer.seconds < end
     ]
-    assert expected or gaps
+    print(f"{len(expected)} surely on, in {len(times)} stretches")
+    assert expected
     assert [story(answer, toggles) for answer in expected if answer.audit_id not in recorded] == []
-    worst = max(answer.seconds for answer in every)
-    print(f"{len(every)} requests, longest {worst:.2f} s ({longest:.2f} s untouched, {len(away)} failed there)")
-    print(f"{len(expected)} surely on, {len(gaps)} gaps")
     wait_until(lambda: "apisnoop" not in installation.rules(web), "the table to go with its last connection", 20)
