@@ -28,6 +28,7 @@ def test_pods_go_on_without_a_deleted_daemon_set_and_the_report_tells_of_the_gap
     start_polling(two_nodes, beside, marked=False)
     until(lambda: installed.calls_of(tmp_path, where))
     until(lambda: answers(two_nodes, beside)[ENOUGH:])
+    until(lambda: acts(installed.rules(where, POLLER)))
     apisnoop(two_nodes, "pull", "--db", db)
     daemon_set = two_nodes.get("daemonset", DAEMON_SET, "--namespace", HOME)
     agent = installed.agents()[two_nodes.get("pod", POLLER, "-n", where)["spec"]["nodeName"]]
@@ -67,11 +68,16 @@ def acts_at(installed, where):
     def have_gone():
         at = time.time()
         rules = installed.rules(where, POLLER)
-        acting.extend([at] if "elements" in rules else [])
+        acting.extend([at] if acts(rules) else [])
         return not rules
 
     until(have_gone, PATIENCE)
     return acting
+
+
+def acts(rules):
+    """Tell whether rules lead a connection anywhere: a set has elements as long as its leases are renewed."""
+    return "elements" in rules
 
 
 def deletion(cluster, pod):
