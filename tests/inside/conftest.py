@@ -49,11 +49,18 @@ class Shop:
 
     def recorded_pod(self, name: str, **more: Any) -> Pod:
         """Create a pod whose new connections are recorded."""
-        (pod,) = self.pods(name, **more)
-        pod.annotate("apisnoop=true")
-        wait_until(lambda: self.installation.is_recording(pod), f"{name} to be recorded")
-        time.sleep(SETTLED)
+        (pod,) = self.recorded_pods(name, **more)
         return pod
+
+    def recorded_pods(self, *names: str, **more: Any) -> list[Pod]:
+        """Create several, which are alike."""
+        pods = self.pods(*names, **more)
+        for pod in pods:
+            pod.annotate("apisnoop=true")
+        for pod in pods:
+            wait_until(lambda pod=pod: self.installation.is_recording(pod), f"{pod.name} to be recorded")
+        time.sleep(SETTLED)
+        return pods
 
     def compare(self, tap: Tap, *, since: float = 0.0) -> Truth:
         """Compare what was recorded with the audit log."""

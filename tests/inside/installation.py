@@ -140,8 +140,9 @@ class Installation:
 
     def gaps(self, pod: Pod, folder: Path) -> list[Gap]:
         """Return when the pod was not recorded although it should have been, as the store has it."""
+        uid = pod.uid
         with Store.open(self.snapshot(folder / "gaps.db"), create=False, read_only=True) as store:
-            return gaps_of(one for one in recordings_in(store.connection) if one.pod_uid == pod.uid)
+            return gaps_of(one for one in recordings_in(store.connection) if one.pod_uid == uid)
 
     def undisturbed[Result](self, pod: Pod, folder: Path, scenario: Callable[[], Result]) -> Result:
         """Play a scenario, again if the machine was so busy that the agent led connections past the proxy meanwhile.

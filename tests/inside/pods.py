@@ -115,6 +115,11 @@ class Pod:
         """Run a program in a container; raise CalledProcessError with what it said if it fails."""
         return self.cluster.run(*self.command(*words, container=container), timeout=timeout)
 
+    def events(self) -> list[str]:
+        """Return what Events say of it."""
+        of_it = ("--field-selector", f"involvedObject.name={self.name}", "--namespace", self.namespace)
+        return [event["message"] for event in self.cluster.get("events", *of_it)["items"]]
+
     @property
     def status(self) -> Any:
         return self.cluster.get("pod", self.name, "--namespace", self.namespace)["status"]

@@ -88,6 +88,16 @@ class NodeProcess:
         pages = Path(f"/proc/{self._pid}/statm").read_text().split()[1]
         return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
+    def forget_peak(self) -> None:
+        """Have `peak` count from now on (proc_pid_clear_refs(5))."""
+        Path(f"/proc/{self._pid}/clear_refs").write_text("5")
+
+    def peak(self) -> int:
+        """Return the most memory, in bytes, that it has occupied, shared pages counted in full."""
+        status = Path(f"/proc/{self._pid}/status").read_text()
+        (line,) = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+        return int(line.split()[1]) * 1024
+
     def _children(self) -> list[int]:
         with suppress(OSError):
             pid = self._entrance.pid if self._entrance else 0

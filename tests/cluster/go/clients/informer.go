@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -39,6 +39,7 @@ func runInformer(ctx context.Context, flags *flag.FlagSet, arguments []string) e
 	resync := flags.Duration("resync", time.Second, "how often the handlers see everything again")
 	rounds := flags.Int("rounds", 1, "how often to begin anew, each with a list and a watch of every kind")
 	until := flags.String("until", "", "name of the ConfigMap whose creation ends the last round; empty: do not wait")
+	again := flags.Bool("again", false, "end when the last round's handlers have seen every object again without a call, and say so of each")
 	if err := flags.Parse(arguments); err != nil {
 		return err
 	}
@@ -50,11 +51,11 @@ func runInformer(ctx context.Context, flags *flag.FlagSet, arguments []string) e
 	for round := range *rounds {
 		last := round == *rounds-1
 		factory := informers.NewSharedInformerFactoryWithOptions(client, *resync, informers.WithNamespace(*namespace))
-		name := ""
+		end := ending{resync: *resync}
 		if last {
-			name = *until
+			end.configMap, end.again = *until, *again
 		}
-		if objects, err = watch(ctx, factory, *resync, name); err != nil {
+		if objects, err = watch(ctx, factory, end); err != nil {
 			return err
 		}
 	}
@@ -64,13 +65,20 @@ func runInformer(ctx context.Context, flags *flag.FlagSet, arguments []string) e
 	return nil
 }
 
+// ending says what a round waits for, once its caches are filled.
+type ending struct {
+	configMap string
+	again     bool
+	resync    time.Duration
+}
+
 // watch runs one round and returns the names of everything its caches hold.
-func watch(ctx context.Context, factory informers.SharedInformerFactory, resync time.Duration, until string) ([]string, error) {
+func watch(ctx context.Context, factory informers.SharedInformerFactory, end ending) ([]string, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer factory.Shutdown() // after the watches were told to end
 	defer cancel()
 	ended := make(chan struct{})
-	var resynced atomic.Int64
+	var resynced echoes
 	stores := map[schema.GroupVersionResource]cache.Store{}
 	for _, kind := range kinds {
 		informer, err := factory.ForResource(kind)
@@ -79,13 +87,13 @@ func watch(ctx context.Context, factory informers.SharedInformerFactory, resync 
 		}
 		handler := cache.ResourceEventHandlerFuncs{
 			AddFunc: func(object any) {
-				if until != "" && kind.Resource == "configmaps" && nameOf(object) == until {
+				if end.configMap != "" && kind.Resource == "configmaps" && nameOf(object) == end.configMap {
 					close(ended)
 				}
 			},
 			UpdateFunc: func(before, after any) {
 				if before == after { // the same object: nothing has changed, the cache speaks
-					resynced.Add(1)
+					resynced.note(describe(kind, after))
 				}
 			},
 		}
@@ -100,24 +108,59 @@ func watch(ctx context.Context, factory informers.SharedInformerFactory, resync 
 			return nil, fmt.Errorf("the cache of %v was not filled", kind)
 		}
 	}
-	if until != "" {
+	if end.configMap != "" {
 		select {
 		case <-ended:
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		}
-		if err := waitForResync(ctx, resync, &resynced); err != nil {
+		if err := waitFor(ctx, end.resync, func() bool { return resynced.any() }); err != nil {
 			return nil, err
 		}
+	}
+	if end.again {
+		if err := waitFor(ctx, end.resync, func() bool { return resynced.all(names(stores)) }); err != nil {
+			return nil, err
+		}
+		return append(names(stores), resynced.lines(names(stores))...), nil
 	}
 	return names(stores), nil
 }
 
-// waitForResync makes sure that the handlers saw something again without a call.
-func waitForResync(ctx context.Context, resync time.Duration, resynced *atomic.Int64) error {
-	for deadline := time.Now().Add(10 * resync); resynced.Load() == 0; {
+// echoes is which objects the handlers were shown again although nothing had
+// changed: their cache speaks, without a call.
+type echoes struct {
+	seen sync.Map
+}
+
+func (e *echoes) note(object string) { e.seen.Store(object, true) }
+
+func (e *echoes) any() bool {
+	found := false
+	e.seen.Range(func(any, any) bool { found = true; return false })
+	return found
+}
+
+func (e *echoes) all(objects []string) bool {
+	return len(e.lines(objects)) == len(objects)
+}
+
+// lines says which of the objects were seen again.
+func (e *echoes) lines(objects []string) []string {
+	var found []string
+	for _, object := range objects {
+		if _, seen := e.seen.Load(object); seen {
+			found = append(found, "again "+object)
+		}
+	}
+	return found
+}
+
+// waitFor waits for what resyncs bring, which come by themselves.
+func waitFor(ctx context.Context, resync time.Duration, done func() bool) error {
+	for deadline := time.Now().Add(10 * resync); !done(); {
 		if time.Now().After(deadline) {
-			return fmt.Errorf("nothing was resynced within %v", 10*resync)
+			return fmt.Errorf("what there is was not resynced within %v", 10*resync)
 		}
 		select {
 		case <-time.After(resync / 10):
@@ -133,11 +176,15 @@ func names(stores map[schema.GroupVersionResource]cache.Store) []string {
 	var found []string
 	for kind, store := range stores {
 		for _, object := range store.List() {
-			found = append(found, fmt.Sprintf("%s %s", kind.GroupResource(), nameOf(object)))
+			found = append(found, describe(kind, object))
 		}
 	}
 	slices.SortFunc(found, strings.Compare)
 	return found
+}
+
+func describe(kind schema.GroupVersionResource, object any) string {
+	return fmt.Sprintf("%s %s", kind.GroupResource(), nameOf(object))
 }
 
 func nameOf(object any) string {
