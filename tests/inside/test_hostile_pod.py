@@ -29,8 +29,8 @@ OVER = {
 }
 """Each attack, which has a pod of its own, and the limit that it crosses, if any: its pod is let go then."""
 RATES = {"fresh": 25, "http2": 25}
-API_DESCRIPTION = "/openapi/v3/api/v1"
-"""What attacks ask for: more than a megabyte, which the API server puts together once."""
+API_DESCRIPTION = "/openapi/v2"
+"""What attacks ask for: some megabytes, which the API server takes seconds to put together, once."""
 ROUNDS = 2
 QUIET = 12.0
 """Seconds without an attack, before them."""
@@ -136,7 +136,7 @@ def check_arrivals(told):
     assert told["never_allows"]["cut"] >= 1
     assert told["unfinished"]["arrived"] >= 30
     assert told["unfinished"]["cut"] >= 1
-    assert told["half_open"]["connected"] == 3000
+    assert told["half_open"]["connected"] >= 2000
     assert told["half_open"]["arrived"] >= 100
     assert told["storm"]["connected"] >= 1000
     assert told["storm"]["said"] == ""
