@@ -9,6 +9,8 @@ import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from e2e.patience import PATIENCE, WAIT
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -23,8 +25,8 @@ api-resources --cached=false
 explain deployment.spec.replicas
 auth can-i create pods
 apply -f {web}
-rollout status deployment/web --timeout=60s
-wait --for=condition=Available deployment/web --timeout=60s
+rollout status deployment/web {wait}
+wait --for=condition=Available deployment/web {wait}
 get deployments,services,configmaps,pods
 get pods -o json
 get pods --chunk-size=1 -o name
@@ -98,7 +100,7 @@ class Kubectl:
             capture_output=True,
             text=True,
             check=False,
-            timeout=120,
+            timeout=PATIENCE,
         )
         if done.returncode and not may_fail:
             raise RuntimeError(f"kubectl {' '.join(words)} left with {done.returncode}: {done.stderr.strip()}")
@@ -137,7 +139,7 @@ def run_kubectl(program: str) -> int:
 
 
 def _commands(text: str) -> Iterator[list[str]]:
-    for line in text.strip().format(web=WEB).splitlines():
+    for line in text.strip().format(web=WEB, wait=WAIT).splitlines():
         yield line.split(" ")
 
 
@@ -159,6 +161,6 @@ def _forward(kubectl: Kubectl, environment: dict[str, str]) -> None:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment}) as running:
         assert running.stdout is not None
         address = next(line for line in running.stdout if "127.0.0.1" in line).split()[2]
-        with urllib.request.urlopen(f"http://{address}/passwd", timeout=30) as page:
+        with urllib.request.urlopen(f"http://{address}/passwd", timeout=PATIENCE) as page:
             page.read()
         running.terminate()

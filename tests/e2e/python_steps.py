@@ -9,6 +9,8 @@ from typing import Any
 from kubernetes import client, config, watch
 from kubernetes.dynamic import DynamicClient
 
+from e2e.patience import PATIENCE
+
 LABEL = "made-by=python"
 MEDIA_TYPES = ("application/strategic-merge-patch+json", "application/merge-patch+json", "application/json-patch+json")
 
@@ -30,7 +32,7 @@ class Watcher:
 
     def finish(self) -> int:
         """Wait for the last deletion and return how many events there were; raise what went wrong."""
-        self.thread.join(60)
+        self.thread.join(PATIENCE)
         if self.failure:
             raise self.failure
         if self.thread.is_alive():

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from e2e.kubectl_steps import run_kubectl
+from e2e.patience import PATIENCE, WAIT, slowness
 from e2e.python_steps import run_python
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 TESTS = Path(__file__).parent.parent
 CHART = Path(__file__).parent / "chart"
 END = "end-of-workload"
+INFORMERS = "Go informers"
 PYTHON_LIVES = 180
 GO_CALLS = 3700
 INFORMER_ROUNDS = 3
@@ -45,12 +47,16 @@ class Workload:
     namespace: str
 
     def run(self) -> None:
-        """Run everything, a line of progress for each part; raise CalledProcessError or RuntimeError if one fails."""
-        with self._informers():
-            _tell("kubectl", lambda: f"{run_kubectl(self.kubectl)} commands")
-            _tell("Helm", lambda: f"{self._release()} commands: install, upgrade, uninstall")
-            _tell("Python client", lambda: f"{run_python(self.namespace, PYTHON_LIVES):,} calls, one watch")
-            _tell("Go client", lambda: f"{self._load():,} calls")
+        """Run everything, and say of each part that it begins and what it did.
+
+        Raises SubprocessError, RuntimeError or OSError if one fails, with a note of what was done by then.
+        """
+        done: list[str] = []
+        with _noted(INFORMERS, done), self._informers():
+            _tell("kubectl", done, lambda: f"{run_kubectl(self.kubectl)} commands")
+            _tell("Helm", done, lambda: f"{self._release()} commands: install, upgrade, uninstall")
+            _tell("Python client", done, lambda: f"{run_python(self.namespace, PYTHON_LIVES):,} calls, one watch")
+            _tell("Go client", done, lambda: f"{self._load():,} calls")
 
     @contextmanager
     def _informers(self) -> Iterator[None]:
@@ -60,22 +66,22 @@ class Workload:
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, stdin=subprocess.DEVNULL) as informers:
             try:
                 yield
+                _output([self.kubectl, "create", "configmap", END])
+                seen, _ = informers.communicate(timeout=PATIENCE)
+                _output([self.kubectl, "delete", "configmap", END])
             except BaseException:
-                informers.terminate()
+                informers.terminate()  # leaving the block waits for its end
                 raise
-            _output([self.kubectl, "create", "configmap", END])
-            seen, _ = informers.communicate(timeout=60)
-            _output([self.kubectl, "delete", "configmap", END])
         if informers.returncode:
             raise subprocess.CalledProcessError(informers.returncode, command)
-        print(f"{'Go informers':<15}{len(seen.splitlines())} objects in their caches at the end", flush=True)
+        print(f"{INFORMERS:<15}{len(seen.splitlines())} objects in their caches at the end", flush=True)
 
     def _release(self) -> int:
         """Install, upgrade and uninstall a chart, waiting each time until the cluster is as it says."""
-        _output([self.helm, "install", "shop", CHART, "--wait", "--timeout=60s"])
-        _output([self.helm, "upgrade", "shop", CHART, "--set=greeting=goodbye", "--wait", "--timeout=60s"])
+        _output([self.helm, "install", "shop", CHART, "--wait", WAIT])
+        _output([self.helm, "upgrade", "shop", CHART, "--set=greeting=goodbye", "--wait", WAIT])
         _output([self.helm, "list"])
-        _output([self.helm, "uninstall", "shop", "--wait", "--timeout=60s"])
+        _output([self.helm, "uninstall", "shop", "--wait", WAIT])
         return 4
 
     def _load(self) -> int:
@@ -96,14 +102,30 @@ def workload_environment(kubeconfig: Path) -> dict[str, str]:
 
 def _output(command: Sequence[str | Path]) -> str:
     """Run a program and return its standard output; what it says when it fails goes to standard error."""
-    done = subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True, check=True, timeout=120)
+    none, pipe = subprocess.DEVNULL, subprocess.PIPE
+    done = subprocess.run(command, stdin=none, stdout=pipe, text=True, check=True, timeout=PATIENCE)
     return done.stdout
 
 
-def _tell(name: str, part: Callable[[], str]) -> None:
+def _tell(name: str, done: list[str], part: Callable[[], str]) -> None:
+    """Run a part between two lines, and add it to what is done."""
+    print(f"{name:<15}begins", flush=True)
     started = time.monotonic()
-    done = part()
-    print(f"{name:<15}{done} ({time.monotonic() - started:.0f} s)", flush=True)
+    with _noted(name, done):
+        said = part()
+    done.append(name)
+    print(f"{name:<15}{said} ({time.monotonic() - started:.0f} s)", flush=True)
+
+
+@contextmanager
+def _noted(name: str, done: Sequence[str]) -> Iterator[None]:
+    """Note on the first failure which part it was, and what was done by then."""
+    try:
+        yield
+    except Exception as error:
+        if not getattr(error, "__notes__", ()):
+            error.add_note(f"That was the part {name}; done by then: {', '.join(done) or 'nothing'}.")
+        raise
 
 
 def main() -> None:
@@ -116,8 +138,8 @@ def main() -> None:
         os.environ |= {"KUBECACHEDIR": f"{folder}/kubectl", "HELM_CACHE_HOME": folder, "HELM_CONFIG_HOME": folder}
         try:
             Workload(**vars(options)).run()
-        except (subprocess.SubprocessError, RuntimeError) as error:
-            sys.exit(f"workload: {error}")
+        except (subprocess.SubprocessError, RuntimeError, OSError) as error:
+            sys.exit("\n".join([f"workload: {error}", *getattr(error, "__notes__", ()), *slowness(error)]))
 
 
 if __name__ == "__main__":
