@@ -13,10 +13,10 @@ class StoreError(ApisnoopError):
 
 # Primary result codes: https://www.sqlite.org/rescode.html
 REMEDIES = {
-    sqlite3.SQLITE_NOTADB: "is not an apisnoop store: name another file with --db",
-    sqlite3.SQLITE_CORRUPT: "is damaged: try `sqlite3 FILE .recover`, or name another file with --db",
-    sqlite3.SQLITE_READONLY: "cannot be written: check its permissions, or name another file with --db",
-    sqlite3.SQLITE_PERM: "cannot be written: check its permissions, or name another file with --db",
+    sqlite3.SQLITE_NOTADB: "is not an apisnoop store: name another file",
+    sqlite3.SQLITE_CORRUPT: "is damaged: try `sqlite3 FILE .recover`, or name another file",
+    sqlite3.SQLITE_READONLY: "cannot be written: check its permissions, or name another file",
+    sqlite3.SQLITE_PERM: "cannot be written: check its permissions, or name another file",
     sqlite3.SQLITE_CANTOPEN: "cannot be opened: check that its folder exists and can be written",
     sqlite3.SQLITE_FULL: "cannot grow, the disk is full: free some space and run the command again; nothing is lost",
     sqlite3.SQLITE_IOERR: "cannot be read or written: check the disk, then run the command again; nothing is lost",

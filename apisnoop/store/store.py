@@ -66,10 +66,11 @@ class Store:
         name = str(path)
         if name != MEMORY and (read_only or not create) and not Path(name).is_file():
             raise StoreError(
-                f"store {name} does not exist: `apisnoop import`, `run` or `pull` makes one; name it with --db"
+                f"store {name} does not exist: name one that does, or make it with --db of `apisnoop import`, `run` or "
+                "`pull`"
             )
         if not read_only and Path(name).is_file() and not os.access(name, os.W_OK, effective_ids=True):
-            raise StoreError(f"store {name} cannot be written: check its permissions, or name another file with --db")
+            raise StoreError(f"store {name} cannot be written: check its permissions, or name another file")
         with store_errors(name):
             store = cls(connect(name, read_only=read_only), name, caps or Caps())
             try:
@@ -108,11 +109,11 @@ class Store:
         version: int = connection.execute("PRAGMA user_version").fetchone()[0]
         is_empty = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
         if application != APPLICATION_ID and not (is_empty and application == version == 0):
-            raise StoreError(f"store {self.path} is an SQLite file of another program: name another file with --db")
+            raise StoreError(f"store {self.path} is an SQLite file of another program: name another file")
         if version > VERSION:
             raise StoreError(
                 f"store {self.path} was written by a newer apisnoop (format {version}, this one knows {VERSION}): "
-                "upgrade apisnoop, or name another file with --db"
+                "upgrade apisnoop, or name another file"
             )
         return version
 

@@ -12,6 +12,7 @@ from apisnoop.calls.masking import SHOWN, SHOWN_WORDS, shape_of
     [
         (b'{"kind":"Event","apiVersion":"audit.k8s.io/v1"', '{"kind":"xxxxx","apiVersion":"audit.k8s.io/v1"'),
         (b"password=hunter2", "xxxxxxxx=xxxxxx0"),
+        (b'{"a":1}', '{"x":0}'),  # as docs/formats.md shows it
         ("schlüssel ключ".encode(), "xxxxxxxxxx xxxxxxxx"),
         (b"\x00\x1b[31m", "??[00x"),
     ],

@@ -96,3 +96,13 @@ def test_a_missing_store_is_named(sides, tmp_path):
     answer = run("diff", sides[0], tmp_path / "none.db")
     assert answer.exit_code == ExitCode.UNAVAILABLE
     assert "none.db" in answer.stderr
+
+
+def test_a_store_that_is_not_there_is_told_with_a_way_out_that_exists(sides, tmp_path):
+    """Stores stand on the command line here: `diff` has no --db to name one with."""
+    answer = run("diff", sides[0], tmp_path / "gone.db")
+    assert answer.exit_code == ExitCode.UNAVAILABLE
+    assert answer.stderr == (
+        f"apisnoop: store {tmp_path}/gone.db does not exist: name one that does, "
+        "or make it with --db of `apisnoop import`, `run` or `pull`\n"
+    )

@@ -253,7 +253,7 @@ def test_a_store_that_is_none_is_told(db, tmp_path):
     (tmp_path / "audit.log").write_bytes(log(range(5)))
     answer = run("import", tmp_path / "audit.log", "--db", db)
     assert answer.exit_code == ExitCode.UNAVAILABLE
-    assert "is not an apisnoop store: name another file with --db" in answer.stderr
+    assert "is not an apisnoop store: name another file" in answer.stderr
     assert len(answer.stderr.splitlines()) == 1
 
 

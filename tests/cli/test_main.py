@@ -81,7 +81,10 @@ def test_a_program_can_be_started_without_standard_streams(tmp_path, script, cod
         ),
         (
             "apisnoop coverage --db $'a\\nb'",
-            "store a\\nb does not exist: `apisnoop import`, `run` or `pull` makes one; name it with --db",
+            (
+                "store a\\nb does not exist: name one that does, "
+                "or make it with --db of `apisnoop import`, `run` or `pull`"
+            ),
         ),
     ],
 )

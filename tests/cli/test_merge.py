@@ -66,6 +66,7 @@ def test_a_failure_leaves_nothing_behind(stores, tmp_path, bad):
     assert answer.exit_code == ExitCode.UNAVAILABLE
     assert len(answer.stderr.splitlines()) == 1
     assert "bad.db" in answer.stderr
+    assert "another file with --db" not in answer.stderr  # `merge` has no --db
     assert sorted(tmp_path.iterdir()) == before
 
 
