@@ -104,11 +104,11 @@ class Installation:
         node = next(one for one in self.cluster.nodes if one.name == found["spec"]["nodeName"])
 
         command = node.command("sh", "-c", RULES.format(uid=found["metadata"]["uid"]))
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=30).stdout
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=300).stdout
 
     def ask(self, pod, port, path):
         """Ask a container's loopback port, as `kubectl apisnoop` does."""
-        with self.forwarded(pod, port) as url, _NO_PROXY.open(url + path, timeout=20) as answer:
+        with self.forwarded(pod, port) as url, _NO_PROXY.open(url + path, timeout=120) as answer:
             return answer.read()
 
     @contextlib.contextmanager

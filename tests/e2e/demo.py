@@ -25,6 +25,7 @@ from cluster import Cluster
 from e2e.demo_inside import show_inside
 from e2e.demo_run import show_run
 from e2e.demo_screen import relative, say, step
+from e2e.patience import slowness
 from e2e.programs import Programs
 from e2e.robot import create_robot
 from e2e.ways import APISNOOP
@@ -68,7 +69,7 @@ def main() -> int:
     try:
         return show([options.only] if options.only else list(PARTS), keep=options.keep)
     except FAILURES as error:
-        print("\n".join(reasons(error)), file=sys.stderr)
+        print("\n".join([*reasons(error), *slowness(error)]), file=sys.stderr)
         return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -24,6 +24,7 @@ from e2e.demo_run import verdict
 from e2e.demo_screen import Shell, say, step, tell
 from e2e.demo_truth import attribution, compare_rounds, faults_of
 from e2e.demo_viewer import find_call
+from e2e.patience import PATIENCE, WAIT
 from e2e.ways import APISNOOP
 from tests.charts.installation import Installation
 from tests.inside.processes import wait_until
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 IMAGES = ("apisnoop", "apisnoop-proxy")
 PROMISE = 1.0
 """Seconds after the annotation from which on connections are recorded."""
+INSTALLED, REMOVED = "1500", "600"
+"""Seconds that both may take; less than for a program that hangs, so that they say themselves what is missing."""
 ROUNDS = 4
 """That every pod makes while it is recorded."""
 
@@ -104,18 +107,18 @@ class _Inside:
 
     def install(self) -> None:
         """Install with the viewer, which is off by default."""
-        self.shell("kubectl", "apisnoop", "install", "--set", "mitmweb.enabled=true")
+        self.shell("kubectl", "apisnoop", "install", "--set", "mitmweb.enabled=true", "--timeout", INSTALLED)
 
     def create_pods(self, clients: Path) -> None:
         """Create the pods, and return when each has begun its work."""
         objects = {"apiVersion": "v1", "kind": "List", "items": demo_objects(self.robot.namespace, clients)}
         self.cluster.apply(objects, self.robot.namespace)
-        self._kubectl("wait", f"pod/{POD}", "--for=condition=Ready", "--timeout=90s")
-        self._kubectl("rollout", "status", f"deployment/{DEPLOYMENT}", "--timeout=90s")
+        self._kubectl("wait", f"pod/{POD}", "--for=condition=Ready", WAIT)
+        self._kubectl("rollout", "status", f"deployment/{DEPLOYMENT}", WAIT)
         found = self.cluster.get("pods", "--namespace", self.robot.namespace)["items"]
         self.pods = sorted(pod["metadata"]["name"] for pod in found)
         assert len(self.pods) == 1 + REPLICAS, self.pods
-        wait_until(lambda: all(rounds_in(self._log(pod)) for pod in self.pods), "the pods to begin")
+        wait_until(lambda: all(rounds_in(self._log(pod)) for pod in self.pods), "the pods to begin", PATIENCE)
         for pod in found:
             tell(f"{pod['metadata']['name']} on {pod['spec']['nodeName']}")
 
@@ -139,14 +142,16 @@ class _Inside:
         """Mark the pod as anybody can, the Deployment as apisnoop does it; show how it is a second later."""
         where = ("--namespace", self.robot.namespace)
         self.shell("kubectl", "annotate", f"pod/{POD}", "apisnoop=true", *where)
-        self.shell("kubectl", "apisnoop", "on", f"deploy/{DEPLOYMENT}", "--for", "10m", *where)
+        self.shell("kubectl", "apisnoop", "on", f"deploy/{DEPLOYMENT}", "--for", "1h", *where)
         self.promised = time.time() + PROMISE
         time.sleep(PROMISE)  # the promise itself
         self.shell("kubectl", "apisnoop", "status", *where)
 
     def report(self) -> None:
         """Let the pods work for some rounds, and show the coverage."""
-        wait_until(lambda: all(len(some) >= ROUNDS for some in self._rounds(time.time()).values()), "the pods' work")
+        wait_until(
+            lambda: all(len(some) >= ROUNDS for some in self._rounds(time.time()).values()), "the pods' work", PATIENCE
+        )
         self.shell("kubectl", "apisnoop", "coverage", "--cluster", "--by", "pod", most=28)
         page = str(self.output / "pods.html")
         self.shell("kubectl", "apisnoop", "coverage", "--cluster", "--output", "html", "--output-file", page)
@@ -170,13 +175,13 @@ class _Inside:
         ]
         if faults:
             tell(self.complaints.read_text())
-        wait_until(lambda: not self._rules(), "the pods' redirects to go")
+        wait_until(lambda: not self._rules(), "the pods' redirects to go", PATIENCE)
         tell(f"The redirects have gone from all {len(self.pods)} pods, which run on.")
         return faults
 
     def uninstall(self) -> list[str]:
         """Remove everything, and name what is left: objects in the cluster, rules in the pods, restarts."""
-        self.shell("kubectl", "apisnoop", "uninstall", "--yes")
+        self.shell("kubectl", "apisnoop", "uninstall", "--yes", "--timeout", REMOVED)
         left = [*self.installation.traces(), *self._rules(), *self._restarts(), *self._complaints()]
         if left:
             return [f"uninstall has left {one}" for one in left]
@@ -221,7 +226,7 @@ class _Inside:
         return self._kubectl("logs", pod, "--timestamps")
 
     def _kubectl(self, *words: str) -> str:
-        return self.cluster.kubectl(*words, "--namespace", self.robot.namespace)
+        return self.cluster.kubectl(*words, "--namespace", self.robot.namespace, timeout=PATIENCE)
 
 
 @contextmanager

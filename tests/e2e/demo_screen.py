@@ -1,27 +1,35 @@
 """What the demo puts on the screen: steps with their time, commands as a person would type them, and output.
 
-It knows nothing of what is shown. Everything is printed at once, for people who watch and for logs without a terminal.
+It knows nothing of what is shown. Everything is printed at once, for people who watch and for logs without a terminal;
+a step that takes long shows every minute that it goes on.
 """
 
 from __future__ import annotations
 
 import shlex
 import subprocess
+import sys
+import threading
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from e2e.patience import PATIENCE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 INDENT = "     "
+EVERY = 60.0
+"""Seconds after which a step shows that it goes on."""
 
 
 def say(text: str) -> None:
-    """Print at once."""
-    print(text, flush=True)
+    """Print at once, and whole lines, for a step shows from another thread that it goes on."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
 
 
 def tell(text: str) -> None:
@@ -32,11 +40,37 @@ def tell(text: str) -> None:
 
 @contextmanager
 def step(title: str) -> Iterator[None]:
-    """Say what begins, and how long it took."""
+    """Say what begins, every minute that it goes on, and how long it took; note on a failure which step it was."""
     say(f"\n{title}")
     started = time.monotonic()
-    yield
+    with _signs_of_life():
+        try:
+            yield
+        except Exception as error:
+            after = time.monotonic() - started
+            error.add_note(f"That was {after:.0f} s after the step began: {title.strip()}. What was done is above.")
+            raise
     tell(f"({time.monotonic() - started:.0f} s)")
+
+
+@contextmanager
+def _signs_of_life() -> Iterator[None]:
+    """Show every minute of a block that it goes on."""
+    over = threading.Event()
+
+    def show() -> None:
+        minutes = 0
+        while not over.wait(EVERY):
+            minutes += 1
+            tell(f"… {minutes} min, still at it")
+
+    showing = threading.Thread(target=show, daemon=True)
+    showing.start()
+    try:
+        yield
+    finally:
+        over.set()
+        showing.join()
 
 
 def indented(text: str) -> str:
@@ -55,7 +89,7 @@ class Shell:
 
     environment: Mapping[str, str]
 
-    def __call__(self, *words: str, timeout: float = 300, most: int = 40) -> None:
+    def __call__(self, *words: str, timeout: float = PATIENCE, most: int = 40) -> None:
         """Show a command, run it, and show the first lines of what it prints; raise RuntimeError if it fails."""
         command = shlex.join(words)
         tell(f"$ {command}")

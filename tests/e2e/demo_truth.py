@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from e2e.demo_pods import Round
     from e2e.robot import Robot
 
-PATIENCE = 15.0
+PATIENCE = 60.0
 PAUSE = 0.5
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from e2e.patience import PATIENCE
 from tests.charts.installation import HOME
 from tests.inside.processes import wait_until
 
@@ -55,7 +56,9 @@ def find_call(installation: Installation, namespace: str, pod: str) -> str:
     password = base64.b64decode(data["password"]).decode()
     with installation.forwarded(agent, PORT) as url:
         _demand_refusal(url)
-        flow = wait_until(lambda: _flow_of(url, password, f"pod {namespace}/{pod},"), f"a call of {pod} in mitmweb", 15)
+        flow = wait_until(
+            lambda: _flow_of(url, password, f"pod {namespace}/{pod},"), f"a call of {pod} in mitmweb", PATIENCE
+        )
     return "\n".join(
         [
             f"$ kubectl port-forward -n {HOME} pod/{agent} {PORT}",
@@ -82,5 +85,5 @@ def _flow_of(url: str, password: str, who: str) -> Flow | None:
 
 def _flows(url: str, password: str) -> list[Flow]:
     request = urllib.request.Request(f"{url}/flows", headers={"Authorization": f"Bearer {password}"})
-    with _OPENER.open(request, timeout=20) as answer:
+    with _OPENER.open(request, timeout=PATIENCE) as answer:
         return _decoder.decode(answer.read())

@@ -64,16 +64,17 @@ def test_what_failed_first_is_told_first():
     "failure", [ApisnoopError("no answer"), msgspec.ValidationError("no answer"), OSError("no answer")]
 )
 def test_a_failure_is_told_without_a_traceback(monkeypatch, capsys, failure):
-    """Of apisnoop, of an answer that cannot be decoded, of the system: one line, and the exit code."""
+    """Of apisnoop, of an answer that cannot be decoded, of the system: a line, what may be why, and the exit code."""
 
     def fail(*_, **__):
         raise failure
 
     monkeypatch.setattr(demo, "show", fail)
+    monkeypatch.setattr(demo, "slowness", lambda _: ["too slow"])
     monkeypatch.setattr(demo.signal, "signal", lambda *_: None)
     monkeypatch.setattr(sys, "argv", ["scripts/demo"])
     assert demo.main() == demo.FAILED
-    assert capsys.readouterr().err == "scripts/demo: no answer\n"
+    assert capsys.readouterr().err == "scripts/demo: no answer\ntoo slow\n"
 
 
 class Held:
