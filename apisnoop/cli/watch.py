@@ -6,8 +6,9 @@ import click
 
 from apisnoop.cli import candidates
 from apisnoop.cli.namespaces import install_namespace_option, namespace_options
+from apisnoop.fleet.verbs import OTHER_VERBS, VERBS
 
-VERBS_HELP = "Only these verbs: get, list, watch, create, update, patch, delete, deletecollection, connect."
+VERBS_HELP = f"Only these verbs: {', '.join(VERBS)}; of requests that are about no object: {', '.join(OTHER_VERBS)}."
 
 
 @click.command()

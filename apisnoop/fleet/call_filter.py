@@ -6,12 +6,9 @@ from dataclasses import dataclass, field
 from apisnoop.calls.call_line import CallerPart, CallLine
 from apisnoop.errors import UsageError
 from apisnoop.fleet.kinds import NAMESPACE, POD, Reference
+from apisnoop.fleet.verbs import OTHER_VERBS, VERBS
 from apisnoop.suggestions import suggestion
 
-VERBS = ("get", "list", "watch", "create", "update", "patch", "delete", "deletecollection", "connect")
-"""What can be done with objects; `connect` is exec, attach, port-forward and proxy, whatever verb they come with."""
-OTHER_VERBS = ("head", "options", "post", "put", "proxy")
-"""Of requests that are about no object."""
 CONNECT, CONNECTS = "connect", "connect-"
 NOBODY = CallerPart()
 NO_ANSWER = 0

@@ -8,7 +8,8 @@ from apisnoop.reports.paint import PLAIN, Paint
 from apisnoop.reports.wording import clean
 
 TIME, VERB, STATUS, MILLISECONDS = 12, 8, 6, 8
-LEAST_CALLER, LEAST_RESOURCE, LEAST_OBJECT = 24, 16, 12
+LEAST_CALLER, LEAST_RESOURCE, LEAST_OBJECT = 40, 20, 20
+"""Wide enough for most names, so that the header, which is written once, stays above its column."""
 MOST = 60
 """Columns that a name may take before it is cut."""
 GAP = "  "

@@ -54,6 +54,16 @@ def test_columns_stay_where_they_are_until_a_longer_name_comes():
     assert table.line(call()).index("200") == moved > first.index("200")
 
 
+def test_names_as_workloads_give_them_leave_the_header_where_it_is():
+    """A pod of a Deployment, with the hashes in its name, is what most lines are about."""
+    table = LiveTable()
+    header = table.header()
+    pod = CallerPart(namespace="default", pod="frontend-7d4b9c6f5d-x2x9z", container="app")
+    first = table.line(call(caller=pod, namespace="default", name="cart"))
+    for column, cell in (("VERB", "get"), ("RESOURCE", "deployments.apps"), ("OBJECT", "default/cart")):
+        assert first.index(cell) == header.index(column)
+
+
 def test_a_list_names_its_namespace_and_a_subresource_its_resource():
     """So that a list of one namespace is told from one of all."""
     assert "shop/ " in LiveTable().line(call(verb="list", name=""))
