@@ -31,6 +31,8 @@ SLICE = 10.0
 SHOWN = 10
 """Pods that are named."""
 HELM_SECONDS = "120s"
+NAMESPACE_SECONDS = 60.0
+"""For which a namespace's end is awaited, so that an `install` may follow: pods in it have half a minute by default."""
 
 
 class Removal:
@@ -62,7 +64,7 @@ class Removal:
     @property
     def question(self) -> str:
         """Say what is about to happen."""
-        where = f" from namespace {', '.join(self.homes)}" if self.homes else ""
+        where = f" from {_namespaces(self.homes)}" if self.homes else ""
         return f"Remove apisnoop{where}, with all calls on its nodes that were not pulled?"
 
     def run(self, seconds: float) -> bool:
@@ -76,10 +78,11 @@ class Removal:
                 self._delete(collection, one)
         kept = self._remove_bundles()
         found = {home: remove_namespace(self._api, home) for home in self.homes}
-        self._tell(silent, kept, [home for home, foreign in found.items() if foreign == []])
+        self._tell(silent, kept)
         _tell_occupied({home: foreign for home, foreign in found.items() if foreign})
         again = "recorded again after another install"
         tell_marked(self._api, one=f"stays marked, and is {again}", more=f"stay marked, and are {again}")
+        self._conclude([home for home, foreign in found.items() if foreign == []])
         return not silent
 
     # -- nodes ----------------------------------------------------------------------------------------------------
@@ -90,21 +93,25 @@ class Removal:
             drain(self._api, one)
         agents = [pod for home in self.homes for pod in find_agents(self._api, home) if pod.spec.node_name]
         if agents:
-            click.echo(f"waiting for {counted(len(agents), 'node')} to let go of their pods", err=True)
+            whose = "its" if len(agents) == 1 else "their"
+            click.echo(f"waiting for {counted(len(agents), 'node')} to let go of {whose} pods", err=True)
         deadline = time.monotonic() + seconds
         ended = each_agent(agents, lambda one: self._await_end(one, deadline))
         return sorted({pod.spec.node_name for pod, gone in ended if not gone})
 
     def _await_end(self, pod: Pod, deadline: float) -> bool:
         """Tell whether a pod has gone by then, looked at once at least: others may have taken all the time."""
-        collection = POD.collection(pod.metadata.namespace)
+        return self._has_gone(POD.collection(pod.metadata.namespace), pod.metadata.name, pod.metadata.uid, deadline)
+
+    def _has_gone(self, collection: str, name: str, uid: str, deadline: float) -> bool:
+        """Tell whether an object has gone by then."""
         while True:
-            now = read_object(self._api, f"{collection}/{pod.metadata.name}", Thing)
-            if now is None or now.metadata.uid != pod.metadata.uid:
+            now = read_object(self._api, f"{collection}/{name}", Thing)
+            if now is None or now.metadata.uid != uid:
                 return True
             if (left := deadline - time.monotonic()) <= 0:
                 return False
-            events = self._api.watch(collection, pod.metadata.name, min(left, SLICE))
+            events = self._api.watch(collection, name, min(left, SLICE))
             if any(event == "DELETED" for event, _ in events):
                 return True
 
@@ -160,10 +167,32 @@ class Removal:
                 self._delete("/api/v1/configmaps", one)
         return kept
 
+    def _remaining(self, homes: Sequence[str], deadline: float) -> list[str]:
+        """Give the namespaces that are there still by then; one that cannot be looked at is taken to be."""
+        return [home for home in homes if not self._namespace_has_gone(home, deadline)]
+
+    def _namespace_has_gone(self, home: str, deadline: float) -> bool:
+        collection = NAMESPACE.collection(None)
+        try:
+            found = read_object(self._api, f"{collection}/{home}", Thing)
+            return found is None or self._has_gone(collection, home, found.metadata.uid, deadline)
+        except ApisnoopError:
+            return False
+
     # -- words ----------------------------------------------------------------------------------------------------
 
-    def _tell(self, silent: list[str], kept: dict[str, tuple[str, ...]], homes: list[str]) -> None:
-        click.echo("apisnoop is removed" + (f", and namespace {', '.join(homes)}" if homes else ""))
+    def _conclude(self, homes: list[str]) -> None:
+        """Wait a while for the end of the namespaces that were deleted, and say what has gone."""
+        if left := self._remaining(homes, time.monotonic()):
+            click.echo(f"waiting for {_namespaces(left)} to be deleted", err=True)
+            left = self._remaining(left, time.monotonic() + NAMESPACE_SECONDS)
+        gone = [home for home in homes if home not in left]
+        click.echo("apisnoop is removed" + (f", and {_namespaces(gone)}" if gone else ""))
+        for home in left:
+            what = f"its pods take their time, see kubectl get pods -n {home}; an install there has to wait for it"
+            click.echo(f"apisnoop: namespace {home} is being deleted still: {what}", err=True)
+
+    def _tell(self, silent: list[str], kept: dict[str, tuple[str, ...]]) -> None:
         for node in silent:
             what = "connections are not redirected for longer than its lease; its agent ends when the node is back"
             click.echo(f"apisnoop: node {clean(node)} did not answer: {what}", err=True)
@@ -182,6 +211,10 @@ def _tell_occupied(occupied: dict[str, list[str]]) -> None:
     for home, foreign in occupied.items():
         said = f"namespace {home} stays, since others have something in it: {_some(foreign)}"
         click.echo(f"apisnoop: {said}; when that is gone: kubectl apisnoop uninstall", err=True)
+
+
+def _namespaces(names: Sequence[str]) -> str:
+    return f"namespace{'' if len(names) == 1 else 's'} {', '.join(names)}"
 
 
 def _some(names: Sequence[str]) -> str:

@@ -134,7 +134,7 @@ def test_from_install_to_uninstall(inside, two_nodes, shop, tmp_path):
     inside.run("on", "bare", "-n", shop)
     until(lambda: inside.status(shop).get("bare", {}).get("state") == "intercepting", 60)
     said, _ = inside.run("uninstall", "--yes")
-    assert said == "apisnoop is removed, and namespace apisnoop\n"
+    assert said.startswith("apisnoop is removed")
     assert Installation(two_nodes).rules(shop, "bare") == ""
     two_nodes.kubectl("wait", f"namespace/{HOME}", "--for=delete", "--timeout=120s")
     assert Installation(two_nodes).traces() == before

@@ -67,6 +67,58 @@ def test_the_charts_bundle_goes_with_it_and_others_stay_for_their_pods(helm, cap
     assert f"{BUNDLE} stays in namespace {HOME}" not in told
 
 
+class SlowApi(FakeApi):
+    """An API server whose namespaces take their time to end, for which their pods are to blame."""
+
+    def __init__(self, *objects, ends):
+        super().__init__(*objects)
+        self.ends = ends
+
+    def delete(self, path, *uid):
+        """Forget an object, but for namespaces."""
+        if not path.rpartition("/")[0].endswith("/namespaces"):
+            super().delete(path, *uid)
+
+    def watch(self, collection, name, _seconds):
+        """Give the end of a namespace that ends."""
+        if self.ends:
+            yield "DELETED", self.objects.pop(f"{collection}/{name}")
+
+
+def test_a_namespace_is_called_removed_when_it_has_gone(helm, capsys):
+    """An install right after would be refused before that."""
+    api = SlowApi(NAMESPACE, LEAF, ends=True)
+    assert uninstall(api)
+    assert api.objects == {}
+    said = f"waiting for namespace {HOME} to be deleted\n"
+    assert capsys.readouterr() == (f"apisnoop is removed, and namespace {HOME}\n", said)
+
+
+def test_namespaces_that_take_too_long_are_said_to_be_there_still(helm, monkeypatch, capsys):
+    """A pod whose image cannot be pulled can keep its namespace for minutes."""
+    monkeypatch.setattr(module, "NAMESPACE_SECONDS", 0.0)
+    other = made("Namespace", "watch", labels={MANAGED_BY: OURS})
+    assert uninstall(SlowApi(NAMESPACE, other, LEAF, ends=False))
+    out, err = capsys.readouterr()
+    assert out == "apisnoop is removed\n"
+    waiting, *still = err.splitlines()
+    assert waiting == f"waiting for namespaces {HOME}, watch to be deleted"
+    assert [line.partition(" still:")[0] for line in still] == [
+        f"apisnoop: namespace {one} is being deleted" for one in (HOME, "watch")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("nodes", "said"), [(1, "1 node to let go of its pods"), (2, "2 nodes to let go of their pods")]
+)
+def test_nodes_that_are_waited_for_are_counted_in_words(helm, monkeypatch, capsys, nodes, said):
+    """Of one and of several."""
+    monkeypatch.setattr(module, "drain", lambda *_: None)
+    monkeypatch.setattr(module, "find_agents", lambda *_: [agent(f"n{number}") for number in range(nodes)])
+    assert uninstall(FakeApi(NAMESPACE, made("DaemonSet", "apisnoop-agent", HOME, labels=CHARTED)))
+    assert capsys.readouterr().err == f"waiting for {said}\n"
+
+
 def test_a_release_of_others_in_our_namespace_stays(helm, capsys):
     """Also with all that it has made, and it is said why the namespace stays."""
     theirs = (record("shop", "web"), made("Deployment", "shop", HOME, labels={"helm.sh/chart": "web-1"}))
