@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import datetime
-import re
 import shlex
 import subprocess
 import sys
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import binaries, cache, project_images
+from .archive_names import names_in
 from .claim import running, sweep
 from .cluster import Cluster
 from .processes import end, keeper_file, stays
@@ -20,7 +20,7 @@ from .provision import provide_nodes
 from .slot import Slot
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
 EXIT_FAILED = 3
 EXIT_INTERRUPTED = 130
@@ -115,15 +115,24 @@ def _load(options: argparse.Namespace) -> None:
         raise RuntimeError("no cluster is running: `scripts/cluster up` starts one")
     sockets = sorted(chosen[0].directory.glob("node*/disk/run/containerd/containerd.sock"))
     with tempfile.TemporaryDirectory(dir=chosen[0].directory) as folder:
-        archives = options.archives or [project_images.build(Path(folder), name, tag="") for name in IMAGES]
-        for archive in archives:
+        for archive in options.archives or _built(Path(folder)):
+            names = names_in(archive) or ["an image without a name"]
             for socket in sockets:
-                loaded = _import(archive, socket)
-            print(f"{loaded} is on {len(sockets)} node{'s' if len(sockets) > 1 else ''}", file=sys.stderr)
+                print(f"loading {', '.join(names)} to {socket.parents[3].name}", file=sys.stderr)
+                _import(archive, socket)
+            for name in names:
+                print(f"{name} is on {len(sockets)} node{'s' if len(sockets) > 1 else ''}", file=sys.stderr)
 
 
-def _import(archive: Path, socket: Path) -> str:
-    """Import an archive through a node's containerd, and name what was in it.
+def _built(directory: Path) -> Iterator[Path]:
+    """Build the project's own images, one after the other."""
+    for name in IMAGES:
+        print(f"building image {name} (a minute or two the first time, seconds later on)", file=sys.stderr)
+        yield project_images.build(directory, name, tag="")
+
+
+def _import(archive: Path, socket: Path) -> None:
+    """Import an archive through a node's containerd.
 
     Raises RuntimeError with ctr's message, OSError where there is no such archive.
     """
@@ -138,8 +147,6 @@ def _import(archive: Path, socket: Path) -> str:
         )
     if done.returncode:
         raise RuntimeError(f"cannot import {archive}: {(done.stderr or done.stdout).strip()}")
-    names = re.findall(r"^(?:docker\.io/(?:library/)?)?(\S+:\S+)\s+saved\s*$", done.stdout, re.MULTILINE)
-    return ", ".join(dict.fromkeys(names)) or archive.name
 
 
 def _print_environment(slot: Slot) -> None:

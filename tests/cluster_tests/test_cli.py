@@ -55,7 +55,7 @@ def test_a_cluster_outlives_up_until_down() -> None:
         rows = [line.split() for line in run("status").stdout.splitlines()]
         assert [str(slot.index), "1", "up", kubeconfig] in [[*row[:2], *row[3:]] for row in rows]
         loaded = run("load", str(images.archive()), "--into", str(slot.index))
-        assert (loaded.returncode, loaded.stderr.endswith(" is on 1 node\n")) == (0, True), loaded.stderr
+        assert (loaded.returncode, loaded.stderr.endswith("local/coredns:1 is on 1 node\n")) == (0, True), loaded.stderr
         refused = run("load", __file__, "--into", str(slot.index))
         assert refused.returncode == 3
         assert refused.stderr.startswith(f"scripts/cluster: cannot import {__file__}: ")
@@ -131,6 +131,52 @@ def test_down_ends_what_it_is_told_to(
     """A cluster of a running test is ended only by its number."""
     clusters = Running(monkeypatch, by_up=by_up, by_tests=[3])
     assert (cli.main(["down", *words]), clusters.ended) == (0, ended)
+
+
+@pytest.fixture
+def imports(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A cluster that is said to run, where importing takes no time."""
+    for node in ("node1", "node2"):
+        socket = tmp_path / node / "disk/run/containerd/containerd.sock"
+        socket.parent.mkdir(parents=True)
+        socket.touch()
+    monkeypatch.setattr(cli, "_chosen", lambda _: [SimpleNamespace(directory=tmp_path)])
+    monkeypatch.setattr(cli, "_import", lambda *_: None)
+
+
+def test_load_says_what_it_does_as_it_begins(
+    imports: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Building takes minutes the first time; at the end each image is named, and on how many nodes it is."""
+
+    def build(folder: Path, name: str, tag: str) -> Path:
+        archive = folder / f"{name}.tar"
+        images.write_archive(archive, [images.Image(f"{name}:1", (), ())])
+        return archive
+
+    monkeypatch.setattr(cli.project_images, "build", build)
+    assert cli.main(["load"]) == 0
+    takes = "(a minute or two the first time, seconds later on)"
+    assert capsys.readouterr().err.splitlines() == [
+        line
+        for name in ("apisnoop", "apisnoop-proxy")
+        for line in (
+            f"building image {name} {takes}",
+            f"loading {name}:1 to node1",
+            f"loading {name}:1 to node2",
+            f"{name}:1 is on 2 nodes",
+        )
+    ]
+
+
+def test_an_image_without_a_name_is_loaded_too(
+    imports: None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is called that, and not what its archive is called."""
+    archive = tmp_path / "image.tar"
+    images.write_archive(archive, [])
+    assert cli.main(["load", str(archive)]) == 0
+    assert capsys.readouterr().err.splitlines()[-1] == "an image without a name is on 2 nodes"
 
 
 @pytest.mark.parametrize("command", ["down", "env"])
