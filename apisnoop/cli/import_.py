@@ -103,6 +103,8 @@ def import_(  # noqa: PLR0913, PLR0917 - one argument an option, given by name
         failed = import_files(importer, files, progress, say)
         if output == "text" and (store.is_open or not failed):
             show_unfinished(store())
+        if failed:
+            store.discard_unused()
     return ExitCode.UNAVAILABLE if failed else ExitCode.OK
 
 

@@ -136,15 +136,38 @@ def test_one_bad_input_does_not_keep_the_others(db, tmp_path, no_readers):
     assert noise.startswith(f"apisnoop: input {tmp_path}/noise is no recording that can be read")
 
 
-@pytest.mark.parametrize("names", [["missing"], ["noise"], ["missing", "noise"], ["cut.har"]])
+@pytest.mark.parametrize(
+    "names", [["missing"], ["noise"], ["missing", "noise"], ["cut.har"], ["cut.log"], ["other.json", "cut.log"]]
+)
 @pytest.mark.parametrize("options", [[], ["--dedupe-ids"]])
 def test_an_import_that_reads_nothing_leaves_no_store(db, tmp_path, no_readers, names, options):
     """A new store would hold nothing, and hide from the next command that there is nothing."""
     (tmp_path / "noise").write_bytes(bytes(range(256)) * 10)
     (tmp_path / "cut.har").write_bytes(har(*range(5))[:150])
+    (tmp_path / "cut.log").write_bytes(line(0)[:90])
+    (tmp_path / "other.json").write_bytes(b'{"a":1}')
     answer = run("import", *(tmp_path / name for name in names), "--db", db, *options)
     assert answer.exit_code == ExitCode.UNAVAILABLE
     assert list(tmp_path.glob("apisnoop.db*")) == []
+
+
+def test_a_store_that_was_there_stays(db, tmp_path):
+    """Also an empty one: it is its owner's."""
+    Store.open(db).close()
+    (tmp_path / "other.json").write_bytes(b'{"a":1}')
+    assert run("import", tmp_path / "other.json", "--db", db).exit_code == ExitCode.UNAVAILABLE
+    assert db.exists()
+
+
+@pytest.mark.parametrize("record", [line(0), line(0, stage="RequestReceived")])
+def test_a_store_with_something_in_it_stays(db, tmp_path, record):
+    """One of two inputs was read, if only a request that has not ended."""
+    (tmp_path / "a.log").write_bytes(record)
+    (tmp_path / "b.json").write_bytes(b'{"a":1}')
+    answer = run("import", tmp_path / "a.log", tmp_path / "b.json", "--db", db)
+    assert answer.exit_code == ExitCode.UNAVAILABLE
+    with Store.open(db, create=False) as store:
+        assert calls_in(store) == ("ResponseComplete" in record.decode())
 
 
 def test_an_empty_log_makes_a_store(db, tmp_path):
