@@ -76,6 +76,7 @@ class Marking:
             for one in list_objects(self.api, kind.collection(self.namespace), Thing, labelSelector=selector)
         ]
         if not found:
+            self._demand_namespace()
             where = (
                 ""
                 if kind is NAMESPACE
@@ -89,8 +90,19 @@ class Marking:
     def _find(self, kind: Kind, name: str) -> Chosen:
         found = read_object(self.api, f"{kind.collection(self.namespace)}/{name}", Thing)
         if found is None:
+            if kind is not NAMESPACE:
+                self._demand_namespace()
             raise no_such_object(kind, name, self.namespace)
         return Chosen(kind, found.metadata)
+
+    def _demand_namespace(self) -> None:
+        """Raise ApisnoopError if it is the namespace that is not there; one that may not be read is taken to be."""
+        with suppress(RefusedError):
+            if (
+                self.namespace
+                and read_object(self.api, f"{NAMESPACE.collection(None)}/{self.namespace}", Thing) is None
+            ):
+                raise no_such_object(NAMESPACE, self.namespace, None)
 
     def wishes(self, chosen: Chosen, *, again: bool = False) -> Wishes:
         """Give what can ask for the pods of an object's namespace; `again`: as it is now."""

@@ -65,6 +65,9 @@ def on(
     chosen = marking.choose(objects, selector)
     until = None if duration is None else time.time() + duration
     each_object(chosen, lambda one: switch(marking, one, until, reset=reset))
+    if reset:
+        said = "connections to the API that are older than the recording are broken once: their clients connect anew"
+        click.echo(f"apisnoop: {said}", err=True)
     marking.warn_without_agents()
     place = place_of(chosen)
     click.echo(f"See how it goes: kubectl apisnoop status{place}; the calls: kubectl apisnoop watch{place}", err=True)
@@ -73,12 +76,14 @@ def on(
 def switch(marking: "Marking", chosen: "Chosen", until: float | None, *, reset: bool) -> None:
     """Ask for one object's pods, and say what follows."""
     from apisnoop.cli.marks import some_pods  # noqa: PLC0415 - see `on`
-    from apisnoop.fleet.marking import switch_on  # noqa: PLC0415
+    from apisnoop.fleet.marking import end_to_come, switch_on  # noqa: PLC0415
     from apisnoop.moments import moment_text  # noqa: PLC0415
     from apisnoop.reports.wording import clean, counted  # noqa: PLC0415
 
     marking.api.patch(chosen.path, switch_on(chosen.kind, until, reset=reset))
     ends = f" until {moment_text(until)}" if until is not None else ""
+    if until is None and (before := end_to_come(chosen.kind, chosen.metadata, time.time())):
+        ends = f", no longer ends at {clean(before)}"
     follows = marking.follows(chosen)
     if follows is None:
         click.echo(f"{chosen}: on{ends}")

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from apisnoop.fleet.kinds import NAMESPACE, Kind
-from apisnoop.moments import moment_text
-from apisnoop.node.wanted import LEGACY_MARK, MARK, RESET, UNTIL, Marks, Metadata, wanted
+from apisnoop.moments import moment_text, seconds_of
+from apisnoop.node.wanted import LEGACY_MARK, MARK, RESET, UNTIL, Marks, Metadata, read_marks, wanted
 
 type Patch = dict[str, dict[str, dict[str, str | None]]]
 
@@ -34,6 +34,13 @@ def switch_on(kind: Kind, until: float | None, *, reset: bool) -> Patch:
     if kind is NAMESPACE:
         return {"metadata": {"labels": {MARK: "true"}, "annotations": annotations}}
     return {"metadata": {"annotations": {MARK: "true", **annotations}}}
+
+
+def end_to_come(kind: Kind, metadata: Metadata, now: float) -> str:
+    """Give the time at which an object's recording is to end by itself, as it is written there; empty for none."""
+    marks = read_marks(kind.name, metadata)
+    ends = seconds_of(marks.until)
+    return marks.until if marks.mark.lower() == "true" and ends is not None and ends > now else ""
 
 
 def switch_off(metadata: Metadata, above: Sequence[Marks], now: float) -> Off:

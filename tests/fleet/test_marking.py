@@ -1,9 +1,10 @@
 """What is written so that pods are recorded, and are not."""
 
 import msgspec
+import pytest
 
 from apisnoop.fleet.kinds import DEPLOYMENT, NAMESPACE, POD
-from apisnoop.fleet.marking import switch_off, switch_on
+from apisnoop.fleet.marking import end_to_come, switch_off, switch_on
 from apisnoop.moments import moment_text
 from apisnoop.node.wanted import LEGACY_MARK, MARK, RESET, UNTIL, Metadata, read_marks, wanted
 from tests.fleet.things import NOW, metadata, thing
@@ -40,6 +41,23 @@ def test_switching_on_again_takes_back_what_was_said_of_the_end():
     before = metadata("web-0", annotations={MARK: "false", UNTIL: moment_text(NOW - 5), RESET: "true"})
     found = wish(patched(before, switch_on(POD, None, reset=False)))
     assert (found.yes, found.until, found.reset) == (True, None, False)
+
+
+@pytest.mark.parametrize(
+    ("said", "ends"),
+    [
+        ({MARK: "true", UNTIL: moment_text(NOW + 5)}, moment_text(NOW + 5)),
+        ({MARK: "true", UNTIL: moment_text(NOW - 5)}, ""),
+        ({MARK: "true", UNTIL: "soon"}, ""),
+        ({MARK: "false", UNTIL: moment_text(NOW + 5)}, ""),
+        ({MARK: "true"}, ""),
+        ({}, ""),
+    ],
+)
+def test_an_end_is_to_come_where_something_goes_on_until_then(said, ends):
+    """Only that is lost when it is switched on without an end."""
+    assert end_to_come(POD, thing("web-0", annotations=said).metadata, NOW) == ends
+    assert end_to_come(NAMESPACE, thing("shop", "", annotations=said, labels=said).metadata, NOW) == ends
 
 
 def test_a_namespace_gets_a_label():
