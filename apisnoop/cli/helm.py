@@ -1,9 +1,11 @@
 """Running Helm, with the chart that comes with this program."""
 
+import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +14,8 @@ from apisnoop.causes import cause_of, printable
 from apisnoop.errors import ApisnoopError
 
 PACKAGE = Path(apisnoop.__file__).parent
+REFUSED_VALUE = "- "
+"""How the last line begins that Helm says of values that do not fit the chart's schema: a list of them."""
 PLACES = (PACKAGE.parent / "charts" / "apisnoop", PACKAGE / "charts" / "apisnoop")
 """Of the chart: in a checkout, else in the installed package."""
 
@@ -48,6 +52,14 @@ def connection_options(kubeconfig: Path | None, context: str | None) -> list[str
     return [*options, "--kube-context", context] if context else options
 
 
+class _FailedError(ApisnoopError):
+    """Helm ended with an error; `last` is the last line that it said."""
+
+    def __init__(self, message: str, last: str) -> None:
+        super().__init__(message)
+        self.last = last
+
+
 @dataclass(frozen=True, slots=True)
 class Order:
     """What is to be installed by Helm, and where."""
@@ -64,15 +76,29 @@ class Order:
         # Helm would take the newest Kubernetes that it knows, or, depending on how it was built, a very old one.
         # It looks into the cluster as an installation does.
         options = [f"--kube-version={version}", "--dry-run=server", *self._options]
-        run_helm(["template", self.release, self.chart, *options], to_stdout=True)
+        with self._values_explained():
+            run_helm(["template", self.release, self.chart, *options], to_stdout=True)
 
     def render(self) -> str:
         """Give what `install` would make, values of an earlier install included. Raises ApisnoopError."""
-        return output_of_helm([*self._upgrade, "--dry-run=server"])
+        with self._values_explained():
+            return output_of_helm([*self._upgrade, "--dry-run=server"])
 
     def install(self) -> None:
         """Install it, or bring it up to date. Raises ApisnoopError."""
-        run_helm(self._upgrade)
+        with self._values_explained():
+            run_helm(self._upgrade)
+
+    @contextmanager
+    def _values_explained(self) -> Iterator[None]:
+        """Say where values are described if Helm refuses one: its own words name it, and nothing else."""
+        try:
+            yield
+        except _FailedError as error:
+            if not error.last.startswith(REFUSED_VALUE):
+                raise
+            chart = shlex.quote(str(self.chart))
+            raise ApisnoopError(f"{error}; the chart's values and what they mean: helm show values {chart}") from None
 
     @property
     def _upgrade(self) -> list[str | Path]:
@@ -121,9 +147,9 @@ def _cannot_run(error: OSError) -> ApisnoopError:
     return ApisnoopError(f"helm cannot be run: {cause_of(error)}")
 
 
-def _failed(command: Sequence[str], last: str, code: int) -> ApisnoopError:
+def _failed(command: Sequence[str], last: str, code: int) -> _FailedError:
     why = printable(last.removeprefix("Error: ")) or f"it ends with {code}"
-    return ApisnoopError(f"helm {command[1]} has failed: {why}")
+    return _FailedError(f"helm {command[1]} has failed: {why}", last)
 
 
 def _pass_on(lines: Iterable[str]) -> str:

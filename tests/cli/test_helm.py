@@ -57,6 +57,19 @@ def test_a_failure_to_render_says_all_that_helm_said(helm, capsys):
     assert capsys.readouterr().err == "Error: values refused:\n"
 
 
+@pytest.mark.parametrize("act", [Order.install, Order.render, lambda order: order.show("v1.36.0")])
+@pytest.mark.parametrize(
+    ("last", "is_explained"), [("- at '': additional properties 'imag' not allowed", True), ("Error: timed out", False)]
+)
+def test_a_value_that_is_refused_comes_with_where_values_are_described(helm, act, last, is_explained):
+    """Helm's words name what is wrong, and not what would be right."""
+    helm(f"""echo 'Error: values do not fit:' >&2; echo "{last}" >&2; exit 1""")
+    with pytest.raises(ApisnoopError, match="has failed") as raised:
+        act(Order("watch", "home", Path("/my charts"), (), ()))
+    told = "; the chart's values and what they mean: helm show values '/my charts'"
+    assert str(raised.value).endswith(last.removeprefix("Error: ") + told * is_explained)
+
+
 @pytest.mark.parametrize("run", [run_helm, output_of_helm])
 def test_a_helm_that_cannot_be_run_is_told(tmp_path, monkeypatch, run):
     """It is there and may be executed, and is no program."""
