@@ -17,6 +17,7 @@ from e2e.audit_join import OWN_AGENT, Excluded, join, join_files
 from e2e.conftest import client_environment
 from e2e.recorded_calls import read_calls
 from e2e.robot import Robot, create_robot, remove_robot
+from e2e.patience import PATIENCE
 from e2e.settled import wait_until_settled
 from e2e.ways import APISNOOP, through
 from e2e.workload import TESTS, workload_command
@@ -49,7 +50,7 @@ def recording(cluster, programs, tmp_path_factory) -> Iterator[Recording]:
     robot = create_robot(cluster, folder)
     way = through({**client_environment(robot.kubeconfig, folder), "PYTHONPATH": str(TESTS)}, folder)
     with way.start(*workload_command(programs, robot.namespace)) as running:
-        outcome = running.finish(seconds=240)
+        outcome = running.finish(seconds=PATIENCE)
         said = running.stderr.decode()
     wait_until_settled(cluster.audit_log, robot.user)
     calls, store = folder / "calls.jsonl", folder / "apisnoop.db"
