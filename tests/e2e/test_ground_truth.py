@@ -15,9 +15,9 @@ import pytest
 from e2e.audit_events import read_log
 from e2e.audit_join import OWN_AGENT, Excluded, join, join_files
 from e2e.conftest import client_environment
+from e2e.patience import PATIENCE
 from e2e.recorded_calls import read_calls
 from e2e.robot import Robot, create_robot, remove_robot
-from e2e.patience import PATIENCE
 from e2e.settled import wait_until_settled
 from e2e.ways import APISNOOP, through
 from e2e.workload import TESTS, workload_command
