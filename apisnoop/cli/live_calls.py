@@ -8,6 +8,7 @@ from apisnoop.cli.pulling import agents_to_pull
 from apisnoop.cli.report import terminal
 from apisnoop.cli.selection import label_filter
 from apisnoop.cli.streams import Event, Line, Lost, Opened, Said, Streams
+from apisnoop.cli.unknown_resources import unknown_resources
 from apisnoop.cli.watched import Watched
 from apisnoop.cluster_api import Api
 from apisnoop.fleet.call_filter import CallFilter
@@ -37,6 +38,7 @@ def show_calls(api: Api, wanted: CallFilter, selector: str | None, place: str | 
     try:
         show = LiveCalls(wanted, as_json=as_json)
         streams.ask_aside(lambda: watched.unrecorded(agents))
+        streams.ask_aside(lambda: unknown_resources(api, wanted.resources))
         for event in streams.events():
             show(event)
     finally:

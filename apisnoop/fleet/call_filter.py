@@ -50,8 +50,13 @@ class CallFilter:
 
 def names_of(call: CallLine) -> set[str]:
     """Give what a call's resource can be called: pods, pods/log, deployments, deployments.apps."""
-    whole = f"{call.resource}/{call.subresource}" if call.subresource else call.resource
-    return {call.resource, whole, f"{call.resource}.{call.group}" if call.group else call.resource}
+    return resource_names(call.resource, call.subresource, call.group)
+
+
+def resource_names(resource: str, subresource: str, group: str) -> set[str]:
+    """Give what can be written for a resource; a subresource and a group are not written at once."""
+    whole = f"{resource}/{subresource}" if subresource else resource
+    return {resource, whole, f"{resource}.{group}" if group else resource}
 
 
 def _is_of(caller: CallerPart, reference: Reference) -> bool:
