@@ -141,7 +141,7 @@ class Marking:
         wishes = self.wishes(chosen, again=True)
         if namespace in self._blind and chosen.kind not in {POD, NAMESPACE}:
             return None  # which pods are its own cannot be told
-        prepared, own = self._records_prepared_pods_only, self._own_authority
+        prepared, own = self.records_prepared_pods_only, self._own_authority
         return consequences(
             chosen.kind, chosen.metadata, pods, wishes, time.time(), only_prepared=prepared, own_authority=own
         )
@@ -154,7 +154,7 @@ class Marking:
         return []
 
     @cached_property
-    def _records_prepared_pods_only(self) -> bool:
+    def records_prepared_pods_only(self) -> bool:
         """Whether the node agents run in mode init, as far as that can be seen."""
         return any(is_init_mode(pod) for pod in self._agents)
 

@@ -65,7 +65,7 @@ def on(
     chosen = marking.choose(objects, selector)
     until = None if duration is None else time.time() + duration
     each_object(chosen, lambda one: switch(marking, one, until, reset=reset))
-    if reset:
+    if reset and not marking.records_prepared_pods_only:
         said = "connections to the API that are older than the recording are broken once: their clients connect anew"
         click.echo(f"apisnoop: {said}", err=True)
     marking.warn_without_agents()

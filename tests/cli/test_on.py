@@ -6,6 +6,7 @@ from apisnoop.errors import ExitCode
 from apisnoop.node.wanted import MARK, UNTIL
 from tests.cli.fake_api import FakeApi, made
 from tests.cli.reporting import run
+from tests.fleet.things import agent
 
 LATER = "2999-01-31T18:00:00Z"
 BROKEN = "connections to the API that are older than the recording are broken once"
@@ -50,6 +51,13 @@ def test_a_reset_says_what_is_broken(shop):
     """Once, of however many objects."""
     assert run("on", "web", "db", "-n", "shop", "--reset").stderr.count(BROKEN) == 1
     assert BROKEN not in run("on", "web", "-n", "shop").stderr
+
+
+def test_a_reset_says_nothing_where_there_is_nothing_to_break(shop, monkeypatch):
+    """In mode init pods are recorded from their beginning, or not at all."""
+    monkeypatch.setattr("apisnoop.cli.marks.is_init_mode", lambda _: True)
+    monkeypatch.setattr("apisnoop.cli.marks.find_agents", lambda *_: [agent("n1")])
+    assert BROKEN not in run("on", "web", "-n", "shop", "--reset").stderr
 
 
 @pytest.mark.parametrize("verb", ["on", "off"])
