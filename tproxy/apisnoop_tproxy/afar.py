@@ -97,6 +97,9 @@ class FarPresence:
     async def flush(self) -> None:
         """Do nothing: there is no table that could be looked at."""
 
+    async def forget_ended(self, _destinations: Collection[Address]) -> None:
+        """Do nothing: its connection tracking is out of reach."""
+
     def attend(self) -> str:
         """Do nothing: its init container sees by itself when it is led."""
         return ""

@@ -102,6 +102,10 @@ class SocketDiagnosis:
         ports = {port for _, port in wanted}
         return [sock for port in sorted(ports) for sock in self._dump(remote=port) if sock.remote in wanted]
 
+    def listening(self) -> set[int]:
+        """Return the ports on which anybody listens."""
+        return {sock.local[1] for sock in self._dump(states=1 << _TCP_LISTEN)}
+
     def destroy(self, sock: Sock) -> None:
         """Break a connection: both its ends see a reset. One that has gone meanwhile is fine.
 
@@ -111,10 +115,10 @@ class SocketDiagnosis:
         with suppress(FileNotFoundError):
             self._ask(encode_message(_SOCK_DESTROY, NLM_F_ACK, request))
 
-    def _dump(self, local: int = 0, remote: int = 0) -> Iterator[Sock]:
+    def _dump(self, local: int = 0, remote: int = 0, states: int = _ALIVE) -> Iterator[Sock]:
         identity = _ID.pack(local, remote, _ANY, _ANY) + bytes(12)
         for family in (socket.AF_INET, socket.AF_INET6):
-            message = encode_message(_SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, _request(family, _ALIVE) + identity)
+            message = encode_message(_SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, _request(family, states) + identity)
             yield from _read(self._ask(message))
 
     def _ask(self, message: bytes) -> list[Answer]:

@@ -20,6 +20,7 @@ from apisnoop_tproxy.permission import NO_BLOCK, Block, lasts_until, refusal_of
 from apisnoop_tproxy.pod_facts import PodFacts, caller_of
 from apisnoop_tproxy.pod_state import Cause, Code, Condition, State
 from apisnoop_tproxy.presence import SupersededError
+from apisnoop_tproxy.sweep import Sweep
 from apisnoop_tproxy.unreadable import Unreadable
 from apisnoop_tproxy.visit import Visit
 from apisnoop_tproxy.wait import PORT
@@ -49,6 +50,7 @@ class PodControl:
     touched: asyncio.Event = field(default_factory=asyncio.Event)
     gone: bool = False
     unreadable: Unreadable = field(default_factory=Unreadable)
+    sweep: Sweep = field(default_factory=Sweep)
     enrolments: Enrolments = field(init=False)
     visit: Visit = field(init=False)
     _known: float = field(default_factory=time.monotonic)
@@ -91,6 +93,7 @@ class PodControl:
         lasting = lasts_until(self.wanted, self._block, now)
         try:
             await self._hold_on()
+            await self.sweep.carry_out(self.presence, self.desk.destinations)
             again = await (self._on() if refusal is None else self._off(refusal))
             self._attend()
         except SupersededError:
@@ -109,6 +112,8 @@ class PodControl:
         moments = [again] if again is not None else []
         if self.visit.unattended:
             moments.append(RATHER_SOON)
+        if self.presence is not None and self.sweep.again is not None:
+            moments.append(self.sweep.again)
         if lasting is not None:
             moments.append(max(0.0, lasting - time.time()))
         return min(moments, default=None)
@@ -168,6 +173,7 @@ class PodControl:
             presence.renew(enrolment.redirect, ())
             return
         enrolment.acting = True
+        self.sweep.repeat()
         if self._asked is not None:
             self.desk.acted(time.monotonic() - self._asked)
             self._asked = None
@@ -289,6 +295,7 @@ class PodControl:
     def drained(self, number: int) -> None:
         """Hear that no connection of an enrolment is left, nor anybody who would take one."""
         self.enrolments.drained(number, self.presence)
+        self.sweep.begin()
         self.touched.set()
 
     def over(self, limit: str) -> None:
@@ -304,6 +311,7 @@ class PodControl:
     def lost_proxy(self) -> None:
         """Empty the sets: nobody listens any more."""
         self.enrolments.lost(self.presence)
+        self.sweep.begin()
         self.touched.set()
 
     def renew(self) -> None:
@@ -330,6 +338,11 @@ class PodControl:
         presence = self.presence
         if presence is not None:
             self._note_unbroken(presence.break_carried())
+
+    def broken(self) -> None:
+        """Hear that what was open has been broken."""
+        self.sweep.begin()
+        self.touched.set()
 
     def _note_unbroken(self, why: str) -> None:
         if why:

@@ -5,11 +5,14 @@ thread; the rest answers at once.
 """
 
 import asyncio
+import logging
 import socket
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 
 from apisnoop.causes import cause_of
 from apisnoop.node.messages import Address
+from apisnoop_tproxy.conntrack import forget_ended
 from apisnoop_tproxy.diag import Sock
 from apisnoop_tproxy.foothold import Foothold
 from apisnoop_tproxy.namespace import MARK, in_namespace, listen, open_listeners
@@ -18,6 +21,8 @@ from apisnoop_tproxy.probe import Probe
 from apisnoop_tproxy.rules import Redirect, encode_leases, render_table
 from apisnoop_tproxy.succession import Succession
 from apisnoop_tproxy.wait import HOST, PORT
+
+logger = logging.getLogger(__name__)
 
 _NO_LEASE = 1.0
 """Seconds of a table's leases that nobody gives it."""
@@ -80,7 +85,14 @@ class Presence:
 
     async def act(self, redirect: Redirect, destinations: Collection[Address]) -> None:
         """Put our table in place of what is there. Raises RuleError or SupersededError; then nothing has changed."""
-        before, after = await self._inside(lambda: _put(redirect, destinations, self._succession))
+        ports = self.ports | set(redirect.ports.values())
+
+        def put() -> tuple[Table | None, Table]:
+            found = _put(redirect, destinations, self._succession)
+            _forget_ended(destinations, ports)  # from here on, new connections are led
+            return found
+
+        before, after = await self._inside(put)
         self._heed(before)
         self._fingerprint = after.fingerprint
 
@@ -113,6 +125,12 @@ class Presence:
         Raises RuleError.
         """
         await self._inside(lambda: _still(self._succession.generation))
+
+    async def forget_ended(self, destinations: Collection[Address]) -> None:
+        """Have connections to these that were reset decide nothing about the next from the same port."""
+        ports = frozenset(self.ports)
+        with suppress(OSError):  # it cannot be entered any more
+            await self._inside(lambda: _forget_ended(destinations, ports))
 
     async def remove(self, generation: str = "") -> None:
         """Delete the table, if there is one; with a generation, only that. Raises RuleError."""
@@ -174,6 +192,14 @@ def _put(redirect: Redirect, destinations: Collection[Address], succession: Succ
     if found is None:
         raise RuleError("the kernel took the rule, but it is not there")
     return before, found
+
+
+def _forget_ended(destinations: Collection[Address], ports: Collection[int]) -> None:
+    """A kernel may lack ctnetlink, or the list be too long: then the next connection from such a port goes astray."""
+    try:
+        forget_ended(destinations, ports)
+    except OSError as error:
+        logger.debug("connections that were reset are not forgotten: %s", cause_of(error))
 
 
 def _still(generation: str) -> None:

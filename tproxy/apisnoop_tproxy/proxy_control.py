@@ -138,9 +138,7 @@ class ProxyControl:
         for pod in self._pods.values():
             pod.shed(self._health.why)
         if shape is Shape.DEAD:  # after all sets are empty: that has no time to lose
-            breaking = asyncio.get_running_loop().create_task(
-                asyncio.to_thread(_break_carried, list(self._pods.values()))
-            )
+            breaking = asyncio.get_running_loop().create_task(_break_carried(list(self._pods.values())))
             self._breaking.add(breaking)
             breaking.add_done_callback(self._breaking.discard)
 
@@ -241,7 +239,9 @@ class ProxyControl:
         self.say(Renewed(time.time(), self._health.why))
 
 
-def _break_carried(pods: list[PodControl]) -> None:
+async def _break_carried(pods: list[PodControl]) -> None:
     """Break what goes through the proxy, one pod after the other: it takes milliseconds for each."""
     for pod in pods:
-        pod.break_carried()
+        await asyncio.to_thread(pod.break_carried)
+    for pod in pods:
+        pod.broken()

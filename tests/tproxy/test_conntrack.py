@@ -1,0 +1,269 @@
+"""Connections that were reset, and the next from the same port: led as the rule says, not as the last one was."""
+
+import errno
+import logging
+import os
+import select
+import socket
+import struct
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from apisnoop_tproxy import conntrack
+from apisnoop_tproxy.netlink import Netlink
+from apisnoop_tproxy.nft import Leases, apply_rules
+from apisnoop_tproxy.presence import Presence
+from apisnoop_tproxy.rules import Redirect
+from apisnoop_tproxy.succession import Succession
+from apisnoop_tproxy.table_size import NETLINK_NETFILTER
+from tests.looped import eventually, in_loop
+from tests.tproxy.fake_pod import YES, enrolled, running, state
+from tests.tproxy.fake_proxy import FakeProxy
+from tests.tproxy.podlike import API, API6
+
+ELSEWHERE = ("10.96.0.1", 80)
+PORT, OTHER_PORT = 40_000, 40_001
+RESET = struct.pack("ii", 1, 0)
+"""SO_LINGER: on, for no time."""
+SECONDS = 30
+ESTABLISHED, CLOSE, SYN_SENT = 3, conntrack.CLOSE, conntrack.SYN_SENT
+LONG = Path("/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_close")
+TRACKED = """
+table inet guard {
+    chain output {
+        type filter hook output priority 0; policy accept;
+        ct state invalid counter
+    }
+}
+"""
+"""Somebody else's table, which has the kernel track connections whether ours is there or not."""
+
+
+@pytest.fixture
+def tracked(podlike):
+    """Give a pod whose connections are tracked, and what was reset not forgotten by itself during the test."""
+    podlike.run(lambda: apply_rules(TRACKED))
+    podlike.run(lambda: LONG.write_text("600"))
+    return podlike
+
+
+def prepare(podlike, source, family=socket.AF_INET):
+    """Make a socket inside that connects from a port of one's choice, whatever was there before."""
+    client = podlike.run(lambda: socket.socket(family))
+    client.settimeout(SECONDS)
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    client.bind(((API6 if family == socket.AF_INET6 else API)[0], source))
+    return client
+
+
+def connect(podlike, source, address=API):
+    """Connect from a port of one's choice."""
+    client = prepare(podlike, source, socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
+    client.connect(address)
+    return client
+
+
+def reset(near, client):
+    """End a connection from the server's side without a FIN."""
+    near.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+    near.close()
+    with client, pytest.raises(ConnectionResetError):
+        client.recv(1)
+
+
+def flows(podlike):
+    """List what tracking has of TCP: wanted destination, where it really goes, and state."""
+
+    def look():
+        netlink = Netlink(NETLINK_NETFILTER)
+        try:
+            found = [netlink.ask(conntrack.encode_list(one)) for one in (socket.AF_INET, socket.AF_INET6)]
+        finally:
+            netlink.close()
+        parsed = [conntrack.parse_flow(answer.payload) for answers in found for answer in answers]
+        return {(flow.destination, flow.answerer, flow.state) for flow in parsed}
+
+    return podlike.run(look)
+
+
+def forget(podlike, ports=(), destinations=(API,)):
+    """Forget what has ended."""
+    return podlike.run(lambda: conntrack.forget_ended(destinations, ports))
+
+
+@pytest.fixture
+def ours(podlike):
+    """Give what is ours in the pod."""
+    leases = podlike.run(Leases)
+    yield Presence(SimpleNamespace(namespace=podlike.namespace, leases=leases), Succession("0b"))
+    leases.close()
+
+
+def redirect_to(listener):
+    """Lead to a listener for as long as a test may take."""
+    return Redirect("0b", {listener.family: listener.getsockname()[1]}, 600.0)
+
+
+@pytest.mark.parametrize(("address", "loopback"), [(API, "127.0.0.1"), (API6, "::1")])
+@in_loop
+async def test_a_port_from_which_a_direct_connection_was_reset_is_led(tracked, ours, address, loopback):
+    """The server has reset it before the rule came; the next from there does not go past the rule for that."""
+    server, listener = tracked.server(address), tracked.server((loopback, 0))
+    client = connect(tracked, PORT, address)
+    reset(tracked.accept(server), client)
+    assert (address, address, CLOSE) in flows(tracked)
+    await ours.act(redirect_to(listener), [address])
+    with connect(tracked, PORT, address):
+        assert tracked.accept(listener).getpeername()[1] == PORT
+
+
+@in_loop
+async def test_a_port_from_which_a_led_connection_was_reset_is_not_led_where_nobody_listens(tracked, ours):
+    """The proxy has ended without a word; the next from there reaches the API server."""
+    server, listener = tracked.server(), tracked.server(("127.0.0.1", 0))
+    redirect = redirect_to(listener)
+    await ours.act(redirect, [API])
+    client = connect(tracked, PORT)
+    reset(tracked.accept(listener), client)
+    listener.close()
+    ours.renew(redirect, [])
+    await ours.forget_ended([API])
+    with connect(tracked, PORT):
+        assert tracked.accept(server).getpeername()[1] == PORT
+
+
+@in_loop
+async def test_a_client_that_waits_for_a_listener_that_has_gone_reaches_the_server(tracked, ours):
+    """Its first packet was led to a queue that was full, and the next that it sends goes the rule says then."""
+    server = tracked.server()
+    listener = tracked.run(lambda: socket.create_server(("127.0.0.1", 0), backlog=0))
+    await ours.act(redirect_to(listener), [API])
+    port = listener.getsockname()[1]
+    with connect(tracked, PORT), prepare(tracked, OTHER_PORT) as waiting:
+        waiting.setblocking(False)
+        assert waiting.connect_ex(API) == errno.EINPROGRESS
+        assert (API, ("127.0.0.1", port), SYN_SENT) in flows(tracked)
+        ours.renew(redirect_to(listener), [])
+        assert forget(tracked, [port]) == 0  # somebody listens, and may answer at any moment
+        listener.close()
+        assert forget(tracked, []) == 1  # the one in the queue was reset; the port might be somebody else's
+        assert forget(tracked, [port]) == 1
+        assert select.select([], [waiting], [], SECONDS)[1]
+        assert waiting.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0
+        assert tracked.accept(server).getpeername()[1] == OTHER_PORT
+
+
+@in_loop
+async def test_whatever_else_is_tracked_stays(tracked, ours):
+    """Connections that are open, led or not, and those to elsewhere, however they have ended."""
+    server, elsewhere, listener = tracked.server(), tracked.server(ELSEWHERE), tracked.server(("127.0.0.1", 0))
+    direct = tracked.connect()
+    near = tracked.accept(server)
+    await ours.act(redirect_to(listener), [API])
+    led = tracked.connect()
+    carried = tracked.accept(listener)
+    for address, accepting in ((ELSEWHERE, elsewhere), (API, listener)):
+        client = connect(tracked, PORT, address)
+        reset(tracked.accept(accepting), client)
+    before = flows(tracked)
+    through = ("127.0.0.1", listener.getsockname()[1])
+    assert before >= {(API, API, ESTABLISHED), (API, through, ESTABLISHED), (ELSEWHERE, ELSEWHERE, CLOSE)}
+    assert forget(tracked, [through[1]]) == 1
+    assert flows(tracked) == before - {(API, through, CLOSE)}
+    for one, other in ((direct, near), (led, carried)):
+        one.sendall(b"still here")
+        other.settimeout(SECONDS)
+        assert other.recv(20) == b"still here"
+
+
+def test_a_port_that_is_used_again_meanwhile_is_left_alone(tracked, monkeypatch):
+    """Between the list and the order to forget, a connection may have begun in place of the one that was reset."""
+    server = tracked.server()
+    client = connect(tracked, PORT)
+    reset(tracked.accept(server), client)
+    clients = []
+
+    def use_again(_flows, _ports):
+        clients.append(connect(tracked, PORT))
+        return set()
+
+    monkeypatch.setattr(conntrack, "_deserted", use_again)
+    assert forget(tracked) == 0
+    assert flows(tracked) == {(API, API, ESTABLISHED)}
+    clients[0].close()
+
+
+def test_a_table_that_is_too_large_is_left_alone(tracked, monkeypatch):
+    """A pod may fill it on purpose: nothing of it is listed then."""
+    server = tracked.server()
+    for port in (PORT, OTHER_PORT):
+        client = connect(tracked, port)
+        reset(tracked.accept(server), client)
+    monkeypatch.setattr(conntrack, "MOST", 1)
+    assert forget(tracked) == 0
+    monkeypatch.setattr(conntrack, "MOST", 2)
+    assert forget(tracked) == 2
+
+
+def test_a_pod_that_tracks_nothing_is_not_listed(podlike, monkeypatch):
+    """A new pod has nothing to forget, and to list that would take as long as ever."""
+
+    def refuse(*_):
+        raise AssertionError("it was listed")
+
+    monkeypatch.setattr(conntrack, "_list", refuse)
+    assert forget(podlike) == 0
+
+
+@in_loop
+async def test_a_kernel_without_ctnetlink_is_led_all_the_same(podlike, ours, monkeypatch, caplog):
+    """The rule comes as ever; one line for those who debug says what is not done."""
+
+    def refuse(*_):
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    monkeypatch.setattr(conntrack, "_count", refuse)
+    caplog.set_level(logging.DEBUG, "apisnoop_tproxy.presence")
+    listener = podlike.server(("127.0.0.1", 0))
+    await ours.act(redirect_to(listener), [API])
+    with connect(podlike, PORT):
+        assert podlike.accept(listener).getpeername()[1] == PORT
+    assert [one.message for one in caplog.records] == [
+        "connections that were reset are not forgotten: Invalid argument"
+    ]
+
+
+@pytest.mark.parametrize("payload", [b"", b"\x02\0\0\0", b"\x07\0\0\0" + bytes(64), b"\x02\0\0\0" + b"\xff" * 64])
+def test_what_cannot_be_read_is_nothing(payload):
+    """What has no tuple is never named again: to delete without one is to delete all."""
+    assert conntrack.parse_flow(payload) is None
+
+
+@in_loop
+async def test_an_agent_that_takes_a_pod_up_has_its_ports_led(settings, pod, tracked):
+    """Also those from which the server has reset a connection before."""
+    client = connect(tracked, PORT)
+    reset(tracked.accept(pod.api), client)
+    async with enrolled(settings, pod) as (_, proxy):
+        enrol = await proxy.enrolled()
+        with connect(tracked, PORT), tracked.accept(proxy.listeners[enrol.enrolment][0]) as near:
+            assert near.getpeername()[1] == PORT
+
+
+@in_loop
+async def test_a_proxy_that_goes_leaves_no_port_that_is_refused(settings, pod, tracked):
+    """What it has reset as it ended is forgotten, at once or a second later."""
+    async with running(settings) as agent:
+        proxy = FakeProxy(settings.socket)
+        agent.update(pod.facts, YES, "deployment/web")
+        enrol = await proxy.enrolled()
+        await proxy.until(lambda: state(agent, pod) == "intercepting")
+        client = connect(tracked, PORT)
+        near = tracked.accept(proxy.listeners[enrol.enrolment][0])
+        proxy.close()
+        reset(near, client)
+        await eventually(lambda: not [one for one in flows(tracked) if one[2] == CLOSE])
+        with connect(tracked, PORT):
+            assert tracked.accept(pod.api).getpeername()[1] == PORT

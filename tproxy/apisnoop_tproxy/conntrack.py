@@ -1,0 +1,197 @@
+"""What connection tracking (nf_conntrack) keeps of API connections that have ended, and making it forget that.
+
+The kernel decides where a connection goes by its first packet, and does to all later ones what it did to that. A
+connection that the server's side has reset without a FIN it keeps for ten seconds in state CLOSE, and takes the next
+from the same port for the same: one that went past the rule goes past it again, one that was led is led to a listener
+that may be closed by now. Forgotten, the next one is decided anew.
+
+A listing walks through the whole node's table, ten milliseconds where it has 262,144 buckets: not to be made often.
+"""
+
+import ipaddress
+import socket
+import struct
+from collections.abc import Collection, Iterator
+
+import msgspec
+
+from apisnoop.node.messages import Address
+from apisnoop_tproxy.diag import SocketDiagnosis
+from apisnoop_tproxy.netlink import (
+    NLA_F_NESTED,
+    NLM_F_ACK,
+    NLM_F_DUMP,
+    Answer,
+    Netlink,
+    encode_attribute,
+    encode_message,
+    parse_attributes,
+)
+from apisnoop_tproxy.table_size import NETLINK_NETFILTER
+
+MOST = 32_768
+"""Connections that a pod may have for its table to be listed: a tenth of a second. It may have more on purpose."""
+LARGEST = 16 << 20
+"""Bytes of a list: twice what so many take."""
+SYN_SENT, CLOSE = 1, 8
+"""Of enum tcp_conntrack (linux/netfilter/nf_conntrack_tcp.h): not answered; reset."""
+
+_CTNETLINK = 1 << 8
+_GET, _DELETE, _STATISTICS = _CTNETLINK | 1, _CTNETLINK | 2, _CTNETLINK | 5
+_ORIGINAL, _REPLY, _PROTOCOL_STATE, _ID, _ZONE, _FILTER = 1, 2, 4, 12, 18, 25
+_TUPLE_IP, _TUPLE_PROTOCOL = 1, 2
+_HOSTS = {socket.AF_INET: (1, 2), socket.AF_INET6: (3, 4)}
+"""Attributes of the two addresses by family: source, destination."""
+_NUMBER, _SOURCE_PORT, _DESTINATION_PORT = 1, 2, 3
+_TCP_STATE = 1
+_FILTER_ORIGINAL = 1
+_FILTER_PROTOCOL = struct.pack("=I", 1 << 3)
+_ENTRIES = 1
+_TCP = bytes([socket.IPPROTO_TCP])
+
+
+class Flow(msgspec.Struct, frozen=True):
+    """One TCP connection, as tracking has it."""
+
+    family: int
+    destination: Address
+    """Where its client wanted it to go."""
+    answerer: Address
+    """Where it goes: what answers, before that is translated back."""
+    state: int
+    original: bytes
+    """The kernel's own tuple, to name it again; never empty, for to delete without one is to delete all."""
+    identity: bytes
+    zone: bytes
+    """Empty: the one of those that nobody has put into another."""
+
+
+def forget_ended(destinations: Collection[Address], ports: Collection[int]) -> int:
+    """Forget connections to these that were reset, in the calling thread's network namespace; return how many.
+
+    Also those led to one of our `ports` that are not answered, if nobody listens there any more. Does nothing where
+    there are more than MOST. Raises OSError: EINVAL where the kernel has no ctnetlink.
+    """
+    netlink = Netlink(NETLINK_NETFILTER)
+    try:
+        if not 0 < _count(netlink) <= MOST:
+            return 0
+        wanted = set(destinations)
+        found = [flow for flow in _list(netlink, wanted) if flow.destination in wanted]
+        deserted = _deserted(found, ports)
+        return sum(_forget(netlink, flow, deserted) for flow in found if is_past(flow, deserted))
+    finally:
+        netlink.close()
+
+
+def is_past(flow: Flow, deserted: Collection[int]) -> bool:
+    """Tell whether a connection has ended, or cannot begin, being led to a port on which nobody listens."""
+    if flow.state == SYN_SENT:
+        return flow.answerer[1] in deserted and _is_loopback(flow.answerer)
+    return flow.state == CLOSE
+
+
+def encode_list(family: socket.AddressFamily) -> bytes:
+    """Render the question for all TCP connections; kernels before 5.8 give the others, too."""
+    protocol = encode_attribute(_TUPLE_PROTOCOL | NLA_F_NESTED, encode_attribute(_NUMBER, _TCP))
+    filtered = encode_attribute(_FILTER_ORIGINAL, _FILTER_PROTOCOL)
+    asked = encode_attribute(_ORIGINAL | NLA_F_NESTED, protocol) + encode_attribute(_FILTER | NLA_F_NESTED, filtered)
+    return encode_message(_GET, NLM_F_DUMP, _header(family) + asked)
+
+
+def encode_look(flow: Flow) -> bytes:
+    """Render the question for one connection."""
+    return encode_message(_GET, NLM_F_ACK, _named(flow))
+
+
+def encode_removal(flow: Flow) -> bytes:
+    """Render the order to forget one connection, and no other that has come in its place."""
+    return encode_message(_DELETE, NLM_F_ACK, _named(flow) + encode_attribute(_ID, flow.identity))
+
+
+def parse_flow(payload: bytes) -> Flow | None:
+    """Read one entry; None if it is not one of TCP, or lacks what would name it again."""
+    attributes = parse_attributes(payload[4:])
+    original, reply = attributes.get(_ORIGINAL, b""), attributes.get(_REPLY, b"")
+    family = payload[0] if payload else 0
+    if family not in _HOSTS or _ID not in attributes:
+        return None
+    destination, answerer = _address(family, original, source=False), _address(family, reply, source=True)
+    told = parse_attributes(parse_attributes(attributes.get(_PROTOCOL_STATE, b"")).get(_TCP_STATE, b""))
+    state = told.get(_TCP_STATE, b"")
+    if destination is None or answerer is None or not state:
+        return None
+    return Flow(family, destination, answerer, state[0], original, attributes[_ID], attributes.get(_ZONE, b""))
+
+
+def _count(netlink: Netlink) -> int:
+    """Count what the namespace has of all kinds: that needs no walk."""
+    answers = netlink.ask(encode_message(_STATISTICS, NLM_F_ACK, _header(0)))
+    return sum(int.from_bytes(parse_attributes(one.payload[4:]).get(_ENTRIES, b""), "big") for one in answers)
+
+
+def _list(netlink: Netlink, destinations: Collection[Address]) -> Iterator[Flow]:
+    for family in sorted({_family(host) for host, _ in destinations}):
+        yield from _read(netlink.ask(encode_list(family), largest=LARGEST))
+
+
+def _read(answers: Collection[Answer]) -> Iterator[Flow]:
+    """Read those that may be of the two states: to read each of ten thousand takes a tenth of a second."""
+    hints = [encode_attribute(_TCP_STATE, bytes([state])) for state in (SYN_SENT, CLOSE)]
+    for answer in answers:
+        if any(hint in answer.payload for hint in hints):
+            flow = parse_flow(answer.payload)
+            if flow is not None:
+                yield flow
+
+
+def _deserted(flows: Collection[Flow], ports: Collection[int]) -> set[int]:
+    """Return which of our ports are waited for in vain."""
+    awaited = {flow.answerer[1] for flow in flows if flow.state == SYN_SENT} & set(ports)
+    if not awaited:
+        return set()
+    diagnosis = SocketDiagnosis()
+    try:
+        return awaited - diagnosis.listening()
+    finally:
+        diagnosis.close()
+
+
+def _forget(netlink: Netlink, flow: Flow, deserted: Collection[int]) -> bool:
+    """Forget one if it is still what it was: the port may have been used again since the list was made."""
+    try:
+        now = next(_read(netlink.ask(encode_look(flow))), None)
+        if now is None or now.identity != flow.identity or not is_past(now, deserted):
+            return False
+        netlink.ask(encode_removal(now))
+    except FileNotFoundError:  # gone by itself
+        return False
+    return True
+
+
+def _named(flow: Flow) -> bytes:
+    zone = encode_attribute(_ZONE, flow.zone) if flow.zone else b""
+    return _header(flow.family) + encode_attribute(_ORIGINAL | NLA_F_NESTED, flow.original) + zone
+
+
+def _address(family: int, data: bytes, *, source: bool) -> Address | None:
+    """Read one end of a tuple; None if it is not one of TCP."""
+    tuple_ = parse_attributes(data)
+    hosts, protocol = (parse_attributes(tuple_.get(kind, b"")) for kind in (_TUPLE_IP, _TUPLE_PROTOCOL))
+    host = hosts.get(_HOSTS[socket.AddressFamily(family)][0 if source else 1])
+    port = protocol.get(_SOURCE_PORT if source else _DESTINATION_PORT)
+    if host is None or port is None or protocol.get(_NUMBER) != _TCP:
+        return None
+    return str(ipaddress.ip_address(host)), int.from_bytes(port, "big")
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET
+
+
+def _is_loopback(address: Address) -> bool:
+    return ipaddress.ip_address(address[0]).is_loopback
+
+
+def _header(family: int) -> bytes:
+    return struct.pack("!BBH", family, 0, 0)

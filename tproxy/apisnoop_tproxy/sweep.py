@@ -1,0 +1,45 @@
+"""When a pod's connection tracking is made to forget what has ended: as a way ends, and once more a second later.
+
+What went the old way may be reset a moment after it was closed. To look takes ten milliseconds of the kernel's time, so
+that nobody does it as a habit.
+"""
+
+import time
+from collections.abc import Callable, Collection
+
+from apisnoop.node.messages import Address
+from apisnoop_tproxy.ways import AnyPresence
+
+AGAIN_SECONDS = 1.0
+
+
+class Sweep:
+    """Of one pod."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` is in seconds."""
+        self._clock = clock
+        self._due: tuple[float, ...] = ()
+
+    def begin(self) -> None:
+        """Look as soon as possible, and again: what was led is led no more, or to nobody."""
+        now = self._clock()
+        self._due = (now, now + AGAIN_SECONDS)
+
+    def repeat(self) -> None:
+        """Look again: it has been looked just now."""
+        self._due = (self._clock() + AGAIN_SECONDS,)
+
+    @property
+    def again(self) -> float | None:
+        """Seconds until the next time; None if there is none."""
+        return max(0.0, self._due[0] - self._clock()) if self._due else None
+
+    async def carry_out(self, presence: AnyPresence | None, destinations: Collection[Address]) -> None:
+        """Look, if it is time."""
+        now = self._clock()
+        left = tuple(moment for moment in self._due if moment > now)
+        if left != self._due:
+            self._due = left
+            if presence is not None:
+                await presence.forget_ended(destinations)
