@@ -41,17 +41,6 @@ async def test_it_is_looked_at_once_and_once_more():
 
 
 @in_loop
-async def test_what_was_looked_at_already_is_looked_at_once_more():
-    """The rule is put in place and tracking seen to in one visit to the pod."""
-    clock = Clock()
-    clock.sweep.repeat()
-    await clock.pass_by(0)
-    assert clock.looks == []
-    await clock.pass_by(AGAIN_SECONDS)
-    assert clock.looks == [(101.0, [API])]
-
-
-@in_loop
 async def test_a_pod_that_was_left_is_not_looked_at():
     """Nor is that made up for."""
     clock = Clock()

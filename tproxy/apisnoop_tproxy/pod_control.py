@@ -93,7 +93,7 @@ class PodControl:
         lasting = lasts_until(self.wanted, self._block, now)
         try:
             await self._hold_on()
-            await self.sweep.carry_out(self.presence, self.desk.destinations)
+            await self._sweep()
             again = await (self._on() if refusal is None else self._off(refusal))
             self._attend()
         except SupersededError:
@@ -173,7 +173,7 @@ class PodControl:
             presence.renew(enrolment.redirect, ())
             return
         enrolment.acting = True
-        self.sweep.repeat()
+        self.sweep.begin()
         if self._asked is not None:
             self.desk.acted(time.monotonic() - self._asked)
             self._asked = None
@@ -183,6 +183,7 @@ class PodControl:
             self._become(Condition.INTERCEPTING, Cause(Code.WANTED, self.wanted.why))
         else:
             self._become(Condition.SHED, Cause(Code.PROXY_ILL, "the node's proxy is not well"))
+        await self._sweep()
 
     def _reset(self) -> None:
         """Break the connections that go past the proxy, where that is asked for and new ones do not."""
@@ -222,6 +223,10 @@ class PodControl:
         why = self.visit.attend(starting=self.facts.starting, answer=self.state.answer)
         if why and self.desk.succession.alone:
             self._note(Cause(Code.PORT_TAKEN, f"its init container hears somebody else on port {PORT}: {why}"))
+
+    async def _sweep(self) -> None:
+        """Have connection tracking forget what would send new connections the old way, if it is time."""
+        await self.sweep.carry_out(self.presence, self.desk.destinations)
 
     def leave(self) -> None:
         """Close every descriptor that keeps the namespace."""

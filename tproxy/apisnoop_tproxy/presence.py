@@ -85,14 +85,7 @@ class Presence:
 
     async def act(self, redirect: Redirect, destinations: Collection[Address]) -> None:
         """Put our table in place of what is there. Raises RuleError or SupersededError; then nothing has changed."""
-        ports = self.ports | set(redirect.ports.values())
-
-        def put() -> tuple[Table | None, Table]:
-            found = _put(redirect, destinations, self._succession)
-            _forget_ended(destinations, ports)  # from here on, new connections are led
-            return found
-
-        before, after = await self._inside(put)
+        before, after = await self._inside(lambda: _put(redirect, destinations, self._succession))
         self._heed(before)
         self._fingerprint = after.fingerprint
 

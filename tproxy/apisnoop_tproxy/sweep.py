@@ -22,13 +22,9 @@ class Sweep:
         self._due: tuple[float, ...] = ()
 
     def begin(self) -> None:
-        """Look as soon as possible, and again: what was led is led no more, or to nobody."""
+        """Look as soon as possible, and again: new connections go another way from now on."""
         now = self._clock()
         self._due = (now, now + AGAIN_SECONDS)
-
-    def repeat(self) -> None:
-        """Look again: it has been looked just now."""
-        self._due = (self._clock() + AGAIN_SECONDS,)
 
     @property
     def again(self) -> float | None:
