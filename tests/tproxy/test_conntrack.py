@@ -1,5 +1,6 @@
 """Connections that were reset, and the next from the same port: led as the rule says, not as the last one was."""
 
+import asyncio
 import errno
 import logging
 import os
@@ -275,6 +276,21 @@ async def test_a_proxy_that_goes_leaves_no_port_that_is_refused(settings, pod, t
         near = tracked.accept(proxy.listeners[enrol.enrolment][0])
         proxy.close()
         reset(near, client)
+        await eventually(lambda: not reset_ones(tracked))
+        with connect(tracked, PORT):
+            assert tracked.accept(pod.api).getpeername()[1] == PORT
+
+
+@in_loop
+async def test_a_proxy_that_hangs_gets_nobody_whose_connection_was_broken(settings, pod, tracked):
+    """The client connects anew from the same port, and is not led to where nobody would answer."""
+    async with enrolled(settings, pod) as (_, proxy):
+        enrol = await proxy.enrolled()
+        client = connect(tracked, PORT)
+        tracked.accept(proxy.listeners[enrol.enrolment][0])
+        proxy.beating = False
+        with client, pytest.raises(ConnectionResetError):
+            await asyncio.to_thread(client.recv, 1)
         await eventually(lambda: not reset_ones(tracked))
         with connect(tracked, PORT):
             assert tracked.accept(pod.api).getpeername()[1] == PORT
