@@ -31,6 +31,8 @@ OVER = {
 RATES = {"fresh": 25, "http2": 25}
 API_DESCRIPTION = "/openapi/v2"
 """What attacks ask for: some megabytes, which the API server takes seconds to put together, once."""
+NUMBERS = itertools.count()
+"""Of pods' names: those of a round before are still there."""
 ROUNDS = 2
 QUIET = 12.0
 """Seconds without an attack, before them."""
@@ -73,39 +75,52 @@ def forged(tap, shop):
     return [one for one in tap.seen(shop.namespace) if one.who.client == "forger"]
 
 
+def test_attacks_meet_limits_and_the_pods_that_made_them(shop, installation, tmp_path):
+    """The proxy keeps within its memory; who crosses a limit is let go, nobody else; no call of another pod fails."""
+    played = under_attack(shop, installation, tmp_path)
+    check_arrivals(played.told)
+    for name, limit in OVER.items():
+        check_standing(installation, played.pods[name], tmp_path, limit)
+    assert played.peak <= MEMORY
+    wait_until(lambda: installation.is_recording(played.victim), "the victim to be recorded as before")
+
+
+@pytest.mark.unmet
 def test_other_pods_hardly_notice_attacks(shop, installation, tmp_path):
-    """Their p99 at most doubles, the proxy keeps within its memory, and who crosses a limit is let go, nobody else."""
-    victim = shop.recorded_pod("victim")
-    (untouched,) = shop.pods("untouched")
+    """Their p99 at most doubles, beside what an untouched pod's grows by; one round of some is enough."""
+    for _ in range(ROUNDS):
+        played = under_attack(shop, installation, tmp_path)
+        if all(one.at_most_doubled for one in played.compared):
+            break
+    assert [one for one in played.compared if not one.at_most_doubled] == []
+
+
+def under_attack(shop, installation, folder):
+    """Have pods attack while two others ask, of which one is recorded."""
+    number = next(NUMBERS)
+    victim = shop.recorded_pod(f"victim-{number}")
+    (untouched,) = shop.pods(f"untouched-{number}")
     victim.run("kubectl", "get", "--raw", API_DESCRIPTION)
-    numbers = itertools.count()
 
     def play():
-        pods = hostile_pods(shop, next(numbers))
+        pods = hostile_pods(shop, next(NUMBERS))
         installation.proxy.forget_peak()
         bystanders = Bystanders(victim, untouched, RATES, LONGEST)
         time.sleep(QUIET)
         began = time.time()
         told = attacked(pods)
         compared = bystanders.compare(began, time.time())
-        return Round(pods, told, compared, installation.proxy.peak())
+        return Round(victim, pods, told, compared, installation.proxy.peak())
 
-    for _ in range(ROUNDS):
-        played = installation.undisturbed(victim, tmp_path, play)
-        print(*played.compared, *played.told.items(), f"the proxy took {played.peak / 1e6:.0f} MB", sep="\n")
-        check_arrivals(played.told)
-        for name, limit in OVER.items():
-            check_standing(installation, played.pods[name], tmp_path, limit)
-        assert played.peak <= MEMORY
-        if all(one.at_most_doubled for one in played.compared):
-            break
-    assert [one for one in played.compared if not one.at_most_doubled] == []
-    wait_until(lambda: installation.is_recording(victim), "the victim to be recorded as before")
+    played = installation.undisturbed(victim, folder, play)
+    print(*played.compared, *played.told.items(), f"the proxy took {played.peak / 1e6:.0f} MB", sep="\n")
+    return played
 
 
 class Round(NamedTuple):
     """What came of all attacks."""
 
+    victim: Pod
     pods: dict[str, Pod]
     told: dict[str, dict[str, object]]
     compared: list[Comparison]
