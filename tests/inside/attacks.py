@@ -60,7 +60,8 @@ def is_closed(sock):
 def sockets():
     """Give (port, state) of all of the pod's sockets on loopback."""
     lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
-    return [(int(line[1].split(":")[1], 16), line[3]) for line in lines if line[1].startswith("0100007F")]
+    found = {(line[1], line[2]): line[3] for line in lines}  # a list that is read in pieces may have one twice
+    return [(int(own.split(":")[1], 16), state) for (own, _), state in found.items() if own.startswith("0100007F")]
 
 
 def listening():

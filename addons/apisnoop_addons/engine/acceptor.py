@@ -11,8 +11,10 @@ import socket
 from collections.abc import Callable
 from typing import Any
 
-AT_ONCE = 10
+AT_ONCE = 2
 """Connections accepted before others get their turn."""
+CROWD_SECONDS = 0.004
+"""Until the next ones when those before were too many: however fast they come, they take a part of the time only."""
 RETRY_SECONDS = 1.0
 """Until it is tried again when the system has run out of descriptors or memory."""
 _EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
@@ -46,38 +48,56 @@ class Acceptor:
         self._settled = settled
         self._loop = asyncio.get_running_loop()
         self._arriving: set[asyncio.Task[object]] = set()
-        self._retry: asyncio.TimerHandle | None = None
+        self._paused: asyncio.TimerHandle | None = None
+        self._waiting = 0
+        """How many may have connected before it was stopped, and are accepted yet."""
         self._stopped = False
+        self.crowded = False
+        """What has been accepted last was too much: there is no hurry with the next."""
 
     @property
     def arriving(self) -> bool:
-        """Whether a connection has been accepted that its protocol has not heard of yet."""
-        return bool(self._arriving)
+        """Whether there may be a connection that its protocol has not heard of yet, although no more are to come."""
+        return bool(self._arriving) or (self._stopped and self._socket.fileno() != -1)
 
     def start(self, backlog: int) -> None:
         """Listen. Raises OSError or ValueError for a socket that cannot."""
         self._socket.setblocking(False)
         self._socket.listen(backlog)
+        self._waiting = backlog + 1  # as many does the kernel keep
         self._loop.add_reader(self._socket, self._accept)
 
     def stop(self) -> None:
         """Take what has connected so far, or as much of it as the system has the means for; then close the socket."""
         self._stopped = True
-        if self._retry is not None:
-            self._retry.cancel()
         self._loop.remove_reader(self._socket)
-        try:
-            while self._accept_one():
-                pass
-        except OSError as error:
-            logger.warning("cannot accept what has connected last: %s", error.strerror)
-        finally:
-            self._socket.close()
+        if self._paused is not None:
+            self._paused.cancel()
+        self._accept_last()
 
     def _accept(self) -> None:
-        for _ in range(AT_ONCE):
-            if not self._accept_one():
-                return
+        self._accept_some()
+        if self.crowded and self._paused is None:
+            self._pause(CROWD_SECONDS)
+
+    def _accept_last(self) -> None:
+        """Accept what is left, others in between: it may be as much as the kernel keeps."""
+        try:
+            more = self._accept_some()
+        except OSError as error:
+            logger.warning("cannot accept what has connected last: %s", error.strerror)
+            more = False
+        self._waiting -= AT_ONCE
+        if more and self._waiting > 0:
+            self._loop.call_later(CROWD_SECONDS if self.crowded else 0, self._accept_last)
+            return
+        self._socket.close()
+        if not self._arriving:
+            self._settled()
+
+    def _accept_some(self) -> bool:
+        """Accept connections; return whether there may be more."""
+        return all(self._accept_one() for _ in range(AT_ONCE))
 
     def _accept_one(self) -> bool:
         """Accept a connection; return whether there may be another."""
@@ -90,7 +110,9 @@ class Acceptor:
                 return True
             if error.errno not in _EXHAUSTED:
                 raise
-            self._pause(error)
+            logger.warning("cannot accept connections for now: %s", error.strerror)
+            if not self._stopped:
+                self._pause(RETRY_SECONDS)  # the kernel would call us again and again, to no avail
             return False
         sock.setblocking(False)
         task = self._loop.create_task(self._loop.connect_accepted_socket(lambda: self._protocol(address), sock))
@@ -98,17 +120,18 @@ class Acceptor:
         task.add_done_callback(self._arrived)
         return True
 
-    def _pause(self, error: OSError) -> None:
-        """Leave connections waiting for a moment: the kernel would call us again and again, to no avail."""
-        logger.warning("cannot accept connections for now: %s", error.strerror)
-        if self._stopped:
-            return
+    def _pause(self, seconds: float) -> None:
+        """Leave connections waiting for a moment."""
         self._loop.remove_reader(self._socket)
-        self._retry = self._loop.call_later(RETRY_SECONDS, lambda: self._loop.add_reader(self._socket, self._accept))
+        self._paused = self._loop.call_later(seconds, self._resume)
+
+    def _resume(self) -> None:
+        self._paused = None
+        self._loop.add_reader(self._socket, self._accept)
 
     def _arrived(self, task: asyncio.Task[object]) -> None:
         self._arriving.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.debug("an accepted connection was gone at once: %s", error)
-        if not self._arriving:
+        if not self.arriving:
             self._settled()

@@ -15,6 +15,11 @@ WRITE_LIMIT = 32 * 2**20
 """Bytes that may wait for one peer. Only one that sends without ever reading can make it so many; it is cut off."""
 
 
+READ_AT_ONCE = 64 * 2**10
+"""Bytes of one peer, before others get their turn. asyncio reads 256 KiB: 29,000 frames of HTTP/2, or two milliseconds'
+worth of an answer, and an answer is read from many connections in turn when a pod wants it so."""
+
+
 class Link(asyncio.Protocol):
     """A connection object, its transport, and whether data may pass in either direction."""
 
@@ -35,10 +40,6 @@ class Link(asyncio.Protocol):
         """Say whose socket this is."""
         self.driver = driver
         self.connection = connection
-
-    def read_at_once(self, most: int) -> None:
-        """Say how many bytes to read at a time."""
-        self.transport.max_size = most  # type: ignore[attr-defined]  # of asyncio's transports for sockets
 
     def write(self, data: bytes) -> bool:
         """Take data to be written at the next `flush`. Return True if there was none before."""
@@ -66,6 +67,7 @@ class Link(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
         self.transport = cast("asyncio.Transport", transport)
+        self.transport.max_size = READ_AT_ONCE  # type: ignore[attr-defined]  # of asyncio's transports for sockets
 
     def data_received(self, data: bytes) -> None:
         """Give the driver what has arrived."""

@@ -30,9 +30,6 @@ if TYPE_CHECKING:
 
 BACKLOG = 1024
 
-READ_AT_ONCE = 64 * 2**10
-"""Bytes of one client, before others get their turn. asyncio reads 256 KiB, which hold 29,000 frames of HTTP/2."""
-
 TALKATIVE = ("hpack", "h2", "mitmproxy")
 """Libraries whose debugging logs quote headers, tokens included: they never get to, whatever the process logs."""
 
@@ -137,7 +134,6 @@ class Proxy:
             timestamp_start=time.time(),
         )
         watch_over_client(sock)
-        link.read_at_once(READ_AT_ONCE)
         driver = Driver(client, Entrance(client, self._settings), self.master.hooks, partial(self._forget, served))
         served.add(driver)
         self._idle.clear()

@@ -46,6 +46,7 @@ class Served:
     def receive(self) -> Reception:
         """Decide about one more connection. If it is not within the limits, that has been told."""
         limit = self._exceeded()
+        self.acceptor.crowded = bool(limit)
         if not limit:
             return Reception.READ
         self.over(limit)

@@ -14,16 +14,16 @@ CONNECTIONS = 500
 HANDSHAKES_PER_SECOND = 50
 STREAMS = 250
 """Of one connection at a time, as Go's servers allow."""
+PASSED_ON = 250
+"""More are passed on untouched until the agent has let the pod go, which takes it a moment. Each costs others time."""
 BUFFERED_BYTES = 32 * 2**20
 """A connection whose client takes nothing holds 16 MiB at most."""
 FEED_RATE = 100
 """Calls a second; a person can follow fewer."""
-PASSED_ON = 2
-"""Times as many more are passed on untouched until the agent has let the pod go: that takes it a moment."""
 LIMITS = Limits(
     connections=CONNECTIONS,
     handshakes_per_second=HANDSHAKES_PER_SECOND,
-    passed_on=PASSED_ON * CONNECTIONS,
+    passed_on=PASSED_ON,
     streams=STREAMS,
     buffered_bytes=BUFFERED_BYTES,
 )
@@ -88,7 +88,7 @@ def settings_from(environment: Mapping[str, str]) -> Settings:
         limits=Limits(
             connections=number("APISNOOP_LIMIT_CONNECTIONS", CONNECTIONS),
             handshakes_per_second=number("APISNOOP_LIMIT_HANDSHAKES", HANDSHAKES_PER_SECOND),
-            passed_on=PASSED_ON * number("APISNOOP_LIMIT_CONNECTIONS", CONNECTIONS),
+            passed_on=PASSED_ON,
             streams=number("APISNOOP_LIMIT_STREAMS", STREAMS),
             buffered_bytes=number("APISNOOP_LIMIT_BUFFERED", BUFFERED_BYTES),
         ),

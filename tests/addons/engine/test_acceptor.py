@@ -1,6 +1,7 @@
 """Accepting on one socket when the system has nothing left to accept with, or tells of connections that went."""
 
 import asyncio
+import contextlib
 import errno
 import os
 import socket
@@ -111,6 +112,67 @@ async def test_nothing_is_tried_again_once_it_has_stopped(monkeypatch, complaint
     assert (listening.tries, listening.fileno(), complaints) == (1, -1, [])
 
 
+@contextlib.contextmanager
+def waiting(count, port):
+    """Connect so many clients, which nobody has accepted yet."""
+    with contextlib.ExitStack() as stack:
+        yield [stack.enter_context(socket.create_connection((HOST, port))) for _ in range(count)]
+
+
+@in_loop
+async def test_what_has_waited_at_the_end_is_accepted_with_others_in_between():
+    """A thousand may wait, and whoever else is served must not wait for them all."""
+    connected = asyncio.Queue()
+    listening = free_socket()
+    accepting = Acceptor(listening, greeting(connected), lambda: None)
+    accepting.start(32)
+    with waiting(20, listening.getsockname()[1]):
+        accepting.stop()
+        for _ in range(3):  # a turn for what it has to do, and one for the connection to be told of it
+            await asyncio.sleep(0)
+        assert 0 < connected.qsize() < 20
+        assert accepting.arriving
+        for _ in range(20):
+            (await connected.get()).abort()
+        await turns()
+        assert (accepting.arriving, listening.fileno()) == (False, -1)
+
+
+@in_loop
+async def test_it_stops_although_more_and_more_connect():
+    """Only those that may have been there when it stopped are waited for."""
+    connected = asyncio.Queue()
+    listening = free_socket()
+    accepting = Acceptor(listening, greeting(connected), lambda: None)
+    accepting.start(8)
+    with waiting(9, listening.getsockname()[1]):
+        accepting.stop()
+        while listening.fileno() != -1:
+            with contextlib.suppress(OSError):
+                socket.create_connection((HOST, listening.getsockname()[1])).close()
+            await asyncio.sleep(0)
+        while not connected.empty():
+            connected.get_nowait().abort()
+
+
+@in_loop
+async def test_a_crowd_is_accepted_slowly(monkeypatch):
+    """However fast it comes; once it is none any more, what comes is accepted at once."""
+    monkeypatch.setattr(acceptor_module, "CROWD_SECONDS", 0.05)
+    connected = asyncio.Queue()
+    listening = free_socket()
+    accepting = Acceptor(listening, greeting(connected), lambda: None)
+    accepting.start(32)
+    accepting.crowded = True
+    with waiting(20, listening.getsockname()[1]):
+        await turns()
+        assert connected.qsize() == acceptor_module.AT_ONCE
+        accepting.crowded = False
+        for _ in range(20):
+            (await connected.get()).abort()
+        accepting.stop()
+
+
 @in_loop
 async def test_the_socket_is_closed_whatever_it_says():
     """Stopping does not fail: there is more to stop than this."""
@@ -145,4 +207,5 @@ async def test_a_connection_that_went_does_not_stop_the_next(name):
     with socket.create_connection((HOST, listening.getsockname()[1])):
         accepting.stop()
         (await connected.get()).abort()
-    assert listening.tries == 3
+        await turns()
+    assert (listening.tries, listening.fileno()) == (3, -1)
