@@ -73,6 +73,8 @@ class _Tls(TLSLayer):
         tls = self.tls
         if data:
             tls.bio_write(data)
+        elif self.conn == self.context.client:
+            yield from self.tls_interact()  # session tickets: a client may wait for them, or for what acknowledges it
         pieces, closed = [], False
         try:
             while True:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"sync"
@@ -13,6 +14,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/informers"
 	"k8s.io/client-go/tools/cache"
+	"k8s.io/klog/v2"
 )
 
 // kinds is what the informers keep: several groups, with and without protobuf
@@ -75,8 +77,10 @@ type ending struct {
 // watch runs one round and returns the names of everything its caches hold.
 func watch(ctx context.Context, factory informers.SharedInformerFactory, end ending) ([]string, error) {
 	ctx, cancel := context.WithCancel(ctx)
+	defer klog.LogToStderr(true)
 	defer factory.Shutdown() // after the watches were told to end
 	defer cancel()
+	defer discardLog() // client-go complains of an event that it was reading when it was told to end
 	ended := make(chan struct{})
 	var resynced echoes
 	stores := map[schema.GroupVersionResource]cache.Store{}
@@ -125,6 +129,11 @@ func watch(ctx context.Context, factory informers.SharedInformerFactory, end end
 		return append(names(stores), resynced.lines(names(stores))...), nil
 	}
 	return names(stores), nil
+}
+
+func discardLog() {
+	klog.LogToStderr(false)
+	klog.SetOutput(io.Discard)
 }
 
 // echoes is which objects the handlers were shown again although nothing had
