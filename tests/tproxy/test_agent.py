@@ -1,20 +1,14 @@
 """The agent with pods that are network namespaces, and a proxy on the wire that carries nothing by itself."""
 
 import asyncio
-import errno
-import time
-from pathlib import Path
 
 import msgspec
 import pytest
 
-from apisnoop.calls.recording import POD_ENDED
-from apisnoop.node.messages import Destinations, Dial, Dialled, Identified, Identify, Over, Renewed, Unseen
-from apisnoop_tproxy import agent as node_agent
+from apisnoop.node.messages import Destinations, Dial, Dialled, Identified, Identify, Renewed, Unseen
 from apisnoop_tproxy import pod_control
-from apisnoop_tproxy.diag import SocketDiagnosis
 from apisnoop_tproxy.nft import remove_table
-from tests.looped import eventually, in_loop
+from tests.looped import in_loop
 from tests.tproxy.certificates import Authority
 from tests.tproxy.fake_pod import CONTAINER, NO, RESET, YES, enrolled, running, state
 from tests.tproxy.fake_proxy import FakeProxy
@@ -115,101 +109,6 @@ async def test_off_lets_open_connections_end_before_the_table_goes(settings, pod
 
 
 @in_loop
-async def test_a_proxy_that_goes_takes_nobody_with_it(settings, pod):
-    """When the channel closes, connections are direct at once; the next proxy is led the pod anew."""
-    async with enrolled(settings, pod) as (agent, proxy):
-        proxy.close()
-        await proxy.until(lambda: state(agent, pod) == "waiting")
-        await asyncio.to_thread(pod.podlike.connect)  # would be refused if it were led to nobody
-        successor = FakeProxy(settings.socket)
-        enrol = await successor.enrolled()
-        await successor.until(lambda: state(agent, pod) == "intercepting")
-        assert pod.redirected(successor.listeners[enrol.enrolment][0])
-        successor.close()
-
-
-@in_loop
-async def test_a_silent_proxy_loses_its_pods_and_then_their_connections(settings, pod):
-    """Without beats new connections are direct within a second, open ones break; when it beats again, it goes on."""
-    async with enrolled(settings, pod) as (agent, proxy):
-        enrol = await proxy.enrolled()
-        listener = proxy.listeners[enrol.enrolment][0]
-        client = pod.podlike.connect()
-        carried = pod.podlike.accept(listener)
-        proxy.beating = False
-        async with asyncio.timeout(1.0):
-            await proxy.until(lambda: state(agent, pod) == "shed")
-        assert not pod.redirected(listener)
-        client.settimeout(5)
-        with pytest.raises(ConnectionResetError):
-            await asyncio.to_thread(client.recv, 1)
-        with pytest.raises(ConnectionError):
-            carried.recv(1)
-        proxy.beating = True
-        await proxy.until(lambda: state(agent, pod) == "intercepting")
-        assert pod.redirected(listener)
-
-
-@in_loop
-async def test_a_kernel_that_breaks_no_connections_ends_nobody(settings, pod, monkeypatch):
-    """Where the kernel cannot break what a silent proxy holds, new connections are direct and the agent goes on."""
-
-    def refuse(*_):
-        refused.append(True)
-        raise OSError(errno.EOPNOTSUPP, "not supported")
-
-    refused = []
-    monkeypatch.setattr(SocketDiagnosis, "destroy", refuse)
-    async with enrolled(settings, pod) as (agent, proxy):
-        enrol = await proxy.enrolled()
-        pod.podlike.connect()
-        pod.podlike.accept(proxy.listeners[enrol.enrolment][0])
-        proxy.beating = False
-        await proxy.until(lambda: refused)
-        assert state(agent, pod) == "shed"
-        proxy.beating = True
-        await proxy.until(lambda: state(agent, pod) == "intercepting")
-
-
-@in_loop
-async def test_an_overloaded_proxy_is_left_alone(settings, pod):
-    """A late event loop sheds pods at once, and open connections stay."""
-    async with enrolled(settings, pod) as (agent, proxy):
-        client = pod.podlike.connect()
-        proxy.lag = 0.3
-        await proxy.until(lambda: state(agent, pod) == "shed")
-        assert "300 ms late" in agent.pods[pod.uid].state.why
-        client.sendall(b"open")
-        proxy.lag = 0.0
-        await proxy.until(lambda: state(agent, pod) == "intercepting")
-
-
-@in_loop
-async def test_a_pod_over_its_limit_is_let_go(settings, pod):
-    """A pod that takes more than its share is retired with the reason, and left alone."""
-    async with enrolled(settings, pod) as (agent, proxy):
-        enrol = await proxy.enrolled()
-        proxy.channel.send(Over(enrol.enrolment, "connections"))
-        await proxy.until(proxy.retired)
-        assert "limit of connections" in proxy.retired()[0].reason
-        proxy.drained(enrol.enrolment)
-        await proxy.until(lambda: state(agent, pod) == "skipped")
-        assert pod.table() is None
-
-
-@in_loop
-async def test_a_pod_that_ends_is_let_go_of(settings, pod):
-    """When its processes end, nothing keeps its namespace, and the proxy drops what is left."""
-    async with enrolled(settings, pod) as (agent, proxy):
-        pod.end()
-        await proxy.until(proxy.retired)
-        assert (proxy.retired()[0].cut, proxy.retired()[0].reason) == (True, POD_ENDED)
-        assert agent.pods[pod.uid].presence is None
-        agent.remove(pod.uid)
-        assert pod.uid not in agent.pods
-
-
-@in_loop
 async def test_a_pod_that_would_refuse_us_is_not_touched(settings, pod):
     """A pod with another authority is skipped with the reason, and has no table."""
     pod.ca_file.write_bytes(Authority("other").pem)
@@ -276,62 +175,6 @@ async def broken(connection):
 
 
 @in_loop
-async def test_an_agent_that_ends_leaves_nothing(settings, pod):
-    """At its end the agent deletes every table that carries nothing."""
-    async with enrolled(settings, pod):
-        assert pod.table() is not None
-    assert pod.table() is None
-
-
-async def ending(settings, pod):
-    """Have an agent end whose proxy has not said yet that nothing is left; give its task and the proxy."""
-    agent = node_agent.Agent(settings, lambda *_: None, host=Path("/proc/self"))
-    agent.destine([API])
-    task = asyncio.create_task(agent.run())
-    await asyncio.sleep(0)
-    proxy = FakeProxy(settings.socket)
-    agent.update(pod.facts, YES)
-    await proxy.until(lambda: state(agent, pod) == "intercepting")
-    task.cancel()
-    await proxy.until(proxy.retired)
-    return task, proxy
-
-
-@in_loop
-async def test_an_agent_that_ends_waits_for_connections_on_their_way(settings, pod):
-    """The table stays until the proxy has said that nothing is left, which knows of more than sockets."""
-    task, proxy = await ending(settings, pod)
-    await asyncio.wait([task], timeout=0.5)
-    assert not task.done()
-    assert pod.table() is not None
-    proxy.drained(proxy.retired()[0].enrolment)
-    await asyncio.wait([task])
-    assert pod.table() is None
-    proxy.close()
-
-
-@in_loop
-async def test_an_agent_that_ends_does_not_wait_for_ever(settings, pod, monkeypatch):
-    """A proxy that never says so does not keep the table."""
-    monkeypatch.setattr(node_agent, "FINISH_SECONDS", 0.2)
-    task, proxy = await ending(settings, pod)
-    await asyncio.wait([task])
-    assert pod.table() is None
-    proxy.close()
-
-
-@in_loop
-async def test_recording_ends_at_its_time(settings, pod):
-    """A pod whose time is over is let go without anybody saying so."""
-    async with enrolled(settings, pod) as (agent, proxy):
-        agent.update(pod.facts, msgspec.structs.replace(YES, until=time.time() + 0.2))
-        await proxy.until(proxy.retired)
-        assert proxy.retired()[0].reason == ""
-        await proxy.until(lambda: state(agent, pod) == "draining")
-        assert agent.pods[pod.uid].state.why == "its time is over"
-
-
-@in_loop
 async def test_a_pod_is_entered_before_the_api_server_knows_its_address(settings, pod, tmp_path):
     """What the container runtime has noted of it is enough; another pod's note is not."""
     early = msgspec.structs.replace(pod.facts, starting=True, addresses=frozenset())
@@ -347,35 +190,6 @@ async def test_a_pod_is_entered_before_the_api_server_knows_its_address(settings
         (notes / f"pods-{CONTAINER}-eth0").write_text(f'{{"result": {{"ips": [{{"address": "{POD_ADDRESS}/24"}}]}}}}')
         await proxy.until(lambda: state(agent, pod) == "intercepting")
         proxy.close()
-
-
-@in_loop
-async def test_a_container_that_ends_is_not_the_pods_end(settings, pod):
-    """When the process by which the pod was found ends and others are left, recording goes on without a break."""
-    async with enrolled(settings, pod) as (agent, proxy):
-        first = agent.pods[pod.uid].presence.foothold.pid
-        second = pod.start("import sys; sys.stdin.read()")
-        pod.stop(pod.process)
-        await proxy.until(lambda: agent.pods[pod.uid].presence.foothold.pid != first)
-        assert agent.pods[pod.uid].presence.foothold.pid == second.pid
-        assert (state(agent, pod), proxy.retired()) == ("intercepting", [])
-        pod.stop(second)
-        await proxy.until(proxy.retired)
-        assert proxy.retired()[0].reason == POD_ENDED
-
-
-@in_loop
-async def test_a_dead_pods_namespace_goes(settings, pod, podlike):
-    """When a pod's processes have ended and its runtime has let go of the namespace, nothing of ours keeps it."""
-    there = podlike.tell_tale()
-    async with enrolled(settings, pod) as (agent, proxy):
-        podlike.forget()
-        assert there()
-        pod.end()
-        await proxy.until(proxy.retired)
-        proxy.drained(proxy.retired()[0].enrolment)
-        await eventually(lambda: not there())
-        assert agent.pods[pod.uid].presence is None
 
 
 @in_loop
