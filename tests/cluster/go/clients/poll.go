@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"os"
@@ -57,11 +58,11 @@ func runPoll(ctx context.Context, flags *flag.FlagSet, arguments []string) error
 	if *kind != "http2" {
 		config.NextProtos = []string{"http/1.1"}
 	}
-	client, err := rest.HTTPClientFor(rest.AddUserAgent(config, *agent))
-	if err != nil {
+	polling := &poller{url: config.Host + *path, fresh: *kind == "fresh", output: json.NewEncoder(os.Stdout)}
+	config.Dial = polling.dial
+	if polling.client, err = rest.HTTPClientFor(rest.AddUserAgent(config, *agent)); err != nil {
 		return err
 	}
-	polling := &poller{client: client, url: config.Host + *path, fresh: *kind == "fresh", output: json.NewEncoder(os.Stdout)}
 	polling.run(ctx, time.Duration(float64(time.Second)/ *rate), *lasting)
 	return nil
 }
@@ -83,16 +84,23 @@ func (p *poller) run(ctx context.Context, every, lasting time.Duration) {
 	}
 }
 
+// dial notes when a connection is opened: one may be kept for a while before any
+// request gets it, and httptrace then says of the first that it is new.
+func (p *poller) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	conn, err := (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext(ctx, network, address)
+	if err == nil {
+		p.opened.Store(conn.LocalAddr().String(), time.Now())
+	}
+	return conn, err
+}
+
 func (p *poller) ask(ctx context.Context) {
 	began := time.Now()
 	found := answer{At: seconds(began)}
 	trace := &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) {
-		opened, _ := p.opened.LoadOrStore(got.Conn.LocalAddr().String(), time.Now())
-		if !got.Reused {
-			opened = time.Now()
-			p.opened.Store(got.Conn.LocalAddr().String(), opened)
+		if opened, known := p.opened.Load(got.Conn.LocalAddr().String()); known {
+			found.Opened = seconds(opened.(time.Time))
 		}
-		found.Opened = seconds(opened.(time.Time))
 	}}
 	if err := p.exchange(httptrace.WithClientTrace(ctx, trace), &found); err != nil {
 		found.Error = err.Error()
