@@ -56,7 +56,7 @@ class Answer(msgspec.Struct, frozen=True):
 
     at: float
     opened: float
-    """When the connection was there, 0 if there was none."""
+    """When the connection was begun, 0 if there was none."""
     seconds: float
     status: int
     audit_id: str

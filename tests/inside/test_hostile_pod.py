@@ -33,7 +33,7 @@ API_DESCRIPTION = "/openapi/v2"
 """What attacks ask for: some megabytes, which the API server takes seconds to put together, once."""
 NUMBERS = itertools.count()
 """Of pods' names: those of a round before are still there."""
-ROUNDS = 2
+ROUNDS = 3
 QUIET = 12.0
 """Seconds without an attack, before them."""
 LONGEST = 120.0
@@ -150,9 +150,9 @@ def check_arrivals(told):
     assert told["never_allows"]["cut"] >= 1
     assert told["unfinished"]["arrived"] >= 30
     assert told["unfinished"]["cut"] >= 1
-    assert told["half_open"]["connected"] >= 2000
+    assert told["half_open"]["connected"] >= 1000
     assert told["half_open"]["arrived"] >= 100
-    assert told["storm"]["connected"] >= 500
+    assert told["storm"]["connected"] >= 200
     assert told["storm"]["said"] == ""
     assert told["patient"]["arrived"] >= 500
 

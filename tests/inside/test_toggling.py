@@ -76,7 +76,7 @@ def story(answer, toggles):
     ended = answer.at + answer.seconds
     last = next((one for one in reversed(toggles) if one.called <= ended), None)
     since = f"{ended - last.called:.3f} s after {'on' if last.on else 'off'}" if last else "before all toggles"
-    return f"{since}, connected {answer.opened - answer.at:.3f} s after its begin: {answer}"
+    return f"{since}, its connection begun {answer.opened - answer.at:.3f} s after it was: {answer}"
 
 
 def test_fifty_toggles_in_a_minute_are_not_noticed(shop, installation, tmp_path):

@@ -50,14 +50,14 @@ class Acceptor:
         self._arriving: set[asyncio.Task[object]] = set()
         self._paused: asyncio.TimerHandle | None = None
         self._waiting = 0
-        """How many may have connected before it was stopped, and are accepted yet."""
+        """How many may have connected before it was stopped, and are still to be accepted."""
         self._stopped = False
         self.crowded = False
         """What has been accepted last was too much: there is no hurry with the next."""
 
     @property
     def arriving(self) -> bool:
-        """Whether there may be a connection that its protocol has not heard of yet, although no more are to come."""
+        """Whether a connection may still reach a protocol: one is accepted, or may wait and `stop` has been called."""
         return bool(self._arriving) or (self._stopped and self._socket.fileno() != -1)
 
     def start(self, backlog: int) -> None:
@@ -68,7 +68,10 @@ class Acceptor:
         self._loop.add_reader(self._socket, self._accept)
 
     def stop(self) -> None:
-        """Take what has connected so far, or as much of it as the system has the means for; then close the socket."""
+        """Take what has connected so far, or as much of it as the system has the means for; then close the socket.
+
+        Returns at once; `settled` is told when that is done.
+        """
         self._stopped = True
         self._loop.remove_reader(self._socket)
         if self._paused is not None:
@@ -89,7 +92,7 @@ class Acceptor:
             more = False
         self._waiting -= AT_ONCE
         if more and self._waiting > 0:
-            self._loop.call_later(CROWD_SECONDS if self.crowded else 0, self._accept_last)
+            self._loop.call_soon(self._accept_last)  # also a crowd: clients give a socket up that is closed late
             return
         self._socket.close()
         if not self._arriving:

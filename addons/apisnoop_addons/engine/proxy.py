@@ -69,9 +69,9 @@ class Proxy:
         served.acceptor, self._served[listener] = acceptor, served
 
     async def unlisten(self, listener: Listener, *, cut: bool = False) -> None:
-        """Accept no more on a listener, and close its socket. Its connections go on, unless they are to be cut.
+        """Accept no more on a listener, and close its socket soon. Its connections go on, unless they are to be cut.
 
-        What has connected up to now is among its connections.
+        What has connected up to now will be among its connections; `drained` is told when the last of them has ended.
         """
         served = self._served[listener]
         if not served.stopped:

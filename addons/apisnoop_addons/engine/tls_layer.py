@@ -73,8 +73,6 @@ class _Tls(TLSLayer):
         tls = self.tls
         if data:
             tls.bio_write(data)
-        elif self.conn == self.context.client:
-            yield from self.tls_interact()  # session tickets: a client may wait for them, or for what acknowledges it
         pieces, closed = [], False
         try:
             while True:
@@ -183,6 +181,8 @@ class ClientTls(_Tls, ClientTLSLayer):
             yield Break(self.conn)
             self._unseen(CLIENT_CERTIFICATE)
         else:
+            if not err:  # what ends TLS 1.2's handshake; session tickets, which acknowledge what ends TLS 1.3's
+                yield from self.tls_interact()
             yield from super()._handshake_finished(err)
 
     def on_handshake_error(self, err: str) -> CommandGenerator[None]:

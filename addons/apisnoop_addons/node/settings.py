@@ -15,7 +15,8 @@ HANDSHAKES_PER_SECOND = 50
 STREAMS = 250
 """Of one connection at a time, as Go's servers allow."""
 PASSED_ON = 250
-"""More are passed on untouched until the agent has let the pod go, which takes it a moment. Each costs others time."""
+"""Connections beyond the limits, at a time, passed on until the agent has let the pod go, which takes it a moment.
+Each of them costs others time."""
 BUFFERED_BYTES = 32 * 2**20
 """A connection whose client takes nothing holds 16 MiB at most."""
 FEED_RATE = 100

@@ -112,6 +112,22 @@ async def test_nothing_is_tried_again_once_it_has_stopped(monkeypatch, complaint
     assert (listening.tries, listening.fileno(), complaints) == (1, -1, [])
 
 
+@in_loop
+async def test_it_stops_while_it_waits_for_descriptors(monkeypatch, complaints):
+    """What it would have done then is given up."""
+    monkeypatch.setattr(acceptor_module, "RETRY_SECONDS", 0.05)
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    listening = Failing(free_socket(), errno.EMFILE)
+    accepting = Acceptor(listening, greeting(asyncio.Queue()), lambda: None)
+    accepting.start(8)
+    with waiting(1, listening.getsockname()[1]):
+        await turns()
+        assert listening.tries == 1
+        accepting.stop()
+        await asyncio.sleep(0.1)
+    assert (listening.tries, listening.fileno(), complaints) == (2, -1, [])
+
+
 @contextlib.contextmanager
 def waiting(count, port):
     """Connect so many clients, which nobody has accepted yet."""
@@ -145,20 +161,24 @@ async def test_it_stops_although_more_and_more_connect():
     listening = free_socket()
     accepting = Acceptor(listening, greeting(connected), lambda: None)
     accepting.start(8)
-    with waiting(9, listening.getsockname()[1]):
+    port = listening.getsockname()[1]
+    with waiting(9, port), contextlib.ExitStack() as stack:
         accepting.stop()
-        while listening.fileno() != -1:
-            with contextlib.suppress(OSError):
-                socket.create_connection((HOST, listening.getsockname()[1])).close()
+        for _ in range(TURNS):
+            for _ in range(acceptor_module.AT_ONCE):
+                more = stack.enter_context(socket.socket())
+                more.setblocking(False)
+                more.connect_ex((HOST, port))
             await asyncio.sleep(0)
+        assert listening.fileno() == -1
         while not connected.empty():
             connected.get_nowait().abort()
 
 
 @in_loop
 async def test_a_crowd_is_accepted_slowly(monkeypatch):
-    """However fast it comes; once it is none any more, what comes is accepted at once."""
-    monkeypatch.setattr(acceptor_module, "CROWD_SECONDS", 0.05)
+    """However fast it comes. What has waited when it stops is accepted at once."""
+    monkeypatch.setattr(acceptor_module, "CROWD_SECONDS", 3600)
     connected = asyncio.Queue()
     listening = free_socket()
     accepting = Acceptor(listening, greeting(connected), lambda: None)
@@ -167,7 +187,26 @@ async def test_a_crowd_is_accepted_slowly(monkeypatch):
     with waiting(20, listening.getsockname()[1]):
         await turns()
         assert connected.qsize() == acceptor_module.AT_ONCE
+        accepting.stop()
+        await turns()
+        assert connected.qsize() == 20
+        while not connected.empty():
+            connected.get_nowait().abort()
+
+
+@in_loop
+async def test_a_crowd_that_is_none_any_more_is_accepted_at_once(monkeypatch):
+    """After the pause that it has brought about."""
+    monkeypatch.setattr(acceptor_module, "CROWD_SECONDS", 0.05)
+    connected = asyncio.Queue()
+    listening = free_socket()
+    accepting = Acceptor(listening, greeting(connected), lambda: None)
+    accepting.start(32)
+    accepting.crowded = True
+    with waiting(20, listening.getsockname()[1]):
+        await turns()
         accepting.crowded = False
+        monkeypatch.setattr(acceptor_module, "CROWD_SECONDS", 3600)
         for _ in range(20):
             (await connected.get()).abort()
         accepting.stop()

@@ -1,11 +1,13 @@
 """A listener's clients keep to its limits, and whoever is responsible for them is told which they reach."""
 
 import asyncio
+import socket
+from contextlib import closing
 
 import pytest
 from h2.settings import SettingCodes
 
-from apisnoop_addons.engine import limits, proxy, served
+from apisnoop_addons.engine import acceptor, limits, proxy, served
 from apisnoop_addons.engine.limits import Limits, Rate
 from tests.addons.engine.calling import call, read_to_end, serve_one
 from tests.addons.engine.rig import HOST, rigged
@@ -67,6 +69,23 @@ async def test_connections_over_a_limit_are_passed_on_untouched(tmp_path, monkey
             await eventually(lambda: rig.proxy.connections(rig.listener) == 1)
         assert told.limits.get_nowait() == limit
         assert rig.calls == []
+
+
+@in_loop
+async def test_what_is_more_than_allowed_is_accepted_slowly(tmp_path, monkeypatch):
+    """Whoever connects again and again takes no time from others."""
+    monkeypatch.setattr(acceptor, "CROWD_SECONDS", 3600.0)
+    told = Told(connections=1)
+    async with rigged(tmp_path, listener=told.fields) as rig, await rig.h2_client():
+        for _ in range(2):  # the first was no crowd yet when the second was accepted
+            with closing(socket.create_connection((HOST, rig.port))) as closed:
+                closed.setblocking(False)
+                assert await asyncio.get_running_loop().sock_recv(closed, 1) == b""
+        with closing(socket.create_connection((HOST, rig.port))) as waiting:
+            waiting.setblocking(False)
+            await asyncio.sleep(0.05)
+            with pytest.raises(BlockingIOError):
+                waiting.recv(1)
 
 
 async def passed_on(rig):

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 from mitmproxy.connection import ConnectionState, Server
 
-from apisnoop_addons.engine.link import Link
+from apisnoop_addons.engine.link import READ_AT_ONCE, Link
 from tests.addons.node.pod_namespace import API, pod_namespace
 from tests.looped import in_loop
 
@@ -27,6 +27,17 @@ async def linked(near):
     transport, _ = await asyncio.get_running_loop().create_connection(lambda: link, sock=near)
     transport.pause_reading()
     return link, lost
+
+
+@in_loop
+async def test_a_peer_is_read_in_pieces():
+    """Others get their turn in between, however much it has to say."""
+    near, far = socket.socketpair()
+    with far:
+        link, lost = await linked(near)
+        assert link.transport.max_size == READ_AT_ONCE
+        link.transport.abort()
+        await lost.get()
 
 
 def connect(namespace, source):

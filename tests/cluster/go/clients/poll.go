@@ -18,7 +18,7 @@ import (
 
 // answer is what `clients poll` prints of each request, as one line of JSON.
 type answer struct {
-	// At is when the request began, Opened when its connection was there: seconds since the epoch.
+	// At is when the request began, Opened when its connection did: seconds since the epoch.
 	At      float64 `json:"at"`
 	Opened  float64 `json:"opened"`
 	Seconds float64 `json:"seconds"`
@@ -84,12 +84,13 @@ func (p *poller) run(ctx context.Context, every, lasting time.Duration) {
 	}
 }
 
-// dial notes when a connection is opened: one may be kept for a while before any
+// dial notes when a connection was begun: one may be kept for a while before any
 // request gets it, and httptrace then says of the first that it is new.
 func (p *poller) dial(ctx context.Context, network, address string) (net.Conn, error) {
+	began := time.Now() // where it goes is decided by its first packet
 	conn, err := (&net.Dialer{Timeout: 30 * time.Second, KeepAlive: 30 * time.Second}).DialContext(ctx, network, address)
 	if err == nil {
-		p.opened.Store(conn.LocalAddr().String(), time.Now())
+		p.opened.Store(conn.LocalAddr().String(), began)
 	}
 	return conn, err
 }
