@@ -71,9 +71,10 @@ class Installation:
         return self.cluster.kubectl(*words, "--namespace", HOME, **keywords)
 
     def agents(self):
-        """Name the DaemonSet's pods, by node."""
+        """Name the DaemonSet's pods, by node; one that an upgrade has replaced may be ending beside its successor."""
         found = json.loads(self.kubectl("get", "pods", "-l", "app.kubernetes.io/component=agent", "-o", "json"))
-        return {pod["spec"]["nodeName"]: pod["metadata"]["name"] for pod in found["items"]}
+        staying = [pod for pod in found["items"] if "deletionTimestamp" not in pod["metadata"]]
+        return {pod["spec"]["nodeName"]: pod["metadata"]["name"] for pod in staying}
 
     def traces(self):
         """Name every object of ours that there is, in any namespace, but for Events and Helm's own record."""
