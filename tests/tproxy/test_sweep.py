@@ -1,6 +1,6 @@
 """When a pod's connection tracking is looked at."""
 
-from apisnoop_tproxy.sweep import AGAIN_SECONDS, SETTLING_SECONDS, Sweep
+from apisnoop_tproxy.sweep import AGAIN_SECONDS, Sweep
 from tests.looped import in_loop
 from tests.tproxy.podlike import API
 
@@ -37,18 +37,6 @@ async def test_it_is_looked_at_once_and_once_more():
     for seconds in (0.25, 0.5, 5):
         await clock.pass_by(seconds)
     assert clock.looks == [(100.25, [API]), (101.0, [API])]
-    assert clock.sweep.again is None
-
-
-@in_loop
-async def test_a_way_that_begins_is_looked_at_once():
-    """When it has settled, and before it is promised that every connection goes by it."""
-    clock = Clock()
-    clock.sweep.settle()
-    for seconds in (0, 0.5, 0.5, 5):
-        await clock.pass_by(seconds)
-    assert clock.looks == [(101.0, [API])]
-    assert SETTLING_SECONDS < 1.0
     assert clock.sweep.again is None
 
 

@@ -173,7 +173,7 @@ class PodControl:
             presence.renew(enrolment.redirect, ())
             return
         enrolment.acting = True
-        self.sweep.settle()
+        self.sweep.begin()
         if self._asked is not None:
             self.desk.acted(time.monotonic() - self._asked)
             self._asked = None
@@ -183,6 +183,7 @@ class PodControl:
             self._become(Condition.INTERCEPTING, Cause(Code.WANTED, self.wanted.why))
         else:
             self._become(Condition.SHED, Cause(Code.PROXY_ILL, "the node's proxy is not well"))
+        await self._sweep()
 
     def _reset(self) -> None:
         """Break the connections that go past the proxy, where that is asked for and new ones do not."""

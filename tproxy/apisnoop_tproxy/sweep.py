@@ -1,7 +1,7 @@
 """When a pod's connection tracking is made to forget what has ended: as a way ends, and once more a second later.
 
 What went the old way may be reset a moment after it was closed. To look takes ten milliseconds of the kernel's time, so
-that nobody does it as a habit; and a way that begins is looked at once, when other pods that began with it have theirs.
+that nobody does it as a habit.
 """
 
 import time
@@ -11,8 +11,6 @@ from apisnoop.node.messages import Address
 from apisnoop_tproxy.ways import AnyPresence
 
 AGAIN_SECONDS = 1.0
-SETTLING_SECONDS = 0.9
-"""After the rule acts; a second after it was asked for, every new connection is to go by it."""
 
 
 class Sweep:
@@ -24,13 +22,9 @@ class Sweep:
         self._due: tuple[float, ...] = ()
 
     def begin(self) -> None:
-        """Look as soon as possible, and again: what new connections were led to may be gone."""
+        """Look as soon as possible, and again: new connections go another way from now on."""
         now = self._clock()
         self._due = (now, now + AGAIN_SECONDS)
-
-    def settle(self) -> None:
-        """Look in a while: new connections are led to us from now on."""
-        self._due = (self._clock() + SETTLING_SECONDS,)
 
     @property
     def again(self) -> float | None:
