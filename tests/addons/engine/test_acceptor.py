@@ -175,10 +175,10 @@ async def test_it_stops_although_more_and_more_connect():
             connected.get_nowait().abort()
 
 
-@in_loop
-async def test_a_crowd_is_accepted_slowly(monkeypatch):
-    """However fast it comes. What has waited when it stops is accepted at once."""
-    monkeypatch.setattr(acceptor_module, "CROWD_SECONDS", 3600)
+@contextlib.asynccontextmanager
+async def crowd(monkeypatch, seconds):
+    """Have 20 connect that are too many, with a pause after the first; give the acceptor and who was accepted."""
+    monkeypatch.setattr(acceptor_module, "CROWD_SECONDS", seconds)
     connected = asyncio.Queue()
     listening = free_socket()
     accepting = Acceptor(listening, greeting(connected), lambda: None)
@@ -186,6 +186,13 @@ async def test_a_crowd_is_accepted_slowly(monkeypatch):
     accepting.crowded = True
     with waiting(20, listening.getsockname()[1]):
         await turns()
+        yield accepting, connected
+
+
+@in_loop
+async def test_a_crowd_is_accepted_slowly(monkeypatch):
+    """However fast it comes. What has waited when it stops is accepted at once."""
+    async with crowd(monkeypatch, 3600) as (accepting, connected):
         assert connected.qsize() == acceptor_module.AT_ONCE
         accepting.stop()
         await turns()
@@ -197,14 +204,7 @@ async def test_a_crowd_is_accepted_slowly(monkeypatch):
 @in_loop
 async def test_a_crowd_that_is_none_any_more_is_accepted_at_once(monkeypatch):
     """After the pause that it has brought about."""
-    monkeypatch.setattr(acceptor_module, "CROWD_SECONDS", 0.05)
-    connected = asyncio.Queue()
-    listening = free_socket()
-    accepting = Acceptor(listening, greeting(connected), lambda: None)
-    accepting.start(32)
-    accepting.crowded = True
-    with waiting(20, listening.getsockname()[1]):
-        await turns()
+    async with crowd(monkeypatch, 0.05) as (accepting, connected):
         accepting.crowded = False
         monkeypatch.setattr(acceptor_module, "CROWD_SECONDS", 3600)
         for _ in range(20):
