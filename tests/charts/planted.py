@@ -16,14 +16,14 @@ KINDS = {"readCoreV1NamespacedSecret", "connectCoreV1GetNamespacedPodExec", "lis
 TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"
 _PROGRAM = f"""
 kubectl create secret generic planted --from-literal=key={PLANTED} >/dev/null
-kubectl get configmaps --watch >/dev/null &
-kubectl exec other -- echo {PLANTED} >/dev/null
-while true; do kubectl get secret planted -o yaml >/dev/null; sleep 0.5; done
+while true; do timeout 5 kubectl get configmaps --watch >/dev/null; done &
+while true; do kubectl get secret planted -o yaml; kubectl exec other -- echo {PLANTED}; sleep 0.5; done >/dev/null
 """
+"""All again and again: where the machine is busy, connections go past the proxy for a while."""
 
 
 def plant(cluster, where):
-    """Have a marked pod handle a secret, watch, and open a shell in another."""
+    """Have a marked pod handle a secret, watch, and run something in another."""
 
     def kubectl(*words, **how):
         return cluster.kubectl(*words[:1], "--namespace", where, *words[1:], **how)

@@ -15,7 +15,6 @@ from e2e.programs import CLIENTS
 from e2e.robot import Robot, create_robot, remove_robot
 from tests.inside.installation import Installation
 from tests.inside.pods import Pod, create_pods, pod_object
-from tests.inside.processes import wait_until
 from tests.inside.seen import Tap, Truth, compare
 
 if TYPE_CHECKING:
@@ -58,7 +57,7 @@ class Shop:
         for pod in pods:
             pod.annotate("apisnoop=true")
         for pod in pods:
-            wait_until(lambda pod=pod: self.installation.is_recording(pod), f"{pod.name} to be recorded")
+            self.installation.until_recorded(pod)
         time.sleep(SETTLED)
         return pods
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 NAMESPACE = "apisnoop"
 ROUNDS = 4
 PROXY_USER = 65532
-PROXY_ADDRESS = ("127.0.0.1", 15021)
+AGENT_ADDRESS, PROXY_ADDRESS = ("127.0.0.1", 15020), ("127.0.0.1", 15021)
 AS_PROXY = (
     "setpriv", f"--reuid={PROXY_USER}", f"--regid={PROXY_USER}", "--clear-groups", "--bounding-set=-all",
     "--inh-caps=-all", "--no-new-privs",
@@ -102,9 +102,9 @@ class Installation:
 
     # -- what is asked of the proxy ---------------------------------------------------------------------------------
 
-    def connect(self) -> http.client.HTTPConnection:
-        """Connect to the proxy's loopback, as a port-forward does."""
-        connection = http.client.HTTPConnection(*PROXY_ADDRESS, timeout=60)
+    def connect(self, address: tuple[str, int] = PROXY_ADDRESS) -> http.client.HTTPConnection:
+        """Connect to the proxy's or the agent's loopback, as a port-forward does."""
+        connection = http.client.HTTPConnection(*address, timeout=60)
         space = os.open(f"/proc/{self.node.pid}/ns/net", os.O_RDONLY)
         try:
             in_namespace(space, connection.connect)
@@ -112,9 +112,9 @@ class Installation:
             os.close(space)
         return connection
 
-    def ask(self, path: str) -> bytes:
-        """GET something of the proxy. Raises OSError."""
-        with closing(self.connect()) as connection:
+    def ask(self, path: str, address: tuple[str, int] = PROXY_ADDRESS) -> bytes:
+        """GET something of the proxy, or of the agent. Raises OSError."""
+        with closing(self.connect(address)) as connection:
             connection.request("GET", path)
             answer = connection.getresponse()
             body = answer.read()
@@ -138,6 +138,21 @@ class Installation:
         except OSError:
             return False
 
+    def until_recorded(self, pod: Pod) -> None:
+        """Wait until a pod is recorded. Raises TimeoutError, which says how agent and proxy are instead."""
+        try:
+            wait_until(lambda: self.is_recording(pod), f"{pod.name} to be recorded")
+        except TimeoutError as error:
+            says = f"{error}\nthe agent says {self._agent_says(pod)}"
+            raise TimeoutError("\n".join([says, *(process.tell() for process in (self.agent, self.proxy))])) from None
+
+    def _agent_says(self, pod: Pod) -> str:
+        try:
+            status = msgspec.json.decode(self.ask("/status", AGENT_ADDRESS))
+        except OSError as error:
+            return f"nothing: {error}"
+        return f"{status['proxy']} {[one for one in status['pods'] if one['uid'] == pod.uid]}"
+
     def gaps(self, pod: Pod, folder: Path) -> list[Gap]:
         """Return when the pod was not recorded although it should have been, as the store has it."""
         uid = pod.uid
@@ -155,7 +170,7 @@ class Installation:
             gaps = self.gaps(pod, folder)[known:]
             if not any(is_overload(gap) for gap in gaps):
                 return result
-            wait_until(lambda: self.is_recording(pod), "the pod to be recorded again")
+            self.until_recorded(pod)
         raise RuntimeError(f"the machine is too busy: {gaps}")
 
     def rules(self, pod: Pod) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 SECONDS = 120.0
 PAUSE = 0.02
+LAST_LINES = 5
 JOIN = 'while [ "$1" != -- ]; do echo $$ >"$1"; shift; done; shift; exec "$@"'
 """Joins the control groups named before `--`, and becomes the command named after it."""
 
@@ -69,6 +70,13 @@ class NodeProcess:
             self.resume()
         found, self._entrance = self._entrance.wait(seconds), None
         return found
+
+    def tell(self) -> str:
+        """Say whether it runs, and what it has written last."""
+        ended = self._entrance.poll() if self._entrance else "not started"
+        last = self.log.read_text(errors="replace").splitlines()[-LAST_LINES:]
+        state = f"has ended: {ended}" if ended is not None else f"is there, {self._state()}"
+        return "\n".join([f"{self.log.name} {state}", *last])
 
     def ensure(self) -> None:
         """Have it run."""

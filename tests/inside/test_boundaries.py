@@ -68,7 +68,7 @@ def test_a_mesh_that_redirects_other_ports_goes_on(shop, installation, tmp_path)
     installation.in_namespace_of(web, "nft", MESH)
     assert web.run(*page) == "mesh\n"
     web.annotate("apisnoop=true")
-    wait_until(lambda: installation.is_recording(web), "the pod to be recorded")
+    installation.until_recorded(web)
     time.sleep(1.0)
 
     def work():

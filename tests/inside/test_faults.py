@@ -6,7 +6,6 @@ from contextlib import suppress
 
 import pytest
 
-from tests.inside.processes import wait_until
 from tests.inside.seen import Tap
 
 pytestmark = pytest.mark.cluster
@@ -87,7 +86,7 @@ def test_a_pod_goes_on_without_us(shop, installation, tmp_path, fault):
     strike, mend, while_ = FAULTS[fault]
     web, untouched = shop.pods("web", "untouched")
     web.annotate("apisnoop=true")
-    wait_until(lambda: installation.is_recording(web), "the pod to be recorded")
+    installation.until_recorded(web)
     polling = {kind: web.poll(kind, 20, BEFORE + DURING + AFTER) for kind in ("fresh", "http1", "http2")}
     beside = untouched.poll("fresh", 10, BEFORE + DURING + AFTER)
     time.sleep(BEFORE)
@@ -99,7 +98,7 @@ def test_a_pod_goes_on_without_us(shop, installation, tmp_path, fault):
         mended = time.time()
         mend(installation)
     installation.wait_until_well()
-    wait_until(lambda: installation.is_recording(web), "the pod to be recorded again")
+    installation.until_recorded(web)
     answers = {kind: running.answers() for kind, running in polling.items()}
     fresh = [answer for answer in answers["fresh"] if struck + while_ <= answer.at]
     assert len(fresh) > 50

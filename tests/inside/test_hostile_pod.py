@@ -82,7 +82,7 @@ def test_attacks_meet_limits_and_the_pods_that_made_them(shop, installation, tmp
     for name, limit in OVER.items():
         check_standing(installation, played.pods[name], tmp_path, limit)
     assert played.peak <= MEMORY
-    wait_until(lambda: installation.is_recording(played.victim), "the victim to be recorded as before")
+    installation.until_recorded(played.victim)
 
 
 def test_other_pods_hardly_notice_attacks(shop, installation, tmp_path):

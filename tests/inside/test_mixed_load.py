@@ -7,7 +7,6 @@ import pytest
 
 from tests.inside.clock import Clock
 from tests.inside.pods import CLIENTS
-from tests.inside.processes import wait_until
 from tests.inside.seen import Tap
 
 pytestmark = pytest.mark.cluster
@@ -25,7 +24,7 @@ def test_twenty_thousand_calls_are_recorded_as_the_audit_log_has_them(shop, inst
     for pod in pods:
         pod.annotate("apisnoop=true")
     for pod in pods:
-        wait_until(lambda pod=pod: installation.is_recording(pod), f"{pod.name} to be recorded")
+        installation.until_recorded(pod)
     time.sleep(1.0)
     with Tap(installation) as tap, Clock(installation) as clock:
         containers = [(pods[0], "app"), (pods[1], "app"), (pods[2], "app"), (pods[2], "sidecar")]
