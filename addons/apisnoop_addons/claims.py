@@ -10,6 +10,7 @@ from base64 import urlsafe_b64decode
 import msgspec
 
 from apisnoop.calls.identity import SERVICE_ACCOUNT
+from apisnoop.decoding import decoder_of
 
 LONGEST = 16 * 1024
 """Characters of an Authorization header that are looked at; the API server's tokens have about 1,000."""
@@ -44,7 +45,7 @@ class Claims(msgspec.Struct, frozen=True):
 
 
 NO_CLAIMS = Claims()
-_decoder = msgspec.json.Decoder(_Payload)
+_decoder = decoder_of(_Payload)
 
 
 def parse_claims(authorization: str) -> Claims:

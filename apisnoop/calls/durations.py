@@ -5,7 +5,7 @@ A quantile read from it is right to a factor of two, which is what "fast, slow o
 
 from collections.abc import Iterable, Sequence
 
-import msgspec
+from apisnoop.decoding import decoder_of
 
 BUCKETS = 42
 """Bucket 0 holds 0 µs, bucket n holds [2^(n-1), 2^n) µs; the last one (25 days and more) takes the rest."""
@@ -14,7 +14,7 @@ type Durations = list[int]
 """Count of calls by bucket, always BUCKETS long."""
 
 
-_decoder = msgspec.json.Decoder(dict[int, int])
+_decoder = decoder_of(dict[int, int])
 
 
 def encode_durations(durations: Sequence[int]) -> str:

@@ -15,6 +15,7 @@ from apisnoop.calls.call import Call
 from apisnoop.calls.caller import Caller
 from apisnoop.calls.reader import Matcher
 from apisnoop.calls.redaction import kept_url
+from apisnoop.decoding import decoder_of
 
 BAD_ENTRY = "not-har"
 NOT_KUBERNETES = "not-kubernetes"
@@ -59,7 +60,7 @@ class Entry(msgspec.Struct, rename="camel", gc=False):
     time: float | None = None
 
 
-_decoder = msgspec.json.Decoder(Entry)
+_decoder = decoder_of(Entry)
 
 
 def call_of_entry(entry: bytes, matcher: Matcher) -> Call | str:

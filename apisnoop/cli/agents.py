@@ -10,6 +10,7 @@ from apisnoop.causes import cause_of
 from apisnoop.cli.cluster_objects import list_objects
 from apisnoop.cli.port_forward import ForwardError, PodAddress, http_get
 from apisnoop.cluster_api import Api
+from apisnoop.decoding import decoder_of
 from apisnoop.errors import ApisnoopError
 from apisnoop.fleet.facts import AGENTS, Answer
 from apisnoop.fleet.kinds import POD
@@ -69,6 +70,6 @@ def ask[T](api: Api, pod: Pod, port: int, kind: type[T], patience: float) -> T:
     """Ask what listens on a port of a pod's loopback how it is. Raises ApisnoopError."""
     with http_get(address_of(api, pod, port), "/status", patience=patience) as answer:
         try:
-            return msgspec.json.decode(answer.read(MOST_STATUS), type=kind)
+            return decoder_of(kind).decode(answer.read(MOST_STATUS))
         except (OSError, HTTPException, msgspec.DecodeError, UnicodeDecodeError) as error:
             raise ForwardError(cause_of(error)) from None

@@ -17,6 +17,7 @@ from apisnoop import __version__
 from apisnoop.causes import cause_of
 from apisnoop.cli.document_cache import DocumentCache
 from apisnoop.cli.kubeconfig import authorization, configure
+from apisnoop.decoding import decoder_of
 from apisnoop.errors import ApisnoopError
 from apisnoop.operations.catalogue import Catalogue
 from apisnoop.operations.document import Document, Problem, merge_documents, parse_document, release_of
@@ -99,7 +100,7 @@ def read_cluster_catalogue(
 def read_cluster_document(reader: ClusterReader, cache: DocumentCache) -> tuple[Document, str]:
     """Read all that a server says of its API as one document, and its version, e.g. v1.36.3."""
     try:
-        version = msgspec.json.decode(reader.get("/version"), type=_Version).version
+        version = decoder_of(_Version).decode(reader.get("/version")).version
         document = _read_v3(reader, cache) or _read_v2(reader)
     except _RefusedError as error:
         raise _no_access(reader, error) from None
@@ -136,7 +137,7 @@ def _read_v3(reader: ClusterReader, cache: DocumentCache) -> Document | None:
 
 def _read_index(reader: ClusterReader) -> dict[str, _GroupVersion] | None:
     try:
-        return msgspec.json.decode(reader.get("/openapi/v3"), type=_Index).paths or None
+        return decoder_of(_Index).decode(reader.get("/openapi/v3")).paths or None
     except _RefusedError as error:
         if error.status in {404, 406}:
             return None

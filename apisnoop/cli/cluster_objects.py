@@ -8,6 +8,7 @@ import msgspec
 from apisnoop.causes import cause_of
 from apisnoop.cli.namespaces import current_namespace
 from apisnoop.cluster_api import JSON, Api
+from apisnoop.decoding import Decoder, decoder_of
 from apisnoop.errors import ApisnoopError, RefusedError
 from apisnoop.fleet.kinds import KINDS, NAMESPACE, OWNERS, REPLICA_SETS
 from apisnoop.fleet.objects import Page, Thing
@@ -30,7 +31,7 @@ def open_api(kubeconfig: Path | None, context: str | None) -> Api:
 def list_objects[T](api: Api, path: str, kind: type[T], **query: str) -> Iterator[T]:
     """Read a collection page by page. Raises ApisnoopError."""
     accept = METADATA if kind is Thing else JSON
-    decoder = msgspec.json.Decoder(Page[kind])  # type: ignore[valid-type]
+    decoder = decoder_of(Page[kind])  # type: ignore[valid-type]
     following = ""
     while True:
         more = {"continue": following} if following else {}
@@ -44,14 +45,14 @@ def list_objects[T](api: Api, path: str, kind: type[T], **query: str) -> Iterato
 def read_object[T](api: Api, path: str, kind: type[T]) -> T | None:
     """Read an object; None if there is none. Raises ApisnoopError."""
     try:
-        return decode(msgspec.json.Decoder(kind), api.read(path), path)
+        return decode(decoder_of(kind), api.read(path), path)
     except RefusedError as error:
         if error.status == 404:
             return None
         raise
 
 
-def decode[T](decoder: msgspec.json.Decoder[T], body: bytes, path: str) -> T:
+def decode[T](decoder: Decoder[T], body: bytes, path: str) -> T:
     """Decode what the server has sent. Raises ApisnoopError naming the path."""
     try:
         return decoder.decode(body)
@@ -106,5 +107,5 @@ def names_of(kind: str, kubeconfig: Path | None, context: str | None, namespace:
     found = next(one for one in KINDS if one.name == kind)
     api = Api(kubeconfig, context, program=PROGRAM, patience=COMPLETION_PATIENCE)
     path = found.collection(namespace or current_namespace(kubeconfig, context))
-    page = decode(msgspec.json.Decoder(Page[Thing]), api.read(path, METADATA, limit=PAGE), path)
+    page = decode(decoder_of(Page[Thing]), api.read(path, METADATA, limit=PAGE), path)
     return sorted(one.metadata.name for one in page.items or ())

@@ -6,6 +6,7 @@ import msgspec
 
 from apisnoop.cli.cluster_objects import decode
 from apisnoop.cluster_api import Api
+from apisnoop.decoding import decoder_of
 
 
 class Kind(msgspec.Struct, frozen=True):
@@ -54,4 +55,4 @@ def kinds_of(api: Api, version: str) -> tuple[Kind, ...]:
 
 
 def _read[T](api: Api, path: str, kind: type[T]) -> T:
-    return decode(msgspec.json.Decoder(kind), api.read(path), path)
+    return decode(decoder_of(kind), api.read(path), path)

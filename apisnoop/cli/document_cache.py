@@ -11,6 +11,7 @@ from pathlib import Path
 
 import msgspec
 
+from apisnoop.decoding import decoder_of
 from apisnoop.operations.document import Document
 
 KEPT = 1000
@@ -29,7 +30,7 @@ class DocumentCache:
         """Give a document that was put earlier, or None."""
         path = self._path(key)
         try:
-            document = msgspec.json.decode(path.read_bytes(), type=Document)
+            document = decoder_of(Document).decode(path.read_bytes())
             path.touch()
         except (OSError, msgspec.DecodeError):
             return None

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import yaml
 
+from apisnoop.decoding import decoder_of
 from apisnoop.errors import ApisnoopError
 from apisnoop.operations.document import Problem, parse_document, unpack
 from apisnoop.reports.wording import counted, number
@@ -113,7 +114,7 @@ def _validate(content: bytes) -> list[Finding]:
             "spec check needs openapi-spec-validator, which is not installed: pip install 'apisnoop[spec-check]'"
         ) from None
     try:
-        loaded: Any = msgspec.json.decode(content)
+        loaded: Any = decoder_of(Any).decode(content)
     except msgspec.DecodeError:
         loaded = yaml.safe_load(content)
     found = list(_invalid(get_validator_cls(loaded)(loaded), loaded))

@@ -11,6 +11,7 @@ from apisnoop.cli.streams import Event, Line, Lost, Opened, Said, Streams
 from apisnoop.cli.unknown_resources import unknown_resources
 from apisnoop.cli.watched import Watched
 from apisnoop.cluster_api import Api
+from apisnoop.decoding import decoder_of
 from apisnoop.fleet.call_filter import CallFilter
 from apisnoop.reports.live import LiveTable
 from apisnoop.reports.paint import Paint
@@ -69,8 +70,8 @@ class LiveCalls:
 
     def _line(self, node: str, text: bytes) -> None:
         try:
-            left_out = msgspec.json.decode(text, type=LeftOut).left_out
-            call = None if left_out else msgspec.json.decode(text, type=CallLine)
+            left_out = decoder_of(LeftOut).decode(text).left_out
+            call = None if left_out else decoder_of(CallLine).decode(text)
         except (msgspec.DecodeError, UnicodeDecodeError):
             click.echo(f"apisnoop: node {clean(node)} has sent a line that is no call", err=True)
             return

@@ -19,6 +19,7 @@ from apisnoop.cli.installation import (
     our_pods,
 )
 from apisnoop.cluster_api import Api
+from apisnoop.decoding import decoder_of
 from apisnoop.errors import ApisnoopError, ExitCode
 from apisnoop.fleet.certificate_diagnosis import is_issuing
 from apisnoop.fleet.diagnosis import diagnose
@@ -63,7 +64,7 @@ class Waiting:
                 if event == "DELETED":
                     return False
                 # By way of JSON: metadata keeps managedFields as it came.
-                lacking = lacks(msgspec.json.decode(msgspec.json.encode(thing), type=kind))
+                lacking = lacks(decoder_of(kind).decode(msgspec.json.encode(thing)))
                 if not lacking:
                     return True
                 if lacking != said:

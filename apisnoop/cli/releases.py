@@ -12,6 +12,7 @@ import msgspec
 
 from apisnoop.cli.cluster_objects import list_objects, read_object
 from apisnoop.cluster_api import Api
+from apisnoop.decoding import decoder_of
 from apisnoop.fleet.objects import Thing
 
 RECORDS = "owner=helm"
@@ -72,7 +73,7 @@ def chart_of(record: Record) -> str:
         body = binascii.a2b_base64(binascii.a2b_base64((record.data or {}).get("release", "")))
         if body.startswith(_GZIP):
             body = zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(body, _MOST)
-        release = msgspec.json.decode(body, type=Release)
+        release = decoder_of(Release).decode(body)
     except (ValueError, zlib.error, msgspec.DecodeError):
         return ""
     return release.chart.metadata.name if release.chart and release.chart.metadata else ""

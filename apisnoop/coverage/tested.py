@@ -13,6 +13,7 @@ from pathlib import Path
 import msgspec
 
 from apisnoop.causes import cause_of
+from apisnoop.decoding import decoder_of
 from apisnoop.errors import ApisnoopError
 from apisnoop.operations.catalogue import Catalogue
 from apisnoop.operations.several import say_if_several
@@ -59,7 +60,7 @@ def read_tested(path: Path) -> EndpointTests:
     """Read a file of tested endpoints, plain or gzip. Raises ApisnoopError, naming the file and what is wrong."""
     data = _read(path)
     try:
-        endpoints = msgspec.json.decode(data, type=list[_Endpoint])
+        endpoints = decoder_of(list[_Endpoint]).decode(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         what = say_if_several(data, error) or cause_of(error)
         raise ApisnoopError(

@@ -17,6 +17,7 @@ from pathlib import Path
 import msgspec
 
 from apisnoop.causes import cause_of
+from apisnoop.decoding import Decoder
 from apisnoop.node.messages import Message, encode
 
 LARGEST = 128 * 1024
@@ -36,7 +37,7 @@ class Channel[Received]:
     def __init__(
         self,
         sock: socket.socket,
-        decoder: msgspec.json.Decoder[Received],
+        decoder: Decoder[Received],
         receive: Callable[[Received, list[int]], None],
         closed: Callable[[str], None],
     ) -> None:

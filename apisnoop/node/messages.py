@@ -8,6 +8,7 @@ not by the next agent either: a proxy asks for connections that outlast an agent
 import msgspec
 
 from apisnoop.calls.caller import Caller
+from apisnoop.decoding import Decoder, decoder_of
 
 VERSION = 1
 """Of this wire. Agent and proxy are containers of one pod: they differ only while an image is being mixed up."""
@@ -151,12 +152,10 @@ class Renewed(Message, frozen=True, tag="renewed"):
 type FromProxy = Hello | Enrolled | Refused | Drained | Identify | Dial | Unseen | Over | Beat | Leaving
 type FromAgent = Destinations | Enrol | Retire | Identified | Dialled | Renewed
 
-FROM_PROXY: msgspec.json.Decoder[FromProxy] = msgspec.json.Decoder(
+FROM_PROXY: Decoder[FromProxy] = decoder_of(
     Hello | Enrolled | Refused | Drained | Identify | Dial | Unseen | Over | Beat | Leaving
 )
-FROM_AGENT: msgspec.json.Decoder[FromAgent] = msgspec.json.Decoder(
-    Destinations | Enrol | Retire | Identified | Dialled | Renewed
-)
+FROM_AGENT: Decoder[FromAgent] = decoder_of(Destinations | Enrol | Retire | Identified | Dialled | Renewed)
 """What each side understands; a message of the other direction is an error."""
 
 encode = msgspec.json.Encoder().encode

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from apisnoop.decoding import convert, decoder_of
 from apisnoop.operations.operation import Level, Operation, Scope
 from apisnoop.operations.request_info import locate, split_path
 from apisnoop.operations.several import say_if_several, why_unreadable
@@ -199,7 +200,7 @@ def unpack(content: bytes, name: str) -> bytes:
 
 def _decode(content: bytes, name: str) -> tuple[_Head, dict[str, PathItem | str] | None]:
     try:
-        document = msgspec.json.decode(content, type=_JsonDocument)
+        document = decoder_of(_JsonDocument).decode(content)
     except msgspec.ValidationError as error:
         raise ValueError(f"{name} is not an OpenAPI document: {error}") from None
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
@@ -219,7 +220,7 @@ def _decode_yaml(content: bytes, name: str, json_error: Exception) -> tuple[_Hea
     if not isinstance(loaded, dict):
         raise ValueError(f"{name} is not an OpenAPI document: it holds no object")  # noqa: TRY004 - a bad value
     try:
-        document = msgspec.convert(loaded, _YamlDocument)
+        document = convert(loaded, _YamlDocument)
     except msgspec.ValidationError as error:
         raise ValueError(f"{name} is not an OpenAPI document: {error}") from None
     if document.paths is None:
@@ -234,11 +235,11 @@ def _unreadable(content: bytes, name: str, json_error: Exception, yaml_error: Ex
 
 
 def _decode_item(item: msgspec.Raw) -> PathItem:
-    return msgspec.json.decode(item, type=PathItem)
+    return decoder_of(PathItem).decode(item)
 
 
 def _convert_item(item: object) -> PathItem:
-    return msgspec.convert(item, PathItem)
+    return convert(item, PathItem)
 
 
 def _read[Item](read: Callable[[Item], PathItem], item: Item) -> PathItem | str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import msgspec
 
+from apisnoop.decoding import decoder_of
 from apisnoop.operations.document import Kind, OperationObject, make_operation
 from apisnoop.operations.operation import Operation
 
@@ -92,7 +93,7 @@ def encode_shipped(value: Shipped) -> bytes:
 
 def decode_shipped(content: bytes) -> Shipped:
     """Read what `encode_shipped` wrote."""
-    return msgspec.json.decode(content, type=Shipped)
+    return decoder_of(Shipped).decode(content)
 
 
 def _row_of(operation: Operation) -> Row:

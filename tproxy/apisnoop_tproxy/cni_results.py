@@ -12,6 +12,8 @@ from pathlib import Path
 
 import msgspec
 
+from apisnoop.decoding import decoder_of
+
 _LARGEST = 1 << 20
 
 
@@ -47,7 +49,7 @@ def _read(file: Path, pod_uid: str) -> set[str]:
     try:
         if file.stat().st_size > _LARGEST:
             return set()
-        cached = msgspec.json.decode(file.read_bytes(), type=_Cached)
+        cached = decoder_of(_Cached).decode(file.read_bytes())
     except (OSError, msgspec.MsgspecError):  # being written at this moment
         return set()
     if dict(cached.cni_args or ()).get("K8S_POD_UID", pod_uid) != pod_uid:

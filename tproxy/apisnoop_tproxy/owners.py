@@ -8,6 +8,7 @@ import aiohttp
 import msgspec
 
 from apisnoop.causes import cause_of
+from apisnoop.decoding import decoder_of
 from apisnoop.node.wanted import Marks, Metadata, OwnerReference, read_marks
 from apisnoop_tproxy.api import Api, RefusedError
 
@@ -64,7 +65,7 @@ class ReplicaSets:
         path, pause = f"/apis/apps/v1/namespaces/{namespace}/replicasets/{reference.name}", _FIRST_PAUSE
         while True:
             try:
-                thing = msgspec.json.decode(await self._api.get(path, metadata=""), type=Thing)
+                thing = decoder_of(Thing).decode(await self._api.get(path, metadata=""))
                 break
             except (RefusedError, aiohttp.ClientError, OSError, msgspec.MsgspecError) as error:
                 if isinstance(error, RefusedError) and error.status == _NOT_FOUND:

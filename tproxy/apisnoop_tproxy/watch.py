@@ -11,6 +11,7 @@ from typing import Protocol
 import aiohttp
 import msgspec
 
+from apisnoop.decoding import decoder_of
 from apisnoop_tproxy.api import Api, RefusedError
 
 logger = logging.getLogger(__name__)
@@ -48,6 +49,12 @@ class _ListMetadata(msgspec.Struct, rename="camel"):
     resource_version: str = ""
 
 
+class _List[Object](msgspec.Struct):
+    metadata: _ListMetadata
+    items: list[Object] | None
+    """Null where only metadata is asked for and there is none."""
+
+
 class _Gone(Exception):  # noqa: N818 - the server's word for it
     """What was to be resumed is too old: list anew."""
 
@@ -73,11 +80,10 @@ async def follow[Object](api: Api, collection: Collection[Object], follower: Fol
 
 
 async def _list[Object](api: Api, collection: Collection[Object], follower: Follower[Object]) -> str:
-    listed = msgspec.defstruct("Listed", [("metadata", _ListMetadata), ("items", list[collection.kind] | None)])  # type: ignore[name-defined]
     body = await api.get(collection.path, collection.query, metadata="List" if collection.metadata else None)
-    found = msgspec.json.decode(body, type=listed)
-    follower.listed(found.items or [])  # type: ignore[attr-defined] # metadata of none is null, not an empty list
-    return str(found.metadata.resource_version)  # type: ignore[attr-defined]
+    found = decoder_of(_List[collection.kind]).decode(body)  # type: ignore[name-defined]
+    follower.listed(found.items or [])
+    return found.metadata.resource_version
 
 
 class _Event(msgspec.Struct):
@@ -101,13 +107,13 @@ async def _watch[Object](api: Api, collection: Collection[Object], follower: Fol
     }
     try:
         async for line in api.lines(collection.path, query, metadata=collection.metadata):
-            event = msgspec.json.decode(line, type=_Event)
+            event = decoder_of(_Event).decode(line)
             if event.type == "ERROR":
                 raise _Gone
-            version = msgspec.json.decode(event.object, type=_Versioned).metadata.resource_version
+            version = decoder_of(_Versioned).decode(event.object).metadata.resource_version
             if event.type == "BOOKMARK":
                 continue
-            thing = msgspec.json.decode(event.object, type=collection.kind)
+            thing = decoder_of(collection.kind).decode(event.object)
             if event.type == "DELETED":
                 follower.deleted(thing)
             else:

@@ -4,8 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-import msgspec
-
+from apisnoop.decoding import convert
 from apisnoop.node.wanted import PART_OF, Marks, Metadata, read_marks, wanted
 from apisnoop_webhook.settings import Injection, Interception, Situation, Trust
 from apisnoop_webhook.wire import AdmissionRequest, Pod
@@ -32,7 +31,7 @@ class Surroundings:
 
 def is_wanted(pod: Pod, surroundings: Surroundings, now: datetime) -> bool:
     """Whether this pod is to be recorded: its own word, else its owners', else its namespace's."""
-    marks = read_marks("pod", msgspec.convert(pod["metadata"], Metadata))
+    marks = read_marks("pod", convert(pod["metadata"], Metadata))
     return wanted(marks, surroundings.owners, surroundings.namespace, now.timestamp()).yes
 
 

@@ -6,8 +6,7 @@ A Deployment that starts a hundred pods asks a hundred times for the same two ob
 import time
 from collections.abc import Iterator
 
-import msgspec
-
+from apisnoop.decoding import convert
 from apisnoop.node.wanted import Marks, Metadata, OwnerReference, read_marks
 from apisnoop_webhook.bundles import Bundles
 from apisnoop_webhook.cluster import Cluster, namespaced
@@ -64,7 +63,7 @@ class ClusterLookup:
             return known[1]
         found = self._cluster.get(path)["metadata"]
         found.pop("managedFields", None)  # when something was said matters to whoever records, not here
-        metadata = msgspec.convert(found, Metadata)
+        metadata = convert(found, Metadata)
         if len(self._remembered) >= MOST_REMEMBERED:
             self._remembered = {}
         self._remembered[path] = now, metadata

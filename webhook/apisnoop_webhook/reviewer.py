@@ -13,6 +13,7 @@ from typing import Protocol
 
 import msgspec
 
+from apisnoop.decoding import convert
 from apisnoop.errors import ApisnoopError
 from apisnoop.node.wanted import Marks, Metadata
 from apisnoop_webhook.answer import answer, concerns_us
@@ -80,7 +81,7 @@ class Reviewer:
         pod, name = request["object"], request.get("namespace", "")
         found = Surroundings()
         if asked is not Asked.POD:
-            owners, _ = await _attempt(deadline, self._lookup.owners, msgspec.convert(pod["metadata"], Metadata), name)
+            owners, _ = await _attempt(deadline, self._lookup.owners, convert(pod["metadata"], Metadata), name)
             found = Surroundings(owners or ())
         if asked is Asked.NAMESPACE:
             found = replace(found, namespace=Marks(f"namespace {name}", mark="true"))

@@ -6,7 +6,7 @@ https://kubernetes.io/docs/reference/kubernetes-api/workload-resources/pod-v1/
 
 from typing import Any, Literal, NotRequired, TypedDict
 
-import msgspec
+from apisnoop.decoding import decoder_of
 
 
 class ObjectMeta(TypedDict, total=False):
@@ -98,7 +98,7 @@ class AdmissionAnswer(TypedDict):
     response: AdmissionResponse
 
 
-_DECODER = msgspec.json.Decoder(AdmissionReview)
+_DECODER = decoder_of(AdmissionReview)
 
 
 def parse_review(body: bytes) -> AdmissionReview:

@@ -30,6 +30,7 @@ from apisnoop.calls.identity import caller_of
 from apisnoop.calls.masking import shape_of
 from apisnoop.calls.reader import Matcher
 from apisnoop.calls.tally import LONGEST_NAME, LONGEST_NAMESPACE, OTHER, Cells, TallyBatch
+from apisnoop.decoding import decoder_of
 
 REMEMBERED = 20_000
 """Callers and agents remembered between events; when full, all are forgotten, which costs time only."""
@@ -53,7 +54,7 @@ VERBS = frozenset(
     }
 )
 """Verbs by which unfinished requests are told apart; a client may send any method."""
-_time_decoder = msgspec.json.Decoder(Time)
+_time_decoder = decoder_of(Time)
 
 
 class Place(NamedTuple):

@@ -12,6 +12,7 @@ import msgspec
 from apisnoop.calls.audit import gke
 from apisnoop.calls.audit.event import NOTHING, NULL, Record, decoder
 from apisnoop.calls.json_stream import JsonStream
+from apisnoop.decoding import decoder_of
 
 DEEPEST = 4
 """Envelopes inside one another; the deepest known are three (event hub, diagnostic record, string)."""
@@ -28,8 +29,8 @@ class Properties(msgspec.Struct):
     log: msgspec.Raw = NOTHING
 
 
-properties_decoder = msgspec.json.Decoder(Properties)
-text_decoder = msgspec.json.Decoder(str)
+properties_decoder = decoder_of(Properties)
+text_decoder = decoder_of(str)
 
 
 def events_in_line(line: bytes) -> Iterator[Record | str]:

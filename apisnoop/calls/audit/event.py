@@ -9,6 +9,8 @@ from typing import Annotated
 
 import msgspec
 
+from apisnoop.decoding import decoder_of
+
 Time = Annotated[datetime, msgspec.Meta(tz=True)]
 
 RECEIVED = "RequestReceived"
@@ -88,5 +90,5 @@ class Record(msgspec.Struct, gc=False, rename={"at_message": "@message"}):
     """GKE: {"id": ..., "first": ..., "last": ...}."""
 
 
-decoder = msgspec.json.Decoder(Record)
-user_decoder = msgspec.json.Decoder(User)
+decoder = decoder_of(Record)
+user_decoder = decoder_of(User)

@@ -9,6 +9,7 @@ https://cloud.google.com/logging/docs/reference/audit/auditlog/rest/Shared.Types
 import msgspec
 
 from apisnoop.calls.audit.event import COMPLETE, STARTED, Record, ResponseStatus, Time, User
+from apisnoop.decoding import decoder_of
 
 SERVICE = "k8s.io"
 VERBS = frozenset({"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection", "proxy"})
@@ -52,9 +53,9 @@ class EntryOperation(msgspec.Struct):
     last: bool = False
 
 
-payload_decoder = msgspec.json.Decoder(AuditLog)
-operation_decoder = msgspec.json.Decoder(EntryOperation, strict=False)
-time_decoder = msgspec.json.Decoder(Time)
+payload_decoder = decoder_of(AuditLog)
+operation_decoder = decoder_of(EntryOperation, strict=False)
+time_decoder = decoder_of(Time)
 
 
 def event_of(entry: Record) -> Record | None:

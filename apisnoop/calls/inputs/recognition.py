@@ -10,6 +10,7 @@ from apisnoop.calls.audit.envelopes import events_in_line
 from apisnoop.calls.inputs.compression import unread_compression_of
 from apisnoop.calls.inputs.source import HEAD
 from apisnoop.calls.reader import Reader, find_reader, reader_named
+from apisnoop.decoding import decoder_of
 
 AUDIT = "audit"
 HAR = "har"
@@ -77,7 +78,7 @@ def _layout_of_json(text: bytes) -> Layout | None:
 
 def _problem_of(line: bytes) -> str:
     try:
-        msgspec.json.decode(line, type=msgspec.Raw)
+        decoder_of(msgspec.Raw).decode(line)
     except msgspec.DecodeError as error:
         return str(error)
     return ""
