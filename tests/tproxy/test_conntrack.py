@@ -12,9 +12,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from apisnoop_tproxy import conntrack
+from apisnoop_tproxy import conntrack, nft, presence
 from apisnoop_tproxy.netlink import Netlink
-from apisnoop_tproxy.nft import Leases, apply_rules
+from apisnoop_tproxy.nft import Netfilter, apply_rules
 from apisnoop_tproxy.presence import Presence
 from apisnoop_tproxy.rules import Redirect
 from apisnoop_tproxy.succession import Succession
@@ -102,9 +102,17 @@ def forget(podlike, ports=(), destinations=(API,)):
 @pytest.fixture
 def ours(podlike):
     """Give what is ours in the pod."""
-    leases = podlike.run(Leases)
-    yield Presence(SimpleNamespace(namespace=podlike.namespace, leases=leases), Succession("0b"))
-    leases.close()
+    netfilter = podlike.run(Netfilter)
+    yield Presence(SimpleNamespace(namespace=podlike.namespace, netfilter=netfilter), Succession("0b"))
+    netfilter.close()
+
+
+@in_loop
+async def test_a_pod_without_tracked_connections_is_not_entered(podlike, ours, monkeypatch):
+    """When two hundred are enrolled at once, none of them has any."""
+    with monkeypatch.context() as patched:
+        patched.setattr(presence, "in_namespace", lambda *_: pytest.fail("it was entered"))
+        await ours.forget_ended([API])
 
 
 def redirect_to(listener):
@@ -234,7 +242,7 @@ async def test_a_kernel_without_ctnetlink_is_led_all_the_same(podlike, ours, mon
     def refuse(*_):
         raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
 
-    monkeypatch.setattr(conntrack, "_count", refuse)
+    monkeypatch.setattr(nft, "count_tracked", refuse)
     caplog.set_level(logging.DEBUG, "apisnoop_tproxy.presence")
     listener = podlike.server(("127.0.0.1", 0))
     await ours.act(redirect_to(listener), [API])

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from apisnoop_tproxy.namespace import open_listeners, open_upstream
-from apisnoop_tproxy.nft import Leases, RuleError, apply_rules, find_table, remove_table
+from apisnoop_tproxy.nft import Netfilter, RuleError, apply_rules, find_table, remove_table
 from apisnoop_tproxy.rules import Redirect, encode_leases, render_table
 from tests.tproxy.podlike import API, API6
 
@@ -33,7 +33,7 @@ def redirect(listeners):
 @pytest.fixture
 def leases(podlike):
     """Open the leases' socket in the pod."""
-    found = podlike.run(Leases)
+    found = podlike.run(Netfilter)
     yield found
     found.close()
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from apisnoop_tproxy.nft import Leases, RuleError, apply_rules, find_table
+from apisnoop_tproxy.nft import Netfilter, RuleError, apply_rules, find_table
 from apisnoop_tproxy.presence import Presence
 from apisnoop_tproxy.rules import Redirect, encode_leases, render_table
 from apisnoop_tproxy.succession import Succession
@@ -82,7 +82,7 @@ async def test_an_earlier_agents_rule_stops_and_its_open_connections_go_on(podli
     with podlike.run(lambda: socket.create_server(("127.0.0.1", 0))) as listener, podlike.server():
         redirect = Redirect("0a", {socket.AF_INET: listener.getsockname()[1]}, 60.0)
         podlike.run(lambda: apply_rules(render_table(redirect, [API])))
-        client, leases = podlike.connect(), podlike.run(Leases)
+        client, leases = podlike.connect(), podlike.run(Netfilter)
         carried = podlike.accept(listener)
         carried.settimeout(5)
         await Presence(SimpleNamespace(namespace=podlike.namespace), Succession("0b")).flush()

@@ -7,7 +7,7 @@ import pytest
 from apisnoop_tproxy import nft
 from apisnoop_tproxy.nft import apply_rules, find_table, remove_table
 from apisnoop_tproxy.rules import Redirect, render_table
-from apisnoop_tproxy.table_size import is_modest
+from apisnoop_tproxy.table_size import Size, measure
 from tests.tproxy.podlike import API, API6
 
 OURS = Redirect("0a", {socket.AF_INET: 40001, socket.AF_INET6: 40002}, 5.0)
@@ -21,10 +21,10 @@ TOO_LARGE = {
 
 def test_ours_is_listed(podlike):
     """None, and one of our own making with many addresses of the API server, are of a size that can be read."""
-    assert podlike.run(is_modest)
+    assert podlike.run(measure) is Size.NONE
     destinations = [API, API6, *((one, 6443) for one in ADDRESSES[:500])]
     podlike.run(lambda: apply_rules(render_table(OURS, destinations)))
-    assert podlike.run(is_modest)
+    assert podlike.run(measure) is Size.MODEST
     assert podlike.run(find_table).generation == "0a"
 
 
@@ -36,6 +36,7 @@ def test_one_that_is_too_large_is_not_read(podlike, filling, monkeypatch):
         patched.setattr(nft, "list_table", lambda: pytest.fail("it was listed"))
         found = podlike.run(find_table)
     assert (found.generation, found.ports, found.live) == ("", (), True)
+    assert podlike.run(measure) is Size.TOO_LARGE
     podlike.run(lambda: apply_rules(render_table(OURS, [API])))
     assert podlike.run(find_table).generation == "0a"
     podlike.run(remove_table)

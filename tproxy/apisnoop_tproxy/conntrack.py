@@ -78,7 +78,7 @@ def forget_ended(destinations: Collection[Address], ports: Collection[int]) -> i
     """
     netlink = Netlink(NETLINK_NETFILTER)
     try:
-        if not 0 < _count(netlink) <= MOST:
+        if not 0 < count_tracked(netlink) <= MOST:
             return 0
         wanted = set(destinations)
         found = [flow for flow in _list(netlink, wanted) if flow.destination in wanted]
@@ -87,6 +87,12 @@ def forget_ended(destinations: Collection[Address], ports: Collection[int]) -> i
         return sum(_forget(netlink, flow, deserted) for flow in past[:MOST_FORGOTTEN])
     finally:
         netlink.close()
+
+
+def count_tracked(netlink: Netlink) -> int:
+    """Count the connections of all kinds that a namespace has: that needs no walk. Raises OSError."""
+    answers = netlink.ask(encode_message(_STATISTICS, NLM_F_ACK, _header(0)))
+    return sum(int.from_bytes(parse_attributes(one.payload[4:]).get(_ENTRIES, b""), "big") for one in answers)
 
 
 def is_past(flow: Flow, deserted: Collection[int]) -> bool:
@@ -127,12 +133,6 @@ def parse_flow(payload: bytes) -> Flow | None:
     if destination is None or answerer is None or not state:
         return None
     return Flow(family, destination, answerer, state[0], original, attributes[_ID], attributes.get(_ZONE, b""))
-
-
-def _count(netlink: Netlink) -> int:
-    """Count what the namespace has of all kinds: that needs no walk."""
-    answers = netlink.ask(encode_message(_STATISTICS, NLM_F_ACK, _header(0)))
-    return sum(int.from_bytes(parse_attributes(one.payload[4:]).get(_ENTRIES, b""), "big") for one in answers)
 
 
 def _list(netlink: Netlink, destinations: Collection[Address]) -> Iterator[Flow]:

@@ -14,7 +14,7 @@ from apisnoop_tproxy.addresses import local_addresses
 from apisnoop_tproxy.cgroup_path import PodCgroup
 from apisnoop_tproxy.diag import SocketDiagnosis
 from apisnoop_tproxy.namespace import in_namespace
-from apisnoop_tproxy.nft import Leases
+from apisnoop_tproxy.nft import Netfilter
 from apisnoop_tproxy.processes import HOST, PROC, Held, PodProcesses
 
 
@@ -26,7 +26,7 @@ class Foothold:
     """Descriptors in a pod's network namespace."""
 
     def __init__(
-        self, namespace: int, pidfd: int, group: PodCgroup, pid: int, leases: Leases, diagnosis: SocketDiagnosis
+        self, namespace: int, pidfd: int, group: PodCgroup, pid: int, netfilter: Netfilter, diagnosis: SocketDiagnosis
     ) -> None:
         """Take over all of these, which are closed with it."""
         self.namespace = namespace
@@ -35,7 +35,7 @@ class Foothold:
         self.pid = pid
         self.group = group
         self.inode = os.fstat(namespace).st_ino
-        self.leases, self.diagnosis = leases, diagnosis
+        self.netfilter, self.diagnosis = netfilter, diagnosis
 
     def follow(self, pidfd: int, pid: int) -> None:
         """Take over the pidfd of another process in place of the one that has ended."""
@@ -44,7 +44,7 @@ class Foothold:
 
     def close(self) -> None:
         """Let go of the namespace."""
-        self.leases.close()
+        self.netfilter.close()
         self.diagnosis.close()
         os.close(self.namespace)
         os.close(self.pidfd)
@@ -107,15 +107,15 @@ def _hold(namespace: int, held: Held, group: PodCgroup, addresses: Collection[st
         return found
 
 
-def _open(addresses: Collection[str]) -> tuple[Leases, SocketDiagnosis]:
+def _open(addresses: Collection[str]) -> tuple[Netfilter, SocketDiagnosis]:
     """See whether this is where the pod's addresses are, and open what we need there; in one go, for to enter costs."""
     if local_addresses().isdisjoint(addresses):
         raise NotThereError(f"no network namespace of it has its address {', '.join(sorted(addresses))}")
-    leases = Leases()
+    netfilter = Netfilter()
     try:
-        return leases, SocketDiagnosis()
+        return netfilter, SocketDiagnosis()
     except OSError:
-        leases.close()
+        netfilter.close()
         raise
 
 

@@ -1,7 +1,7 @@
 """Applying rules in a pod's network namespace: tables through libnftables, leases through netlink.
 
 libnftables takes text and gives none of nft's process; its context costs 130 kB at once and more with use, so it is
-there for a moment only. What stays per pod is one netlink socket for its leases.
+there for a moment only. What stays per pod is one netlink socket, for what is asked often.
 """
 
 import ctypes
@@ -12,9 +12,10 @@ import msgspec
 
 from apisnoop.causes import cause_of
 from apisnoop.errors import ApisnoopError
+from apisnoop_tproxy.conntrack import count_tracked
 from apisnoop_tproxy.netlink import Netlink
 from apisnoop_tproxy.rules import TABLE, parse_comment, render_removal
-from apisnoop_tproxy.table_size import NETLINK_NETFILTER, is_modest
+from apisnoop_tproxy.table_size import NETLINK_NETFILTER, Size, measure
 
 _OUTPUT_STATELESS = 1 << 2
 """NFT_CTX_OUTPUT_STATELESS of nftables/libnftables.h."""
@@ -37,8 +38,8 @@ class Table(msgspec.Struct, frozen=True):
     """Of everything in it but what changes by itself: two tables with the same one do the same."""
 
 
-class Leases:
-    """Renews leases in one network namespace: that of the thread that opened it."""
+class Netfilter:
+    """A socket in one network namespace, that of the thread that opened it, for what can be asked from outside."""
 
     def __init__(self) -> None:
         self._netlink = Netlink(NETLINK_NETFILTER)
@@ -53,6 +54,10 @@ class Leases:
             self._netlink.ask(*messages)
         except OSError as error:
             raise RuleError(f"table inet {TABLE}: {cause_of(error)}") from None
+
+    def tracks(self) -> bool:
+        """Tell whether there is any connection that is tracked. Raises OSError: EINVAL without ctnetlink."""
+        return count_tracked(self._netlink) > 0
 
 
 def apply_rules(text: str) -> None:
@@ -70,9 +75,10 @@ def find_table(*, ours: bool = False) -> Table | None:
 
     One that is too large to be ours is somebody else's, and not looked into; `ours`: it has been made just now.
     """
-    if not ours and not is_modest():
+    size = Size.MODEST if ours else measure()
+    if size is Size.TOO_LARGE:
         return Table("", (), live=True, fingerprint="too large")
-    listed = list_table()
+    listed = "" if size is Size.NONE else list_table()
     if not listed:
         return None
     comment = _COMMENT.search(listed)  # not in the JSON that nftables 1.0.6 gives

@@ -8,7 +8,6 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
 
 from apisnoop.causes import cause_of
 from apisnoop.node.messages import Address
@@ -110,7 +109,7 @@ class Presence:
 
     def renew(self, redirect: Redirect, destinations: Collection[Address]) -> None:
         """Make the rule act for another lease on exactly these. Raises RuleError if our table is not there any more."""
-        self.foothold.leases.apply(encode_leases(redirect, destinations))
+        self.foothold.netfilter.apply(encode_leases(redirect, destinations))
 
     async def flush(self) -> None:
         """Have the table that is there lead nothing any more, whoever renews it; what is open goes on.
@@ -120,10 +119,16 @@ class Presence:
         await self._inside(lambda: _still(self._succession.generation))
 
     async def forget_ended(self, destinations: Collection[Address]) -> None:
-        """Have connections to these that were reset decide nothing about the next from the same port."""
+        """Have connections to these that were reset decide nothing about the next from the same port.
+
+        A kernel may lack ctnetlink, or the list be too long: then the next connection from such a port goes astray.
+        """
         ports = frozenset(self.ports)
-        with suppress(OSError):  # it cannot be entered any more
-            await self._inside(lambda: _forget_ended(destinations, ports))
+        try:
+            if self.foothold.netfilter.tracks():
+                await self._inside(lambda: forget_ended(destinations, ports))
+        except OSError as error:
+            logger.debug("connections that were reset are not forgotten: %s", cause_of(error))
 
     async def remove(self, generation: str = "") -> None:
         """Delete the table, if there is one; with a generation, only that. Raises RuleError."""
@@ -185,14 +190,6 @@ def _put(redirect: Redirect, destinations: Collection[Address], succession: Succ
     if found is None:
         raise RuleError("the kernel took the rule, but it is not there")
     return before, found
-
-
-def _forget_ended(destinations: Collection[Address], ports: Collection[int]) -> None:
-    """A kernel may lack ctnetlink, or the list be too long: then the next connection from such a port goes astray."""
-    try:
-        forget_ended(destinations, ports)
-    except OSError as error:
-        logger.debug("connections that were reset are not forgotten: %s", cause_of(error))
 
 
 def _still(generation: str) -> None:

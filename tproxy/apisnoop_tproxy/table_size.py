@@ -6,6 +6,7 @@ memory. To replace or delete one, on the other hand, it reads nothing.
 
 import errno
 import struct
+from enum import Enum
 
 from apisnoop_tproxy.netlink import NLM_F_DUMP, Netlink, encode_attribute, encode_message, parse_attributes
 from apisnoop_tproxy.rules import TABLE
@@ -24,19 +25,27 @@ _OF_TABLE, _OF_SET = 1, 2
 _INET = struct.pack("!BBH", 1, 0, 0)
 
 
-def is_modest() -> bool:
-    """Tell whether our table in the calling thread's network namespace may be listed; also if there is none.
+class Size(Enum):
+    """What there is."""
+
+    NONE = "none"
+    MODEST = "modest"
+    TOO_LARGE = "too large"
+
+
+def measure() -> Size:
+    """Tell whether there is a table of our name in the calling thread's network namespace, and may be listed.
 
     Raises OSError.
     """
     netlink = Netlink(NETLINK_NETFILTER)
     try:
-        return _is_modest(netlink)
+        return Size.MODEST if _is_modest(netlink) else Size.TOO_LARGE
     except FileNotFoundError:  # no table, or none any more
-        return True
+        return Size.NONE
     except OSError as error:
         if error.errno == errno.EMSGSIZE:
-            return False
+            return Size.TOO_LARGE
         raise
     finally:
         netlink.close()
