@@ -25,6 +25,9 @@ EVERY = 0.1
 """Seconds from one annotation to the next."""
 STARTING = 1200
 """Seconds that the pods get to start."""
+ROUNDS = 5
+CALM = 5.0
+"""Seconds before each: a kubelet is busy for a while with pods that have just started, or changed."""
 
 
 def run() -> Iterator[Row]:
@@ -40,24 +43,29 @@ def run() -> Iterator[Row]:
 
 
 def _together(made: NodeRig, pods: Sequence[BenchPod]) -> Row:
-    """Enrol all at once by their namespace's label."""
+    """Enrol all at once by their namespace's label, some times."""
     rules = [pod.rules for pod in pods]
-    made.mark("", "labels", "true")
-    began = monotonic()
-    took = [moment - began for moment in wait_for_all(rules, LIVE)]
-    for one in rules:
-        one.forget()
-    made.mark("", "labels", None)
-    wait_for_all(rules, GONE)
-    note = f"median {statistics.median(took):.2g} s"
+    slowest, middle = [], []
+    for _ in range(ROUNDS):
+        sleep(CALM)
+        made.mark("", "labels", "true")
+        began = monotonic()
+        took = [moment - began for moment in wait_for_all(rules, LIVE)]
+        slowest.append(percentile(took, 99))
+        middle.append(statistics.median(took))
+        for one in rules:
+            one.forget()
+        made.mark("", "labels", None)
+        wait_for_all(rules, GONE)
+    rounds = ", ".join(f"{one:.2f}" for one in slowest)
     return Row(
         f"namespace label to rules of {PODS} real pods, p99",
-        percentile(took, 99),
+        statistics.median(slowest),
         "s",
         1,
         None,
         at_least=False,
-        note=note,
+        note=f"median of {ROUNDS} rounds: {rounds}; median of a round's pods {statistics.median(middle):.2g} s",
     )
 
 

@@ -17,7 +17,7 @@ from apisnoop_tproxy.settings import Settings
 from apisnoop_tproxy.trust import MISSING, Trust, check_trust
 
 _TRUST_SECONDS = 3.0
-_LOOK_SECONDS = 0.2
+_LOOK_SECONDS = 1.0
 """How old a look at the node's processes may be where nothing depends on the latest of them."""
 _HANGING = 64
 """Pods whose file systems may hang before others have to wait for one of them."""

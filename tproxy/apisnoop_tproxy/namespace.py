@@ -1,41 +1,51 @@
 """Doing something in another network namespace, and the sockets that are opened there.
 
-The thread that enters a namespace is made for it and ends with it: none ever has to come back, so none can fail to.
-Descriptors opened there stay in that namespace wherever they are used or passed.
+A namespace is entered by one thread, for some system calls, and left again; other threads notice nothing. Descriptors
+opened there stay in that namespace wherever they are used or passed.
 """
 
+import logging
 import os
 import socket
-import threading
 from collections.abc import Callable
 from contextlib import suppress
+
+from apisnoop.causes import cause_of
 
 MARK = 0x61706973
 """Of our own connections (SO_MARK), which the rule leaves alone: `apis`."""
 _BACKLOG = 1024
 
+logger = logging.getLogger(__name__)
+
 
 def in_namespace[Result](namespace: int, work: Callable[[], Result]) -> Result:
-    """Run `work` in the network namespace of an open descriptor (/proc/PID/ns/net), and wait for its result.
+    """Run `work` in the network namespace of an open descriptor (/proc/PID/ns/net); return what it returns.
 
-    Raises what `work` raises, and OSError where the namespace cannot be entered. Needs CAP_SYS_ADMIN.
+    Raises what `work` raises, and OSError where the namespace cannot be entered. Needs CAP_SYS_ADMIN. `work` starts no
+    threads: they would stay there.
     """
-    results: list[Result] = []
-    failures: list[BaseException] = []
-
-    def enter() -> None:
+    home = os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.setns(namespace, os.CLONE_NEWNET)
         try:
-            os.setns(namespace, os.CLONE_NEWNET)
-            results.append(work())
-        except BaseException as error:  # handed to the caller, as if there were no thread
-            failures.append(error)
+            return work()
+        finally:
+            _return(home)
+    finally:
+        os.close(home)
 
-    thread = threading.Thread(target=enter, name="in-namespace")
-    thread.start()
-    thread.join()
-    if failures:
-        raise failures[0]
-    return results[0]
+
+def _return(home: int) -> None:
+    """Leave a pod's namespace for our own, or end the process: nothing else of ours must ever happen in a pod's.
+
+    Leases run out by themselves, and whoever watches over the process starts it anew.
+    """
+    try:
+        os.setns(home, os.CLONE_NEWNET)
+    except OSError as error:
+        logger.critical("cannot come back from a pod's network namespace: %s", cause_of(error))
+        os._exit(1)  # at once: not even to tidy up
 
 
 def open_listeners() -> dict[socket.AddressFamily, socket.socket]:

@@ -101,10 +101,10 @@ class PodProcesses:
 
     def of_pod(self, pod_uid: str) -> dict[int, PodCgroup]:
         """Return a pod's processes, those of the longest known first: the sandbox's, where there is one."""
-        with self._lock:
-            found = [(pid, self._seen[pid]) for pid in self._of_pods.get(pod_uid, ())]
-        found.sort(key=lambda one: (one[1].since, one[0]))
-        return {pid: seen.group for pid, seen in found if seen.group is not None}
+        # Without the lock, which a look at the whole node holds for long: `list` copies a set in one piece.
+        pids = list(self._of_pods.get(pod_uid, ()))
+        found = [(seen.since, pid, seen.group) for pid in pids if (seen := self._seen.get(pid)) is not None]
+        return {pid: group for _, pid, group in sorted(found, key=lambda one: one[:2]) if group is not None}
 
     @contextmanager
     def hold(self, pid: int, pod_uid: str) -> Iterator[Held | None]:
