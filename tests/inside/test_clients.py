@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.cluster
 
-LATER = 0.020
+LATER, PART = 0.020, 0.25
+"""Seconds, or a part of what a command takes without us, which is more where that is over 80 ms: machines differ."""
 TRIES = 3
 LEAST_TURNS, MOST_TURNS = 2, 30
 """Single commands differ by 20 ms among themselves: only many tell of fewer."""
@@ -248,8 +249,8 @@ def settled(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("scenario", FIRST_BYTES)
-def test_the_first_byte_is_at_most_20_ms_later(scenario, ways, web, settled):
-    """Medians of what both pods do by turns: neither has the quieter machine."""
+def test_the_first_byte_is_hardly_later(scenario, ways, web, settled):
+    """By 20 ms, or a quarter; medians of what both pods do by turns: neither has the quieter machine."""
     command = [word.format(pod=web) for word in FIRST_BYTES[scenario]]
     took: tuple[list[float], list[float]] = ([], [])
     for number in range(MOST_TURNS):
@@ -257,10 +258,11 @@ def test_the_first_byte_is_at_most_20_ms_later(scenario, ways, web, settled):
         for way, found in turns[:: 1 if number % 2 else -1]:
             found.extend(first_bytes(way, command))
         outside, inside = map(statistics.median, took)
-        if number + 1 >= LEAST_TURNS and inside - outside <= LATER:
+        allowed = max(LATER, outside * PART)
+        if number + 1 >= LEAST_TURNS and inside - outside <= allowed:
             break
     print(f"{scenario}: {outside * 1000:.1f} ms, {(inside - outside) * 1000:+.1f} ms; {len(took[0])} each")
-    assert inside - outside <= LATER
+    assert inside - outside <= allowed
 
 
 def first_bytes(way: Way, command: list[str]) -> list[float]:

@@ -33,7 +33,7 @@ API_DESCRIPTION = "/openapi/v2"
 """What attacks ask for: some megabytes, which the API server takes seconds to put together, once."""
 NUMBERS = itertools.count()
 """Of pods' names: those of a round before are still there."""
-ROUNDS = 3
+ROUNDS = 4
 QUIET = 12.0
 """Seconds without an attack, before them."""
 LONGEST = 120.0
