@@ -101,10 +101,11 @@ class PodProcesses:
 
     def of_pod(self, pod_uid: str) -> dict[int, PodCgroup]:
         """Return a pod's processes, those of the longest known first: the sandbox's, where there is one."""
-        # Without the lock, which a look at the whole node holds for long: `list` copies a set in one piece.
-        pids = list(self._of_pods.get(pod_uid, ()))
-        found = [(seen.since, pid, seen.group) for pid in pids if (seen := self._seen.get(pid)) is not None]
-        return {pid: group for _, pid, group in sorted(found, key=lambda one: one[:2]) if group is not None}
+        # Without the lock, which a look at the whole node holds for long: `list` copies a set in one piece, and one of
+        # its processes may have become another pod's since.
+        known = [(pid, self._seen.get(pid)) for pid in list(self._of_pods.get(pod_uid, ()))]
+        found = [(seen.since, pid, seen.group) for pid, seen in known if seen is not None and seen.group is not None]
+        return {pid: group for _, pid, group in sorted(found, key=lambda one: one[:2]) if group.pod_uid == pod_uid}
 
     @contextmanager
     def hold(self, pid: int, pod_uid: str) -> Iterator[Held | None]:
