@@ -79,6 +79,7 @@ def _beside(made: NodeRig, sink: str, pods: Sequence[BenchPod]) -> Iterator[Row]
             )
             for (pod, ours), (_, theirs) in ((one, other), (other, one)):
                 made.enrol(pod)
+                made.settle(pod)
                 for number in range(BESIDE_ROUNDS):
                     turns = [(ours, enrolled), (theirs, direct)]
                     for turn, figures in turns if number % 2 else turns[::-1]:

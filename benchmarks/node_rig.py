@@ -25,7 +25,7 @@ import msgspec
 
 from apisnoop.node.status import ProxyStatus
 from benchmarks.proxy_rig import Proxy, Target, build_load, listening, stock
-from benchmarks.rule_watch import GONE, LIVE, RuleWatch, first_processes
+from benchmarks.rule_watch import GONE, LIVE, NEW, RuleWatch, first_processes
 from cluster.cluster import Cluster
 from cluster.pki import Authority, KeyPair
 from tests.inside.installation import Installation
@@ -110,6 +110,12 @@ class NodeRig:
         began = monotonic()
         pod.rules.wait(LIVE)
         return monotonic() - began
+
+    def settle(self, pod: BenchPod) -> None:
+        """Wait until an enrolled pod's other traffic is left untracked, as it is for the rest of its time."""
+        pod.rules.forget()
+        for notice in (NEW, LIVE):
+            pod.rules.wait(notice)
 
     def release(self, *pods: BenchPod) -> None:
         """Take the annotations of pods away, and wait until nothing of ours is in them."""

@@ -11,8 +11,8 @@ from time import monotonic
 
 from apisnoop_tproxy.namespace import in_namespace
 
-LIVE, GONE = (10 << 8) | 12, (10 << 8) | 2
-"""NFT_MSG_NEWSETELEM: leads connections somewhere, NFT_MSG_DELTABLE; in linux/netfilter/nf_tables.h."""
+NEW, GONE, LIVE = (10 << 8) | 0, (10 << 8) | 2, (10 << 8) | 12
+"""NFT_MSG_NEWTABLE, NFT_MSG_DELTABLE, NFT_MSG_NEWSETELEM: it acts from now on; in linux/netfilter/nf_tables.h."""
 _NETLINK_NETFILTER, _NFTABLES_GROUP = 12, 7
 _SOL_NETLINK, _NO_ENOBUFS = 270, 5
 _HEADER = struct.Struct("=LHHLL")

@@ -21,6 +21,7 @@ class Podlike:
 
     def __init__(self, path: Path) -> None:
         self._path = path
+        self.name = path.name
         self.namespace = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         self._sockets: list[socket.socket] = []
 

@@ -97,6 +97,9 @@ class FarPresence:
     async def flush(self) -> None:
         """Do nothing: there is no table that could be looked at."""
 
+    async def exempt(self, _destinations: Collection[Address], _lease: float) -> None:
+        """Do nothing: nobody knows from here who else has rules in the pod."""
+
     async def forget_ended(self, _destinations: Collection[Address]) -> None:
         """Do nothing: its connection tracking is out of reach."""
 

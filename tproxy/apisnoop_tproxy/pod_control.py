@@ -20,6 +20,7 @@ from apisnoop_tproxy.permission import NO_BLOCK, Block, lasts_until, refusal_of
 from apisnoop_tproxy.pod_facts import PodFacts, caller_of
 from apisnoop_tproxy.pod_state import Cause, Code, Condition, State
 from apisnoop_tproxy.presence import SupersededError
+from apisnoop_tproxy.settling import Settling
 from apisnoop_tproxy.sweep import Sweep
 from apisnoop_tproxy.unreadable import Unreadable
 from apisnoop_tproxy.visit import Visit
@@ -51,6 +52,7 @@ class PodControl:
     gone: bool = False
     unreadable: Unreadable = field(default_factory=Unreadable)
     sweep: Sweep = field(default_factory=Sweep)
+    settling: Settling = field(default_factory=Settling)
     enrolments: Enrolments = field(init=False)
     visit: Visit = field(init=False)
     _known: float = field(default_factory=time.monotonic)
@@ -96,6 +98,7 @@ class PodControl:
             await self._sweep()
             again = await (self._on() if refusal is None else self._off(refusal))
             self._attend()
+            await self._exempt()
         except SupersededError:
             again = self._step_back()
         except NotThereError as error:
@@ -114,6 +117,8 @@ class PodControl:
             moments.append(RATHER_SOON)
         if self.presence is not None and self.sweep.again is not None:
             moments.append(self.sweep.again)
+        if self.enrolments.acting is not None and self.settling.again:
+            moments.append(self.settling.again)
         if lasting is not None:
             moments.append(max(0.0, lasting - time.time()))
         return min(moments, default=None)
@@ -227,6 +232,13 @@ class PodControl:
     async def _sweep(self) -> None:
         """Have connection tracking forget what would send new connections the old way, if it is time."""
         await self.sweep.carry_out(self.presence, self.desk.destinations)
+
+    async def _exempt(self) -> None:
+        """Spare the pod's other traffic what only we need, as soon as whoever else may need it has had time to say."""
+        enrolment, presence = self.enrolments.acting, self.presence
+        settled = self.settling.see(running=self.facts.running and enrolment is not None)
+        if settled and enrolment is not None and presence is not None:
+            await presence.exempt(self.desk.destinations, enrolment.redirect.lease)
 
     def leave(self) -> None:
         """Close every descriptor that keeps the namespace."""

@@ -17,6 +17,7 @@ from apisnoop_tproxy.pod_state import Cause, Code
 
 _COMPONENT = "app.kubernetes.io/component"
 _MIRROR = "kubernetes.io/config.mirror"
+_RUNNING = "Running"
 _ENDED = frozenset({"Succeeded", "Failed"})
 
 
@@ -81,6 +82,8 @@ class PodFacts(msgspec.Struct, frozen=True):
     """Name by the runtime's ID."""
     ended: bool = False
     """Nothing of it runs any more."""
+    running: bool = False
+    """Its containers, none of which is an init container, have started."""
     starting: bool = False
     """It waits for us before its containers start."""
     component: str = ""
@@ -112,6 +115,7 @@ def read_pod(pod: Pod) -> PodFacts:
         addresses=frozenset(one.ip for one in status.pod_ips or () if one.ip),
         containers={one.container_id.rpartition("//")[2]: one.name for one in found if one.container_id},
         ended=status.phase in _ENDED,
+        running=status.phase == _RUNNING,
         starting=INJECTED in annotations and _is_starting(status),
         component=labels.get(_COMPONENT, "") if labels.get(PART_OF) == "apisnoop" else "",
         unfit=_unfit(metadata, spec),

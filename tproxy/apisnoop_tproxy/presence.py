@@ -8,11 +8,13 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 
 from apisnoop.causes import cause_of
 from apisnoop.node.messages import Address
 from apisnoop_tproxy.conntrack import forget_ended
 from apisnoop_tproxy.diag import Sock
+from apisnoop_tproxy.exemption import Exemption
 from apisnoop_tproxy.foothold import Foothold
 from apisnoop_tproxy.namespace import MARK, in_namespace, listen, open_listeners
 from apisnoop_tproxy.nft import RuleError, Table, apply_rules, find_table, remove_table
@@ -44,6 +46,7 @@ class Presence:
         self.ports: set[int] = set()
         """On which connections through a table of ours, or of an earlier agent, may still be open."""
         self._fingerprint = ""
+        self._exemption = Exemption(foothold)
         self._probe: Probe | None = None
 
     @property
@@ -54,6 +57,7 @@ class Presence:
     def close(self) -> None:
         """Let go of the namespace."""
         self.ignore()
+        self._exemption.close()
         self.foothold.close()
 
     def attend(self) -> str:
@@ -84,6 +88,7 @@ class Presence:
 
     async def act(self, redirect: Redirect, destinations: Collection[Address]) -> None:
         """Put our table in place of what is there. Raises RuleError or SupersededError; then nothing has changed."""
+        self._exemption.ended()
         before, after = await self._inside(lambda: _put(redirect, destinations, self._succession))
         self._heed(before)
         self._fingerprint = after.fingerprint
@@ -109,6 +114,8 @@ class Presence:
 
     def renew(self, redirect: Redirect, destinations: Collection[Address]) -> None:
         """Make the rule act for another lease on exactly these. Raises RuleError if our table is not there any more."""
+        if destinations:
+            self._exemption.renew(destinations)  # before these are led: what is led has to be tracked
         self.foothold.netfilter.apply(encode_leases(redirect, destinations))
 
     async def flush(self) -> None:
@@ -116,7 +123,16 @@ class Presence:
 
         Raises RuleError.
         """
+        self._exemption.ended()
         await self._inside(lambda: _still(self._succession.generation))
+
+    async def exempt(self, destinations: Collection[Address], lease: float) -> None:
+        """Have the pod's other traffic not tracked from the next renewal on, as long as nobody else has rules there."""
+        if self._exemption.acts:
+            return
+        with suppress(OSError):  # connections that cannot be listed may be any
+            if not self._carries_elsewhere(destinations):
+                await asyncio.to_thread(self._exemption.begin, destinations, lease)
 
     async def forget_ended(self, destinations: Collection[Address]) -> None:
         """Have connections to these that were reset decide nothing about the next from the same port.
@@ -132,6 +148,7 @@ class Presence:
 
     async def remove(self, generation: str = "") -> None:
         """Delete the table, if there is one; with a generation, only that. Raises RuleError."""
+        self._exemption.ended()
         await self._inside(lambda: _remove(generation))
 
     @property
@@ -155,6 +172,12 @@ class Presence:
 
     def _carried(self) -> list[Sock]:
         return [sock for sock in self.foothold.diagnosis.connections() if sock.local[1] in self.ports]
+
+    def _carries_elsewhere(self, destinations: Collection[Address]) -> bool:
+        """Tell whether a connection goes through the proxy that was not going to one of these. Raises OSError."""
+        found, api = self.foothold.diagnosis.connections(), set(destinations)
+        carried = {sock.remote for sock in found if sock.local[1] in self.ports}
+        return any(sock.local in carried and sock.remote not in api for sock in found)
 
     def _heed(self, table: Table | None) -> None:
         self.ports |= set(table.ports) if table else set()

@@ -21,9 +21,12 @@ from apisnoop_tproxy.namespace import MARK
 from apisnoop_tproxy.netlink import NLA_F_NESTED, NLM_F_ACK, NLM_F_CREATE, encode_attribute, encode_message
 
 TABLE = "apisnoop"
+UNTRACKED = "apisnoop_untracked"
+"""The table of `untracked`, which goes wherever that one goes."""
 PRIORITY = -110
 """Before a mesh's nat chains, which are at -100 (NF_IP_PRI_NAT_DST)."""
-_SETS = {socket.AF_INET: ("v4", "ip", "ipv4_addr"), socket.AF_INET6: ("v6", "ip6", "ipv6_addr")}
+FAMILIES = {socket.AF_INET: ("v4", "ip", "ipv4_addr"), socket.AF_INET6: ("v6", "ip6", "ipv6_addr")}
+"""What each is called: in names of ours, in rules, as a type."""
 _COMMENT = re.compile(r"apisnoop (?P<generation>[0-9a-f]{1,15}) ports (?P<ports>[0-9]{1,5}(?: [0-9]{1,5})?):")
 """Whoever may write rules in the pod may have written it: no more of it is read than we would write."""
 
@@ -56,8 +59,7 @@ def render_table(redirect: Redirect, destinations: Iterable[Address]) -> str:
     comment = f"apisnoop {redirect.generation} ports {ports}: records API calls; remove: nft delete table inet {TABLE}"
     by_family = split_families(destinations)
     lines = [
-        f"add table inet {TABLE}",
-        f"delete table inet {TABLE}",
+        render_removal(),
         f"table inet {TABLE} {{",
         f'\tcomment "{comment}"',
     ]
@@ -69,7 +71,7 @@ def render_table(redirect: Redirect, destinations: Iterable[Address]) -> str:
         f'\t\tmeta mark {MARK:#x} return comment "the connections of the proxy itself"',
     ]
     for family, port in redirect.ports.items():
-        _, protocol, _ = _SETS[family]
+        _, protocol, _ = FAMILIES[family]
         lines.append(
             f"\t\ttcp flags & (fin | syn | rst | ack) == syn {protocol} daddr . tcp dport "
             f"@{set_name(redirect, family)} redirect to :{port}"
@@ -78,8 +80,8 @@ def render_table(redirect: Redirect, destinations: Iterable[Address]) -> str:
 
 
 def render_removal() -> str:
-    """Render the transaction that deletes our table, if there is one."""
-    return f"add table inet {TABLE}\ndelete table inet {TABLE}\n"
+    """Render the transaction that deletes what is ours, as far as it is there."""
+    return "\n".join(f"add table inet {one}\ndelete table inet {one}" for one in (UNTRACKED, TABLE))
 
 
 def encode_leases(redirect: Redirect, destinations: Iterable[Address]) -> list[bytes]:
@@ -88,19 +90,41 @@ def encode_leases(redirect: Redirect, destinations: Iterable[Address]) -> list[b
     As netlink messages and not as text: every pod needs this every second, and libnftables takes ten times as long.
     """
     by_family = split_families(destinations)
-    messages = [encode_message(_BATCH_BEGIN, 0, _header(0, 10))]
+    messages = []
     for family in redirect.ports:
-        named = encode_attribute(_LIST_TABLE, TABLE.encode() + b"\0")
-        named += encode_attribute(_LIST_SET, set_name(redirect, family).encode() + b"\0")
-        emptied = _header(_NFPROTO_INET, 0) + named  # without elements: all of them
-        messages.append(encode_message(_DELSETELEM, NLM_F_ACK, emptied))
-        found = by_family.get(family)
-        if found:
-            elements = b"".join(_encode_element(address) for address in found)
-            filled = _header(_NFPROTO_INET, 0) + named + encode_attribute(_LIST_ELEMENTS | NLA_F_NESTED, elements)
-            messages.append(encode_message(_NEWSETELEM, NLM_F_CREATE | NLM_F_ACK, filled))
-    messages.append(encode_message(_BATCH_END, 0, _header(0, 10)))
-    return messages
+        name = set_name(redirect, family)
+        messages.append(encode_emptying(TABLE, name))
+        if family in by_family:
+            messages.append(encode_addition(TABLE, name, map(encode_address, by_family[family])))
+    return encode_batch(messages)
+
+
+def encode_batch(messages: Iterable[bytes]) -> list[bytes]:
+    """Make one transaction of changes."""
+    return [encode_message(_BATCH_BEGIN, 0, _header(0, 10)), *messages, encode_message(_BATCH_END, 0, _header(0, 10))]
+
+
+def encode_emptying(table: str, name: str) -> bytes:
+    """Render the removal of all elements of a set: one that names none."""
+    return encode_message(_DELSETELEM, NLM_F_ACK, _header(_NFPROTO_INET, 0) + _named(table, name))
+
+
+def encode_addition(table: str, name: str, elements: Iterable[bytes]) -> bytes:
+    """Render the addition of elements to a set; those that are there stay as they are."""
+    listed = encode_attribute(_LIST_ELEMENTS | NLA_F_NESTED, b"".join(elements))
+    payload = _header(_NFPROTO_INET, 0) + _named(table, name) + listed
+    return encode_message(_NEWSETELEM, NLM_F_CREATE | NLM_F_ACK, payload)
+
+
+def encode_address(address: Address) -> bytes:
+    """Render an element that is address and port; fields of a concatenation are padded to four bytes each."""
+    return encode_key(ipaddress.ip_address(address[0]).packed + struct.pack("!Hxx", address[1]))
+
+
+def encode_key(key: bytes) -> bytes:
+    """Render an element."""
+    value = encode_attribute(_DATA_VALUE, key)
+    return encode_attribute(_LIST_ELEMENT | NLA_F_NESTED, encode_attribute(_ELEMENT_KEY | NLA_F_NESTED, value))
 
 
 def parse_comment(comment: str) -> tuple[str, tuple[int, ...]] | None:
@@ -128,7 +152,7 @@ def is_newer(generation: str, than: str) -> bool:
 
 def set_name(redirect: Redirect, family: socket.AddressFamily) -> str:
     """Return the name of the set of one address family."""
-    return f"api_{_SETS[family][0]}_{redirect.generation}"
+    return f"api_{FAMILIES[family][0]}_{redirect.generation}"
 
 
 def split_families(addresses: Iterable[Address]) -> dict[socket.AddressFamily, list[Address]]:
@@ -146,7 +170,7 @@ def _by_number(address: Address) -> tuple[int, bytes, int]:
 
 
 def _render_set(redirect: Redirect, family: socket.AddressFamily, addresses: list[Address]) -> list[str]:
-    kind = _SETS[family][2]
+    kind = FAMILIES[family][2]
     elements = ", ".join(f"{host} . {port}" for host, port in addresses)
     return [
         f"\tset {set_name(redirect, family)} {{",
@@ -156,11 +180,8 @@ def _render_set(redirect: Redirect, family: socket.AddressFamily, addresses: lis
     ]
 
 
-def _encode_element(address: Address) -> bytes:
-    """Render one element; fields of a concatenation are padded to four bytes each."""
-    packed = ipaddress.ip_address(address[0]).packed + struct.pack("!Hxx", address[1])
-    key = encode_attribute(_DATA_VALUE, packed)
-    return encode_attribute(_LIST_ELEMENT | NLA_F_NESTED, encode_attribute(_ELEMENT_KEY | NLA_F_NESTED, key))
+def _named(table: str, name: str) -> bytes:
+    return encode_attribute(_LIST_TABLE, table.encode() + b"\0") + encode_attribute(_LIST_SET, name.encode() + b"\0")
 
 
 def _header(family: int, subsystem: int) -> bytes:
