@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from apisnoop_tproxy.pod_state import Code
-from apisnoop_tproxy.rules import TABLE
+from apisnoop_tproxy.rules import TABLE, UNTRACKED
 
 ROOT = Path(__file__).parent.parent
 SECURITY = (ROOT / "SECURITY.md").read_text()
@@ -82,9 +82,10 @@ def test_what_is_removed_by_hand_is_gone(api_server):
     assert [f"{one['kind']} {one['metadata']['name']}" for one in left] == []
 
 
-def test_the_table_in_a_pod_is_named_as_it_is():
-    """Whoever removes it by hand finds it under that name."""
-    assert f"nft delete table inet {TABLE}" in BY_HAND
+def test_the_tables_in_a_pod_are_named_as_they_are():
+    """Whoever removes them by hand finds them under these names."""
+    named = re.findall(r"nft delete table inet (\S+)", BY_HAND)
+    assert named == [UNTRACKED, TABLE]
 
 
 def test_every_reason_is_explained():

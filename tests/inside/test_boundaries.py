@@ -15,6 +15,9 @@ pytestmark = pytest.mark.cluster
 
 ASK = ("kubectl", "get", "configmap", "kube-root-ca.crt", "-o", "name")
 SHOWN = "import ssl; print(ssl.get_server_certificate(('10.96.0.1', 443)))"
+UNTRACKED = "table inet apisnoop_untracked"
+RENEWAL = 1.5
+"""Seconds; leases are renewed every second."""
 MESH = """
 table ip mesh {
   chain output {
@@ -70,6 +73,32 @@ def test_a_mesh_that_redirects_other_ports_goes_on(shop, installation, tmp_path)
     web.annotate("apisnoop=true")
     installation.until_recorded(web)
     time.sleep(1.0)
+    both_go_on(shop, installation, web, page, tmp_path)
+    assert UNTRACKED not in installation.rules(web)
+    web.annotate("apisnoop-")
+    wait_until(lambda: "inet apisnoop" not in installation.rules(web), "the table to go")
+    assert "table ip mesh" in installation.rules(web)
+    assert web.run(*page) == "mesh\n"
+
+
+def test_a_mesh_that_comes_later_goes_on(shop, installation, tmp_path):
+    """Other traffic was untracked until then; from the next renewal on, what it redirects goes its way."""
+    web = shop.recorded_pod("web")
+    web.run("sh", "-c", "mkdir /tmp/www; echo mesh >/tmp/www/index.html; httpd -p 9091 -h /tmp/www")
+    server = installation.cluster.apiserver_url.removeprefix("https://").split(":")[0]
+    page = ("wget", "-qO-", f"http://{server}:9090/index.html")
+    wait_until(lambda: UNTRACKED in installation.rules(web), "other traffic to be left untracked")
+    time.sleep(RENEWAL)
+    installation.in_namespace_of(web, "nft", MESH)
+    time.sleep(RENEWAL)
+    both_go_on(shop, installation, web, page, tmp_path)
+    web.annotate("apisnoop-")
+    wait_until(lambda: "inet apisnoop" not in installation.rules(web), "the tables to go")
+    assert web.run(*page) == "mesh\n"
+
+
+def both_go_on(shop, installation, web, page, folder):
+    """See that a page comes by way of the mesh, and that a call is recorded."""
 
     def work():
         since = time.time()
@@ -78,13 +107,9 @@ def test_a_mesh_that_redirects_other_ports_goes_on(shop, installation, tmp_path)
             web.run(*ASK)
             return shop.compare(tap, since=since)
 
-    truth = installation.undisturbed(web, tmp_path, work)
+    truth = installation.undisturbed(web, folder, work)
     assert truth.agreement.holds, str(truth.agreement)
     assert len(truth.seen) >= 1
-    web.annotate("apisnoop-")
-    wait_until(lambda: "inet apisnoop" not in installation.rules(web), "the table to go")
-    assert "table ip mesh" in installation.rules(web)
-    assert web.run(*page) == "mesh\n"
 
 
 def test_a_renewed_certificate_is_shown_without_an_error(shop, installation):

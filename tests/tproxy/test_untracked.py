@@ -25,10 +25,11 @@ from tests.tproxy.fake_pod import NO, YES, enrolled, running
 from tests.tproxy.test_conntrack import flows
 from tests.tproxy.test_rules import DESTINATIONS, GOLDENS
 
-THERE, THERE6 = "10.77.0.1", "fd77::1"
+THERE, THERE6, OTHER = "10.77.0.1", "fd77::1", "10.77.0.3"
 API, API6 = (THERE, 443), (THERE6, 443)
 DESTINED = [API, API6]
-MOVED = (THERE, 6443)
+ELSEWHERE = (THERE, 6443)
+"""Where the API server is found, too, from some moment on: at another port."""
 MESH = """
 table ip mesh {
     chain output {
@@ -58,10 +59,10 @@ class Neighbour:
     def __init__(self, podlike, namespace):
         self._podlike, self._namespace, self._port = podlike, namespace, 7000
 
-    def is_tracked(self, host=THERE):
-        """Open a connection to a port of its own, send something there and back; tell whether the kernel tracks it."""
+    def is_tracked(self, host=THERE, port=0):
+        """Open a connection, else to a port of its own, send something there and back; tell whether it is tracked."""
         self._port += 1
-        address = (host, self._port)
+        address = (host, port or self._port)
         with in_namespace(self._namespace, lambda: listen(address)) as server, self._podlike.connect(address) as client:
             near = self._podlike.accept(server)
             client.sendall(b"there")
@@ -87,6 +88,7 @@ def neighbour(podlike):
         f"-n {here} addr add fd77::2/64 dev eth0 nodad",
         f"-n {here} link set eth0 up",
         f"-n {there} addr add {THERE}/24 dev eth0",
+        f"-n {there} addr add {OTHER}/24 dev eth0",
         f"-n {there} addr add {THERE6}/64 dev eth0 nodad",
         f"-n {there} link set eth0 up",
     ):
@@ -174,8 +176,26 @@ async def test_only_connections_to_the_api_are_tracked(neighbour, ours):
     await ours.again()
     assert not neighbour.is_tracked()
     assert not neighbour.is_tracked(THERE6)
+    assert not neighbour.is_tracked(OTHER, 443)
     assert ours.led()()
     assert ours.led(API6)()
+
+
+@in_loop
+async def test_an_address_that_comes_to_the_api_later_is_tracked(neighbour, ours):
+    """From the moment on from which it is led; at a port that the table looks at, nothing else changes."""
+    await ours.begin()
+    destinations = [*DESTINED, (OTHER, 443)]
+    ours.presence.renew(ours.redirect, destinations)
+    assert ours.led((OTHER, 443))()
+    assert not neighbour.is_tracked()
+    destinations = [*destinations, ELSEWHERE]
+    ours.presence.renew(ours.redirect, destinations)
+    assert neighbour.is_tracked()
+    assert ours.led(ELSEWHERE)()
+    await ours.again(destinations)
+    assert not neighbour.is_tracked()
+    assert ours.led(ELSEWHERE)()
 
 
 @in_loop
@@ -263,10 +283,13 @@ async def test_open_connections_through_the_proxy_go_on_whatever_happens(podlike
     await ours.again()
     connections.append(ours.led())
     assert all_go_on()
-    for destinations in ([], DESTINED, [MOVED], [*DESTINED, MOVED]):
+    for destinations in ([], DESTINED, [API6], DESTINED, [*DESTINED, ELSEWHERE]):
         ours.presence.renew(ours.redirect, destinations)
         assert all_go_on()
-    connections.append(ours.led(MOVED))
+    connections.append(ours.led(ELSEWHERE))
+    assert all_go_on()
+    await ours.again([*DESTINED, ELSEWHERE])
+    assert is_there(podlike)
     assert all_go_on()
     podlike.run(lambda: apply_rules(MESH))
     ours.presence.renew(ours.redirect, DESTINED)

@@ -1,6 +1,7 @@
 """A pod's other traffic, left untracked as long as nobody but us has rules in the pod (`untracked`)."""
 
 import logging
+import socket
 from collections.abc import Collection
 
 from apisnoop.causes import cause_of
@@ -10,6 +11,8 @@ from apisnoop_tproxy.namespace import in_namespace
 from apisnoop_tproxy.nft import RuleError, apply_rules
 from apisnoop_tproxy.others import Others
 from apisnoop_tproxy.untracked import encode_untracked, render_untracked
+
+_LOOPBACK = "lo"
 
 logger = logging.getLogger(__name__)
 
@@ -22,8 +25,11 @@ class Exemption:
         """Whether the table is there, and its lease to be renewed."""
         self._foothold = foothold
         self._others: Others | None = None
+        self._interfaces: Collection[int] = ()
+        self._ports: Collection[int] = ()
+        """Those of the API that the table looks at."""
         self._known: Collection[Address] = ()
-        """What the table has been told of the API last."""
+        """What it has been told of the API last."""
 
     def close(self) -> None:
         """Let go of the namespace."""
@@ -37,9 +43,7 @@ class Exemption:
     def begin(self, destinations: Collection[Address], lease: float) -> None:
         """Put the table in place, unless others have rules; it acts from the next renewal on. Takes milliseconds."""
         try:
-            if not self._has_others():
-                in_namespace(self._foothold.namespace, lambda: apply_rules(render_untracked(destinations, lease)))
-                self.acts, self._known = True, destinations
+            self.acts = in_namespace(self._foothold.namespace, lambda: self._put(destinations, lease))
         except (OSError, RuleError) as error:
             logger.debug("other traffic stays tracked: %s", cause_of(error))
 
@@ -49,18 +53,28 @@ class Exemption:
             return
         self.acts = False
         try:
-            alone = not self._has_others()
+            alone = self._looks_at(destinations) and not in_namespace(self._foothold.namespace, self._has_others)
             news = destinations if destinations != self._known else ()
-            self._foothold.netfilter.apply(encode_untracked(news, alone=alone))
+            self._foothold.netfilter.apply(encode_untracked(news, self._interfaces if alone else ()))
         except (OSError, RuleError) as error:
             logger.debug("other traffic is tracked again: %s", cause_of(error))
         else:
             self.acts, self._known = alone, destinations
 
-    def _has_others(self) -> bool:
-        return in_namespace(self._foothold.namespace, self._look)
+    def _put(self, destinations: Collection[Address], lease: float) -> bool:
+        """Do so, inside; return whether that was possible."""
+        if self._has_others():
+            return False
+        apply_rules(render_untracked(destinations, lease))
+        self._interfaces = [index for index, name in socket.if_nameindex() if name != _LOOPBACK]
+        self._ports, self._known = {port for _, port in destinations}, destinations
+        return True
 
-    def _look(self) -> bool:
+    def _looks_at(self, destinations: Collection[Address]) -> bool:
+        return all(port in self._ports for _, port in destinations)
+
+    def _has_others(self) -> bool:
+        """Tell whether others have rules, inside."""
         if self._others is None:
             self._others = Others()
         return self._others.have_rules()
