@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from apisnoop_tproxy.settling import SETTLING_SECONDS
 from tests.inside.pods import python_volumes
 from tests.inside.processes import wait_until
 from tests.inside.seen import Tap
@@ -74,6 +75,7 @@ def test_a_mesh_that_redirects_other_ports_goes_on(shop, installation, tmp_path)
     installation.until_recorded(web)
     time.sleep(1.0)
     both_go_on(shop, installation, web, page, tmp_path)
+    time.sleep(SETTLING_SECONDS)
     assert UNTRACKED not in installation.rules(web)
     web.annotate("apisnoop-")
     wait_until(lambda: "inet apisnoop" not in installation.rules(web), "the table to go")

@@ -200,17 +200,22 @@ async def test_an_address_that_comes_to_the_api_later_is_tracked(neighbour, ours
 
 @in_loop
 async def test_whoever_comes_with_rules_has_all_tracked_from_the_next_renewal_on(podlike, neighbour, ours):
-    """A mesh's connections go its way then; when it has gone, other traffic is left untracked again."""
+    """A mesh's connections go its way then; when they and it have gone, other traffic is left untracked again."""
     await ours.begin()
     podlike.run(lambda: apply_rules(MESH))
     ours.presence.renew(ours.redirect, DESTINED)
     assert neighbour.is_tracked()
-    with podlike.server(("127.0.0.1", 443)) as mesh, podlike.connect((THERE, 7999)):
-        podlike.accept(mesh)
+    with podlike.server(("127.0.0.1", 443)) as mesh:
+        client, near = podlike.connect((THERE, 7999)), podlike.accept(mesh)
     await ours.again()
     assert neighbour.is_tracked()
     podlike.run(lambda: apply_rules("delete table ip mesh"))
-    assert neighbour.is_tracked()
+    await ours.again()
+    assert neighbour.is_tracked()  # what it has redirected is still translated
+    client.sendall(b"still here")
+    assert near.recv(16) == b"still here"
+    client.close()
+    near.close()
     await ours.again()
     assert not neighbour.is_tracked()
 
@@ -264,6 +269,7 @@ async def test_it_runs_out_by_itself(neighbour, ours):
     """As the redirect does when its agent has died: whoever comes with rules then is not hindered."""
     ours.redirect = msgspec.structs.replace(ours.redirect, lease=0.5)
     await ours.begin()
+    assert not neighbour.is_tracked()
     deadline = time.monotonic() + 10
     while not neighbour.is_tracked():
         assert time.monotonic() < deadline
@@ -281,6 +287,7 @@ async def test_open_connections_through_the_proxy_go_on_whatever_happens(podlike
         return all(goes_on() for goes_on in connections)
 
     await ours.again()
+    assert not neighbour.is_tracked()
     connections.append(ours.led())
     assert all_go_on()
     for destinations in ([], DESTINED, [API6], DESTINED, [*DESTINED, ELSEWHERE]):
@@ -289,16 +296,17 @@ async def test_open_connections_through_the_proxy_go_on_whatever_happens(podlike
     connections.append(ours.led(ELSEWHERE))
     assert all_go_on()
     await ours.again([*DESTINED, ELSEWHERE])
-    assert is_there(podlike)
+    assert not neighbour.is_tracked()
     assert all_go_on()
     podlike.run(lambda: apply_rules(MESH))
     ours.presence.renew(ours.redirect, DESTINED)
     assert all_go_on()
     podlike.run(lambda: apply_rules("delete table ip mesh"))
-    await ours.begin()
+    await ours.begin([*DESTINED, ELSEWHERE])
+    assert not neighbour.is_tracked()
     assert all_go_on()
-    await ours.again()
     await ours.presence.flush()
+    assert neighbour.is_tracked()
     assert all_go_on()
 
 
@@ -307,12 +315,16 @@ async def test_what_an_earlier_agent_has_led_elsewhere_keeps_it_away(podlike, ne
     """Connections to an address that is not the API's any more would not be translated."""
     await ours.presence.act(ours.redirect, DESTINED)
     goes_on = ours.led()
-    await ours.again([API6])
-    assert not is_there(podlike)
-    assert goes_on()
-    await ours.again()
-    assert is_there(podlike)
-    assert goes_on()
+    later = Ours(podlike)
+    try:
+        await later.begin([API6])
+        assert not is_there(podlike)
+        assert goes_on()
+        await later.begin([API, API6])
+        assert not neighbour.is_tracked()
+        assert goes_on()
+    finally:
+        later.close()
 
 
 @in_loop
@@ -339,6 +351,17 @@ async def test_removed_by_hand_it_comes_again_and_the_redirect_stays(podlike, ne
     assert not neighbour.is_tracked()
 
 
+@in_loop
+async def test_an_address_that_was_the_apis_meanwhile_stays_tracked(podlike, neighbour, ours):
+    """What was led there before the table came is still translated."""
+    await ours.presence.act(ours.redirect, DESTINED)
+    ours.presence.renew(ours.redirect, [*DESTINED, ELSEWHERE])
+    goes_on = ours.led(ELSEWHERE)
+    await ours.again()
+    assert not neighbour.is_tracked()
+    assert goes_on()
+
+
 @pytest.mark.parametrize("error", [RuleError("no such expression"), OSError("no memory")])
 @in_loop
 async def test_a_kernel_that_cannot_tracks_all(monkeypatch, neighbour, ours, error):
@@ -354,8 +377,11 @@ async def test_a_kernel_that_cannot_tracks_all(monkeypatch, neighbour, ours, err
     assert ours.led()()
     monkeypatch.undo()
     await ours.again()
+    assert not neighbour.is_tracked()
+    error = OSError("no memory")
     monkeypatch.setattr(Others, "have_rules", refuse)
     ours.presence.renew(ours.redirect, DESTINED)
+    assert neighbour.is_tracked()
     assert ours.led()()
 
 
@@ -380,7 +406,7 @@ def test_a_pod_settles():
 @in_loop
 async def test_an_agent_waits_until_a_pod_has_settled(settings, pod, podlike, monkeypatch):
     """Its containers have to run, and for some time; when the agent ends, or the pod is let go, nothing is left."""
-    monkeypatch.setattr(settling, "SETTLING_SECONDS", 0.3)
+    monkeypatch.setattr(settling, "SETTLING_SECONDS", 1.0)
     async with enrolled(settings, pod, YES) as (agent, proxy):
         await eventually(lambda: not agent.pods[pod.uid].touched.is_set())
         assert agent.pods[pod.uid].settling.again is None

@@ -1,7 +1,7 @@
 """Applying rules in a pod's network namespace: tables through libnftables, leases through netlink.
 
 libnftables takes text and gives none of nft's process; its context costs 130 kB at once and more with use, so it is
-there for a moment only. What stays per pod is one netlink socket, for what is asked often.
+there for a moment only. What stays per pod is a netlink socket, for what is asked often.
 """
 
 import ctypes
@@ -14,7 +14,7 @@ from apisnoop.causes import cause_of
 from apisnoop.errors import ApisnoopError
 from apisnoop_tproxy.conntrack import count_tracked
 from apisnoop_tproxy.netlink import Netlink
-from apisnoop_tproxy.rules import TABLE, parse_comment, render_removal
+from apisnoop_tproxy.rules import TABLE, encode_batch, parse_comment, render_removal
 from apisnoop_tproxy.table_size import NETLINK_NETFILTER, Size, measure
 
 _OUTPUT_STATELESS = 1 << 2
@@ -48,10 +48,13 @@ class Netfilter:
         """Let go of the namespace."""
         self._netlink.close()
 
-    def apply(self, messages: list[bytes]) -> None:
-        """Carry out a transaction of `rules.encode_leases`. Raises RuleError if there is no such table any more."""
+    def apply(self, changes: list[bytes]) -> None:
+        """Make changes in one transaction, as `rules.encode_leases` gives them.
+
+        Raises RuleError if there is no such table any more; then nothing has changed.
+        """
         try:
-            self._netlink.ask(*messages)
+            self._netlink.ask(*encode_batch(changes))
         except OSError as error:
             raise RuleError(f"table inet {TABLE}: {cause_of(error)}") from None
 

@@ -8,7 +8,6 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable, Collection, Mapping
-from contextlib import suppress
 
 from apisnoop.causes import cause_of
 from apisnoop.node.messages import Address
@@ -114,9 +113,16 @@ class Presence:
 
     def renew(self, redirect: Redirect, destinations: Collection[Address]) -> None:
         """Make the rule act for another lease on exactly these. Raises RuleError if our table is not there any more."""
-        if destinations:
-            self._exemption.renew(destinations)  # before these are led: what is led has to be tracked
-        self.foothold.netfilter.apply(encode_leases(redirect, destinations))
+        leases = encode_leases(redirect, destinations)
+        exemption = self._exemption.renew(destinations) if destinations else []
+        if exemption:
+            try:
+                self.foothold.netfilter.apply([*exemption, *leases])
+            except RuleError:  # one of both tables is not there any more
+                self._exemption.ended()
+            else:
+                return
+        self.foothold.netfilter.apply(leases)
 
     async def flush(self) -> None:
         """Have the table that is there lead nothing any more, whoever renews it; what is open goes on.
@@ -128,11 +134,8 @@ class Presence:
 
     async def exempt(self, destinations: Collection[Address], lease: float) -> None:
         """Have the pod's other traffic not tracked from the next renewal on, as long as nobody else has rules there."""
-        if self._exemption.acts:
-            return
-        with suppress(OSError):  # connections that cannot be listed may be any
-            if not self._carries_elsewhere(destinations):
-                await asyncio.to_thread(self._exemption.begin, destinations, lease)
+        if not self._exemption.acts:
+            await asyncio.to_thread(self._exemption.begin, self._exemption.to_know(destinations), lease)
 
     async def forget_ended(self, destinations: Collection[Address]) -> None:
         """Have connections to these that were reset decide nothing about the next from the same port.
@@ -172,12 +175,6 @@ class Presence:
 
     def _carried(self) -> list[Sock]:
         return [sock for sock in self.foothold.diagnosis.connections() if sock.local[1] in self.ports]
-
-    def _carries_elsewhere(self, destinations: Collection[Address]) -> bool:
-        """Tell whether a connection goes through the proxy that was not going to one of these. Raises OSError."""
-        found, api = self.foothold.diagnosis.connections(), set(destinations)
-        carried = {sock.remote for sock in found if sock.local[1] in self.ports}
-        return any(sock.local in carried and sock.remote not in api for sock in found)
 
     def _heed(self, table: Table | None) -> None:
         self.ports |= set(table.ports) if table else set()

@@ -85,7 +85,7 @@ def render_removal() -> str:
 
 
 def encode_leases(redirect: Redirect, destinations: Iterable[Address]) -> list[bytes]:
-    """Render the transaction that makes the rule act for another lease on exactly these; on none, if there are none.
+    """Render the changes that make the rule act for another lease on exactly these; on none, if there are none.
 
     As netlink messages and not as text: every pod needs this every second, and libnftables takes ten times as long.
     """
@@ -96,12 +96,12 @@ def encode_leases(redirect: Redirect, destinations: Iterable[Address]) -> list[b
         messages.append(encode_emptying(TABLE, name))
         if family in by_family:
             messages.append(encode_addition(TABLE, name, map(encode_address, by_family[family])))
-    return encode_batch(messages)
+    return messages
 
 
-def encode_batch(messages: Iterable[bytes]) -> list[bytes]:
+def encode_batch(changes: Iterable[bytes]) -> list[bytes]:
     """Make one transaction of changes."""
-    return [encode_message(_BATCH_BEGIN, 0, _header(0, 10)), *messages, encode_message(_BATCH_END, 0, _header(0, 10))]
+    return [encode_message(_BATCH_BEGIN, 0, _header(0, 10)), *changes, encode_message(_BATCH_END, 0, _header(0, 10))]
 
 
 def encode_emptying(table: str, name: str) -> bytes:

@@ -1,4 +1,5 @@
-"""When a pod has settled: its containers have run for some time, in which they, or a mesh, have made their rules."""
+"""When a pod has settled: it has been recorded, and its containers have run, for some time, in which they, or a mesh,
+have made their rules."""
 
 import time
 from collections.abc import Callable
@@ -15,7 +16,7 @@ class Settling:
         self._since: float | None = None
 
     def see(self, *, running: bool) -> bool:
-        """Take whether its containers run; return whether it has settled."""
+        """Take whether its containers run and it is recorded; return whether it has settled."""
         if not running:
             self._since = None
         elif self._since is None:

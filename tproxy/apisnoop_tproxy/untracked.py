@@ -5,12 +5,11 @@ at which others are opened. Where nobody but us has rules, nobody needs that, an
 us: tracked are only connections to the API, and within the pod. A mesh or a firewall needs it; so this, too, is a lease
 that runs out by itself, and that whoever renews it does not renew where there are others' rules (`others`).
 
-Packets of a redirected connection that are not tracked are not translated, which breaks it. So the API's addresses are
-only ever added to here, and asked for before the lease. Every packet comes by, twice: what is to no port of the API's
-meets as little as possible.
+Packets of a redirected connection that are not tracked are not translated, which breaks it. So while the table acts,
+the API's addresses are only added to, and they are asked for before the lease. Every packet comes by, twice: what is to
+no port of the API's meets as little as possible.
 """
 
-import socket
 import struct
 from collections.abc import Iterable
 
@@ -20,7 +19,6 @@ from apisnoop_tproxy.rules import (
     UNTRACKED,
     encode_addition,
     encode_address,
-    encode_batch,
     encode_emptying,
     encode_key,
     split_families,
@@ -65,20 +63,16 @@ def render_untracked(destinations: Iterable[Address], lease: float) -> str:
 
 
 def encode_untracked(destinations: Iterable[Address], interfaces: Iterable[int]) -> list[bytes]:
-    """Render, as netlink messages, the transaction that adds these to what is tracked, and renews the lease.
+    """Render, as netlink messages, the changes that add these to what is tracked, and renew the lease.
 
     Of these interfaces, by index; without any the lease ends. The destinations' ports have to be among those of the
     table.
     """
-    messages = [
-        encode_addition(UNTRACKED, f"api_{_version(family)}", map(encode_address, found))
+    changes = [
+        encode_addition(UNTRACKED, f"api_{FAMILIES[family][0]}", map(encode_address, found))
         for family, found in split_families(destinations).items()
     ]
-    messages.append(encode_emptying(UNTRACKED, _ALONE))
+    changes.append(encode_emptying(UNTRACKED, _ALONE))
     if alone := [encode_key(struct.pack("=I", one)) for one in interfaces]:
-        messages.append(encode_addition(UNTRACKED, _ALONE, alone))
-    return encode_batch(messages)
-
-
-def _version(family: socket.AddressFamily) -> str:
-    return FAMILIES[family][0]
+        changes.append(encode_addition(UNTRACKED, _ALONE, alone))
+    return changes
