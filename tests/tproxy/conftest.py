@@ -12,6 +12,7 @@ from apisnoop_tproxy.settings import Settings
 from tests.tproxy.cabled import Cabled, cable
 from tests.tproxy.certificates import Authority
 from tests.tproxy.fake_pod import FakePod
+from tests.tproxy.neighbour import Neighbour, Ours, beside
 from tests.tproxy.podlike import API6, Podlike
 
 
@@ -57,5 +58,20 @@ def pod(podlike: Podlike, settings: Settings) -> Iterator[FakePod]:
     found = FakePod(podlike, settings.kubelet)
     found.ca_file.write_bytes(authority.pem)
     found.api = podlike.server()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def neighbour(podlike: Podlike) -> Iterator[Neighbour]:
+    """Give what the pod reaches by a cable."""
+    with beside(podlike) as found:
+        yield found
+
+
+@pytest.fixture
+def exempting(podlike: Podlike) -> Iterator[Ours]:
+    """Give what is ours in the pod: nothing, until it begins."""
+    found = Ours(podlike)
     yield found
     found.close()

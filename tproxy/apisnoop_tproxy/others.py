@@ -8,7 +8,7 @@ import os
 import struct
 
 from apisnoop_tproxy.netlink import NLM_F_DUMP, Netlink, encode_message, parse_attributes
-from apisnoop_tproxy.rules import TABLE, UNTRACKED
+from apisnoop_tproxy.rules import OURS
 from apisnoop_tproxy.table_size import NETLINK_NETFILTER
 
 _GETTABLE = (10 << 8) | 1
@@ -17,7 +17,7 @@ _TABLE_NAME = 1
 _INET = 1
 _LARGEST = 64 * 1024
 """Bytes of a list of tables; ours takes some hundreds."""
-_OURS = {(_INET, TABLE.encode()), (_INET, UNTRACKED.encode())}
+_OURS = {(_INET, name.encode()) for name in OURS}
 _LEGACY = ("/proc/thread-self/net/ip_tables_names", "/proc/thread-self/net/ip6_tables_names")
 """Tables of iptables, where it is not a face of nftables; there only where the kernel has it."""
 

@@ -15,7 +15,7 @@ from apisnoop.causes import cause_of
 from apisnoop.errors import UsageError
 from apisnoop.node.messages import Address
 from apisnoop_tproxy.nft import RuleError, apply_rules, list_table, remove_table
-from apisnoop_tproxy.rules import PRIORITY, TABLE, split_families
+from apisnoop_tproxy.rules import FAMILIES, PRIORITY, TABLE, render_removal, split_families
 from apisnoop_tproxy.settings import parse_address, read_server
 
 LEAD, LET_GO = 15443, 15444
@@ -25,7 +25,6 @@ LEASE_SECONDS = 5
 """For how long one such datagram counts."""
 HEAR_PRIORITY = -310
 """Before connection tracking (NF_IP_PRI_CONNTRACK, -200): the pod's table of connections has nothing of it."""
-_FAMILIES = {socket.AF_INET: ("v4", "ip", "ipv4_addr"), socket.AF_INET6: ("v6", "ip6", "ipv6_addr")}
 _UID_OFFSET = "@th,64,128"
 """The 16 bytes behind a UDP header."""
 _CONNECT_SECONDS = 3.0
@@ -40,10 +39,9 @@ def render_redirection(pod_uid: uuid.UUID, destinations: Collection[Address]) ->
     what is deleted takes room for a second. Host and port are apart because nftables 1.0.6 has too few registers for
     both of IPv6 together.
     """
-    families = {_FAMILIES[family]: addresses for family, addresses in split_families(destinations).items()}
+    families = {FAMILIES[family]: addresses for family, addresses in split_families(destinations).items()}
     lines = [
-        f"add table inet {TABLE}",
-        f"delete table inet {TABLE}",
+        render_removal([TABLE]),
         f"table inet {TABLE} {{",
         f'\tcomment "apisnoop: records API calls while the node agent says so; remove: nft delete table inet {TABLE}"',
         "\tmap port { type nf_proto : inet_service; flags dynamic, timeout; }",

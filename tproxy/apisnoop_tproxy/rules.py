@@ -23,6 +23,8 @@ from apisnoop_tproxy.netlink import NLA_F_NESTED, NLM_F_ACK, NLM_F_CREATE, encod
 TABLE = "apisnoop"
 UNTRACKED = "apisnoop_untracked"
 """The table of `untracked`, which goes wherever that one goes."""
+OURS = (UNTRACKED, TABLE)
+"""All that we ever put into a namespace, in the order of removal."""
 PRIORITY = -110
 """Before a mesh's nat chains, which are at -100 (NF_IP_PRI_NAT_DST)."""
 FAMILIES = {socket.AF_INET: ("v4", "ip", "ipv4_addr"), socket.AF_INET6: ("v6", "ip6", "ipv6_addr")}
@@ -79,9 +81,9 @@ def render_table(redirect: Redirect, destinations: Iterable[Address]) -> str:
     return "\n".join([*lines, "\t}", "}", ""])
 
 
-def render_removal() -> str:
-    """Render the transaction that deletes what is ours, as far as it is there."""
-    return "\n".join(f"add table inet {one}\ndelete table inet {one}" for one in (UNTRACKED, TABLE))
+def render_removal(tables: Iterable[str] = OURS) -> str:
+    """Render what deletes tables of ours, as far as they are there; a transaction, or the beginning of one."""
+    return "\n".join(f"add table inet {one}\ndelete table inet {one}" for one in tables)
 
 
 def encode_leases(redirect: Redirect, destinations: Iterable[Address]) -> list[bytes]:

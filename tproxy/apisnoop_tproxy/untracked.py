@@ -21,6 +21,7 @@ from apisnoop_tproxy.rules import (
     encode_address,
     encode_emptying,
     encode_key,
+    render_removal,
     split_families,
 )
 
@@ -35,8 +36,7 @@ def render_untracked(destinations: Iterable[Address], lease: float) -> str:
     """Render the transaction that puts the table in place; it does nothing before it has its lease (seconds)."""
     by_family = split_families(destinations)
     lines = [
-        f"add table inet {UNTRACKED}",
-        f"delete table inet {UNTRACKED}",
+        render_removal([UNTRACKED]),
         f"table inet {UNTRACKED} {{",
         f'\tcomment "apisnoop: what is no API call is not tracked; remove: nft delete table inet {UNTRACKED}"',
         f"\tset {_ALONE} {{ type iface_index; flags timeout; timeout {round(lease * 1000)}ms; }}",
