@@ -22,7 +22,7 @@ class Space:
     def __init__(self, cluster, found):
         self.uid = found["metadata"]["uid"]
         self.node = next(one for one in cluster.nodes if one.name == found["spec"]["nodeName"])
-        self.place = Path(f"/proc/{processes_of(self.uid)[0]}/ns/net")
+        self.place = Path(f"/proc/{holder_of(self.uid)}/ns/net")
         self.link = str(self.place.readlink())
         self.witness = f"w-{self.uid[:8]}"
 
@@ -70,6 +70,19 @@ def processes_of(uid):
             if f"pod{uid}" in place.read_text():
                 found.append(int(place.parts[2]))
     return found
+
+
+def holder_of(uid):
+    """Return the process that lives as long as the pod's sandbox: the containers' come and go."""
+    (found,) = (pid for pid in processes_of(uid) if program_of(pid) == "pause")
+    return found
+
+
+def program_of(pid):
+    """Name a process's program, "" if it has ended."""
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    return ""
 
 
 def test_a_deleted_pods_network_namespace_goes(installed, two_nodes, a_namespace, tmp_path):

@@ -1,7 +1,9 @@
 """The proxy's end of the wire to the node agent: connected anew whenever it is lost.
 
 Questions get their answers here; orders go to the carrier. An agent that answers nothing is as good as none: every
-question has its time, after which the connection that needed the answer fails and no other waits.
+question has its time, after which the connection that needed the answer fails and no other waits. Once its leases have
+run out nothing is asked until it is heard again: a client that tries again may do so on a connection that it had opened
+in advance, before that, and would wait as long once more.
 """
 
 import asyncio
@@ -70,6 +72,7 @@ class AgentLink:
         self._path = path
         self._hello = Hello(worker, workers=workers)
         self._channel: Channel[FromAgent] | None = None
+        self._silent = False
         self._questions: dict[int, asyncio.Future[Answer]] = {}
         self._numbers = itertools.count(1)
         self._turns: WeakValueDictionary[int, asyncio.Semaphore] = WeakValueDictionary()
@@ -85,14 +88,14 @@ class AgentLink:
                 continue
             ended: asyncio.Queue[str] = asyncio.Queue()
             channel = Channel(sock, FROM_AGENT, lambda *heard: self._hear(carrier, *heard), ended.put_nowait)
-            self._channel = channel
+            self._channel, self._silent = channel, False
             try:
                 channel.send(self._hello)
                 reason = await ended.get()
             finally:
                 self._channel = None
                 channel.close()
-                self._fail_questions()
+                self._fail_questions("has gone")
             carrier.lost(reason)
             await asyncio.sleep(RETRY_SECONDS)  # it may have turned us away
 
@@ -105,6 +108,11 @@ class AgentLink:
         """Tell the agent something; if there is none, nobody needs to know."""
         if self._channel is not None:
             self._channel.send(message)
+
+    def give_up(self) -> None:
+        """Expect no answer any more, until the agent says something."""
+        self._silent = True
+        self._fail_questions("is silent")
 
     async def identify(self, enrolment: int, source: Address, destination: Address) -> Identified:
         """Ask which container has opened a connection. An agent that cannot tell in time leaves it unknown."""
@@ -142,6 +150,8 @@ class AgentLink:
     async def _answer(self, number: int, question: Identify | Dial) -> Answer:
         if self._channel is None:
             raise ConnectionAbortedError("the node agent is not there")
+        if self._silent:
+            raise ConnectionAbortedError("the node agent is silent")
         answer: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._questions[number] = answer
         self.say(question)
@@ -155,6 +165,7 @@ class AgentLink:
             del self._questions[number]
 
     def _hear(self, carrier: Carrier, message: FromAgent, descriptors: list[int]) -> None:
+        self._silent = False
         if isinstance(message, Identified | Dialled):
             asked = self._questions.get(message.question)
             if asked is not None and not asked.done():
@@ -172,7 +183,7 @@ class AgentLink:
             carrier.renewed(message.until, message.why)
         close_all(descriptors)
 
-    def _fail_questions(self) -> None:
+    def _fail_questions(self, agent: str) -> None:
         for asked in self._questions.values():
             if not asked.done():
-                asked.set_exception(ConnectionAbortedError("the node agent has gone"))
+                asked.set_exception(ConnectionAbortedError(f"the node agent {agent}"))

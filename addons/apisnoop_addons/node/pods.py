@@ -132,7 +132,7 @@ class Pods:
             self._lapse(why or LEASES_RAN_OUT, until)
             self._unled.set()
             return
-        self._lease = asyncio.get_running_loop().call_later(left, lambda: self._lapse(why or LEASES_RAN_OUT, until))
+        self._lease = asyncio.get_running_loop().call_later(left, self._run_out, why or LEASES_RAN_OUT, until)
         self._unled.clear()
         for pod in self._pods.values():
             if pod.lapsed and not pod.retired and not pod.lost:
@@ -265,6 +265,10 @@ class Pods:
         self._pods.clear()
         for pod in pods:
             await self._close(pod)
+
+    def _run_out(self, why: str, until: float) -> None:
+        self._link.give_up()
+        self._lapse(why, until)
 
     def _lapse(self, reason: str, until: float = inf) -> None:
         """Note that pods are not recorded any more, since `until` or since we stood still, whatever was first."""

@@ -72,6 +72,7 @@ class Node:
         self.seen_by_server = []
         self.identified = {"container": "app"}
         self.asked = 0
+        self.frozen = False
         self.before_identified = lambda: None
         self.agent = None
         self.pods = None
@@ -80,6 +81,8 @@ class Node:
 
     def hear(self, message, _):
         """Answer as an agent does; all but beats and questions is for the test."""
+        if self.frozen:
+            return
         if isinstance(message, Identify):
             self.asked += 1
             self.before_identified()

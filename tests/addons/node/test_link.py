@@ -192,6 +192,32 @@ async def test_a_silent_agent_fails_only_the_question(tmp_path, monkeypatch):
 
 
 @in_loop
+async def test_an_agent_given_up_is_asked_nothing_until_it_is_heard(tmp_path):
+    """What it has been asked fails at once, so does what would be; whatever it says, it is asked again."""
+    async with linked(tmp_path) as (agent, link, orders):
+        dialling, identifying = asyncio.create_task(link.dial(1, API)), asyncio.create_task(link.identify(1, POD, API))
+        asked = [await agent.heard.get() for _ in range(2)]
+        async with asyncio.timeout(link_module.IDENTIFY_SECONDS / 2):
+            link.give_up()
+            with pytest.raises(ConnectionAbortedError, match="silent"):
+                await dialling
+            with pytest.raises(ConnectionAbortedError, match="silent"):
+                await link.dial(1, API)
+            assert await identifying == Identified(identifying_number(asked))
+        agent.channel.send(Renewed(1.0))
+        await orders.get()
+        identifying = asyncio.create_task(link.identify(1, POD, API))
+        agent.channel.send(Identified((await agent.heard.get()).question, "app"))
+        assert (await identifying).container == "app"
+
+
+def identifying_number(asked):
+    """Return the number of the one question about a container."""
+    (found,) = (question.question for question in asked if isinstance(question, Identify))
+    return found
+
+
+@in_loop
 async def test_a_lost_agent_is_told_and_found_again(tmp_path):
     """When the agent goes, waiting questions fail at once and the carrier is told; the next agent is connected to."""
     async with linked(tmp_path) as (agent, link, orders):

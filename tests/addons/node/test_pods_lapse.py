@@ -1,8 +1,12 @@
 """Pods that are not recorded for a while although they should be: since when, and why."""
 
+import asyncio
 import time
 
+import pytest
+
 from apisnoop.node.messages import Enrolled, Renewed, Retire
+from apisnoop_addons.node.link import ANSWER_SECONDS
 from apisnoop_addons.node.pods import LEASES_RAN_OUT, SILENCE, STOOD_STILL
 from tests.addons.node.played_node import ANSWER, enrolled
 from tests.looped import eventually, in_loop
@@ -94,3 +98,18 @@ async def test_a_lost_agent_leaves_open_connections_alone(tmp_path):
         writer.close()
     assert one.records.began == ["web-0", "web-0"]
     assert one.records.ended[0][1].startswith("the node agent was lost")
+
+
+@in_loop
+async def test_connections_opened_in_advance_do_not_wait_for_a_frozen_agent(tmp_path):
+    """What waits when its leases have run out is closed then, what is asked later at once: its client opens another."""
+    async with enrolled(tmp_path) as one:
+        opened = [await one.connect() for _ in range(3)]
+        await eventually(lambda: one.asked == len(opened))
+        one.frozen = True
+        one.agent.send(Renewed(time.time() + 0.3))
+        async with asyncio.timeout(ANSWER_SECONDS / 2):
+            for connection in opened:
+                with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
+                    await one.get(*connection)
+        assert one.records.ended == [("web-0", LEASES_RAN_OUT)]
