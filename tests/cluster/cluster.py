@@ -70,9 +70,10 @@ class Cluster(Server):
             cluster._start_controllers(controller_arguments)
             cluster._start_scheduler()
             cluster._join_nodes()
-            cluster.apply(dns.objects(), dns.NAMESPACE)
+            # A pod whose image is not there yet has containerd look for it in a registry, which may take minutes to fail.
             for started in imports:
                 started.finish()
+            cluster.apply(dns.objects(), dns.NAMESPACE)
             cluster._wait_until_usable()
         return cluster
 
