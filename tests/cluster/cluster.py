@@ -70,7 +70,7 @@ class Cluster(Server):
             cluster._start_controllers(controller_arguments)
             cluster._start_scheduler()
             cluster._join_nodes()
-            # A pod whose image is not there yet has containerd look for it in a registry, which may take minutes to fail.
+            # A pod whose image is not there yet has containerd look for it in a registry, which may take a minute.
             for started in imports:
                 started.finish()
             cluster.apply(dns.objects(), dns.NAMESPACE)

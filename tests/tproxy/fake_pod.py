@@ -13,7 +13,6 @@ import pytest
 from apisnoop.node.wanted import Marks, Wanted
 from apisnoop_tproxy.agent import Agent
 from apisnoop_tproxy.hierarchy import unified_hierarchy
-from apisnoop_tproxy.nft import find_table
 from apisnoop_tproxy.pod_facts import PodFacts
 from tests.tproxy.fake_proxy import FakeProxy
 from tests.tproxy.podlike import API, POD_ADDRESS
@@ -102,7 +101,7 @@ class FakePod:
 
     def table(self):
         """Look for our table."""
-        return self.podlike.run(find_table)
+        return self.podlike.table()
 
     def redirected(self, listener):
         """Tell whether a new connection is led to the proxy."""

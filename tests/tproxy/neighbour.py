@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from apisnoop_tproxy.diag import SocketDiagnosis
 from apisnoop_tproxy.foothold import Foothold
 from apisnoop_tproxy.namespace import in_namespace
-from apisnoop_tproxy.nft import Netfilter
 from apisnoop_tproxy.presence import Presence
 from apisnoop_tproxy.rules import UNTRACKED, Redirect
 from apisnoop_tproxy.succession import Succession
@@ -72,7 +71,7 @@ class Ours:
 
     def __init__(self, podlike):
         self.podlike = podlike
-        netfilter, diagnosis = podlike.run(Netfilter), podlike.run(SocketDiagnosis)
+        netfilter, diagnosis = podlike.netfilter(), podlike.run(SocketDiagnosis)
         namespace = os.dup(podlike.namespace)
         foothold = Foothold(namespace, os.pidfd_open(os.getpid()), None, os.getpid(), netfilter, diagnosis)
         self.presence = Presence(foothold, Succession("0b"))

@@ -4,11 +4,19 @@ import os
 import socket
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 from types import TracebackType
 from typing import Self
+
+from apisnoop.node.messages import Address
+from apisnoop_tproxy.netfilter import Netfilter
+from apisnoop_tproxy.netlink import Netlink
+from apisnoop_tproxy.nf_tables import NETLINK_NETFILTER
+from apisnoop_tproxy.rules import Redirect
+from apisnoop_tproxy.table import Table
 
 API = ("10.96.0.1", 443)
 API6 = ("fd00::1", 443)
@@ -53,6 +61,20 @@ class Podlike:
         with ThreadPoolExecutor(1) as threads:
             threads.submit(os.setns, self.namespace, os.CLONE_NEWNET).result()
             return threads.submit(work).result()
+
+    def netfilter(self) -> Netfilter:
+        """Open what the agent has there."""
+        return Netfilter(self.namespace, self.run(lambda: Netlink(NETLINK_NETFILTER)))
+
+    def put(self, redirect: Redirect, destinations: Collection[Address]) -> None:
+        """Put our table in place."""
+        with closing(self.netfilter()) as found:
+            found.put(redirect, destinations)
+
+    def table(self) -> Table | None:
+        """Look for our table."""
+        with closing(self.netfilter()) as found:
+            return found.find()
 
     def await_route(self, address: tuple[str, int]) -> None:
         """Wait until an IPv6 address can be reached from inside."""

@@ -12,13 +12,13 @@ from types import SimpleNamespace
 
 import pytest
 
-from apisnoop_tproxy import conntrack, nft, presence
+from apisnoop_tproxy import conntrack, netfilter, presence
 from apisnoop_tproxy.netlink import Netlink
-from apisnoop_tproxy.nft import Netfilter, apply_rules
+from apisnoop_tproxy.nf_tables import NETLINK_NETFILTER
+from apisnoop_tproxy.nft import apply_rules
 from apisnoop_tproxy.presence import Presence
 from apisnoop_tproxy.rules import Redirect
 from apisnoop_tproxy.succession import Succession
-from apisnoop_tproxy.table_size import NETLINK_NETFILTER
 from tests.looped import eventually, in_loop
 from tests.tproxy.fake_pod import YES, enrolled, running, state
 from tests.tproxy.fake_proxy import FakeProxy
@@ -102,7 +102,7 @@ def forget(podlike, ports=(), destinations=(API,)):
 @pytest.fixture
 def ours(podlike):
     """Give what is ours in the pod."""
-    netfilter = podlike.run(Netfilter)
+    netfilter = podlike.netfilter()
     yield Presence(SimpleNamespace(namespace=podlike.namespace, netfilter=netfilter), Succession("0b"))
     netfilter.close()
 
@@ -242,7 +242,7 @@ async def test_a_kernel_without_ctnetlink_is_led_all_the_same(podlike, ours, mon
     def refuse(*_):
         raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
 
-    monkeypatch.setattr(nft, "count_tracked", refuse)
+    monkeypatch.setattr(netfilter, "count_tracked", refuse)
     caplog.set_level(logging.DEBUG, "apisnoop_tproxy.presence")
     listener = podlike.server(("127.0.0.1", 0))
     await ours.act(redirect_to(listener), [API])

@@ -3,13 +3,14 @@
 import errno
 import os
 import socket
+from contextlib import closing
 from types import SimpleNamespace
 
 import pytest
 
-from apisnoop_tproxy.nft import Netfilter, RuleError, apply_rules, find_table
+from apisnoop_tproxy.nft import RuleError
 from apisnoop_tproxy.presence import Presence
-from apisnoop_tproxy.rules import Redirect, encode_leases, render_table
+from apisnoop_tproxy.rules import Redirect, encode_leases
 from apisnoop_tproxy.succession import Succession
 from tests.looped import in_loop
 
@@ -81,12 +82,13 @@ async def test_an_earlier_agents_rule_stops_and_its_open_connections_go_on(podli
     """Nothing new is led to the earlier proxy, nor can its agent renew that; what it carries is still translated."""
     with podlike.run(lambda: socket.create_server(("127.0.0.1", 0))) as listener, podlike.server():
         redirect = Redirect("0a", {socket.AF_INET: listener.getsockname()[1]}, 60.0)
-        podlike.run(lambda: apply_rules(render_table(redirect, [API])))
-        client, leases = podlike.connect(), podlike.run(Netfilter)
+        podlike.put(redirect, [API])
+        client, leases = podlike.connect(), podlike.netfilter()
         carried = podlike.accept(listener)
         carried.settimeout(5)
-        await Presence(SimpleNamespace(namespace=podlike.namespace), Succession("0b")).flush()
-        assert not podlike.run(find_table).live
+        with closing(podlike.netfilter()) as netfilter:
+            await Presence(SimpleNamespace(netfilter=netfilter), Succession("0b")).flush()
+        assert not podlike.table().live
         client.sendall(b"still here")
         assert carried.recv(20) == b"still here"
         assert podlike.connect().getpeername() == API

@@ -1,11 +1,13 @@
-"""The rule as text and as leases; each text is the golden itself."""
+"""The rule as nft(8) shows it, in a real network namespace; each text is the golden itself."""
 
 import socket
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from apisnoop_tproxy.rules import Redirect, began, is_newer, new_generation, parse_comment, render_table, split_families
+from apisnoop_tproxy.nft import apply_rules
+from apisnoop_tproxy.rules import Redirect, began, is_newer, new_generation, parse_comment, split_families
 
 GOLDENS = Path(__file__).parent / "goldens"
 DESTINATIONS = [("10.96.0.1", 443), ("fd00:10:96::1", 443), ("10.89.0.1", 6443), ("10.89.0.1", 6443)]
@@ -16,19 +18,26 @@ PORTS = {
 }
 
 
+def found(podlike):
+    """Give what the kernel has, as nft(8) shows it and as we read it."""
+    command = ["nft", "--stateless", "list", "table", "inet", "apisnoop"]
+    shown = podlike.run(lambda: subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return shown, podlike.table()
+
+
 @pytest.mark.parametrize("families", PORTS)
-def test_the_table_of_each_family(families, request):
-    """The table is what the golden file shows, for either address family and both."""
-    text = render_table(Redirect("0f3a", PORTS[families], 5.0), DESTINATIONS)
-    golden = GOLDENS / f"table-{families}.nft"
-    if request.config.getoption("--regenerate"):
-        golden.write_text(text)
-    assert text == golden.read_text()
+def test_the_table_of_each_family(podlike, families):
+    """To the kernel it is in every byte what libnftables makes of the golden file, for each address family and both."""
+    podlike.put(Redirect("0f3a", PORTS[families], 600.0), DESTINATIONS)
+    ours = found(podlike)
+    podlike.run(lambda: apply_rules(f"delete table inet apisnoop\n{(GOLDENS / f'table-{families}.nft').read_text()}"))
+    assert found(podlike) == ours
+    assert (ours[1].generation, ours[1].ports) == ("0f3a", tuple(PORTS[families].values()))
 
 
 def test_a_table_says_whose_it_is():
-    """What the comment says can be read again, and other tables' comments are not ours."""
-    text = render_table(Redirect("0f3a", PORTS["both"], 5.0), DESTINATIONS)
+    """What the comment says can be read again, and fits; other tables' comments are not ours."""
+    text = (GOLDENS / "table-both.nft").read_text()
     comment = text.partition('comment "')[2].partition('"')[0]
     assert parse_comment(comment) == ("0f3a", (40001, 40002))
     assert len(comment) <= 128

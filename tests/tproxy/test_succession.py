@@ -8,10 +8,9 @@ import pytest
 
 from apisnoop.node.messages import Renewed
 from apisnoop.node.wanted import Marks
-from apisnoop_tproxy.nft import apply_rules
 from apisnoop_tproxy.pod_facts import PodFacts
 from apisnoop_tproxy.pod_state import Code
-from apisnoop_tproxy.rules import Redirect, new_generation, render_table
+from apisnoop_tproxy.rules import Redirect, new_generation
 from apisnoop_tproxy.succession import Succession
 from tests.looped import in_loop
 from tests.tproxy.fake_pod import NO, enrolled, running, state
@@ -34,7 +33,7 @@ def agents_pod(name="apisnoop-agent-2", namespace="apisnoop", **facts):
 def forge(pod, generation):
     """Write a table as a program of the pod may do that wants us to believe that another agent has it."""
     forged = Redirect(generation, {socket.AF_INET: 9}, 600)
-    pod.podlike.run(lambda: apply_rules(render_table(forged, [API])))
+    pod.podlike.put(forged, [API])
 
 
 @pytest.mark.parametrize(
@@ -112,12 +111,12 @@ async def test_a_table_of_an_agent_that_is_not_there_is_an_edit(settings, pod):
 async def test_what_an_earlier_agent_left_is_taken_over_or_removed(settings, pod):
     """A table of another generation is replaced where the pod is wanted, and removed where it is not."""
     left = Redirect("dead", {socket.AF_INET: 9}, 60)
-    pod.podlike.run(lambda: apply_rules(render_table(left, [API])))
+    pod.podlike.put(left, [API])
     async with enrolled(settings, pod) as (agent, proxy):
         enrol = await proxy.enrolled()
         assert pod.table().generation == agent.generation
         assert pod.redirected(proxy.listeners[enrol.enrolment][0])
-    pod.podlike.run(lambda: apply_rules(render_table(left, [API])))
+    pod.podlike.put(left, [API])
     async with running(settings) as agent:
         agent.update(pod.facts, NO)
         proxy = FakeProxy(settings.socket)

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from apisnoop_tproxy import exemption
-from apisnoop_tproxy.nft import RuleError, apply_rules, find_table
+from apisnoop_tproxy.nft import RuleError, apply_rules
 from apisnoop_tproxy.others import Others
 from apisnoop_tproxy.rules import UNTRACKED
 from apisnoop_tproxy.untracked import render_untracked
@@ -174,7 +174,7 @@ async def test_it_goes_where_the_other_table_goes(podlike, exempting):
         await end()
         assert not is_there(podlike)
     await exempting.presence.remove()
-    assert podlike.run(find_table) is None
+    assert podlike.table() is None
 
 
 @in_loop

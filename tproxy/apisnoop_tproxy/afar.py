@@ -16,11 +16,11 @@ import msgspec
 from apisnoop.node.messages import Address
 from apisnoop_tproxy.foothold import NotThereError
 from apisnoop_tproxy.namespace import listen
-from apisnoop_tproxy.nft import Table
 from apisnoop_tproxy.pod_facts import PodFacts
 from apisnoop_tproxy.pod_state import Cause, Code
 from apisnoop_tproxy.redirection import LEAD, LET_GO
 from apisnoop_tproxy.rules import Redirect
+from apisnoop_tproxy.table import Table
 from apisnoop_tproxy.trust import Trust
 
 _ANYWHERE = {socket.AF_INET: "0.0.0.0", socket.AF_INET6: "::"}  # noqa: S104 - the proxy lets in one pod only

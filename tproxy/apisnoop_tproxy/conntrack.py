@@ -27,7 +27,7 @@ from apisnoop_tproxy.netlink import (
     encode_message,
     parse_attributes,
 )
-from apisnoop_tproxy.table_size import NETLINK_NETFILTER
+from apisnoop_tproxy.nf_tables import NETLINK_NETFILTER
 
 MOST = 32_768
 """Connections that a pod may have for its table to be listed: a fifth of a second. It may have more on purpose."""

@@ -14,7 +14,9 @@ from apisnoop_tproxy.addresses import local_addresses
 from apisnoop_tproxy.cgroup_path import PodCgroup
 from apisnoop_tproxy.diag import SocketDiagnosis
 from apisnoop_tproxy.namespace import in_namespace
-from apisnoop_tproxy.nft import Netfilter
+from apisnoop_tproxy.netfilter import Netfilter
+from apisnoop_tproxy.netlink import Netlink
+from apisnoop_tproxy.nf_tables import NETLINK_NETFILTER
 from apisnoop_tproxy.processes import HOST, PROC, Held, PodProcesses
 
 
@@ -102,20 +104,21 @@ def _hold(namespace: int, held: Held, group: PodCgroup, addresses: Collection[st
             raise NotThereError("it has no address yet")
         pidfd = os.dup(held.pidfd)
         opened.callback(os.close, pidfd)
-        found = Foothold(namespace, pidfd, group, held.pid, *in_namespace(namespace, lambda: _open(addresses)))
+        netlink, diagnosis = in_namespace(namespace, lambda: _open(addresses))
+        found = Foothold(namespace, pidfd, group, held.pid, Netfilter(namespace, netlink), diagnosis)
         opened.pop_all()
         return found
 
 
-def _open(addresses: Collection[str]) -> tuple[Netfilter, SocketDiagnosis]:
+def _open(addresses: Collection[str]) -> tuple[Netlink, SocketDiagnosis]:
     """See whether this is where the pod's addresses are, and open what we need there; in one go, for to enter costs."""
     if local_addresses().isdisjoint(addresses):
         raise NotThereError(f"no network namespace of it has its address {', '.join(sorted(addresses))}")
-    netfilter = Netfilter()
+    netlink = Netlink(NETLINK_NETFILTER)
     try:
-        return netfilter, SocketDiagnosis()
+        return netlink, SocketDiagnosis()
     except OSError:
-        netfilter.close()
+        netlink.close()
         raise
 
 

@@ -15,6 +15,7 @@ import msgspec
 NLM_F_REQUEST = 0x1
 NLM_F_ACK = 0x4
 NLM_F_CREATE = 0x400
+NLM_F_APPEND = 0x800
 NLM_F_DUMP = 0x300
 NLA_F_NESTED = 0x8000
 _NLA_TYPE_MASK = 0x3FFF
@@ -22,7 +23,8 @@ _NLMSG_ERROR = 2
 _NLMSG_DONE = 3
 _HEADER = struct.Struct("=IHHII")
 _ATTRIBUTE = struct.Struct("=HH")
-_LARGEST = 1 << 18
+_LARGEST = 1 << 16
+"""Bytes: twice what the kernel gives at a time. For 128 kB and more, a buffer's memory is mapped anew each time."""
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -1,66 +1,21 @@
-"""Applying rules in a pod's network namespace: tables through libnftables, leases through netlink.
+"""Applying rules that are text, in a pod's network namespace, through libnftables.
 
-libnftables takes text and gives none of nft's process; its context costs 130 kB at once and more with use, so it is
-there for a moment only. What stays per pod is a netlink socket, for what is asked often.
+It takes what nft(8) takes, without its process; its context costs 130 kB at once and more with use, so it is there for
+a moment only. What has to be fast, or is done often, goes without it (`netfilter`).
 """
 
 import ctypes
 import functools
-import re
 
-import msgspec
-
-from apisnoop.causes import cause_of
 from apisnoop.errors import ApisnoopError
-from apisnoop_tproxy.conntrack import count_tracked
-from apisnoop_tproxy.netlink import Netlink
-from apisnoop_tproxy.rules import TABLE, encode_batch, parse_comment, render_removal
-from apisnoop_tproxy.table_size import NETLINK_NETFILTER, Size, measure
+from apisnoop_tproxy.rules import TABLE, render_removal
 
 _OUTPUT_STATELESS = 1 << 2
 """NFT_CTX_OUTPUT_STATELESS of nftables/libnftables.h."""
-_COMMENT = re.compile(r'^\tcomment "(?P<text>[^"\n]{0,256})"$', re.MULTILINE)
-_ELEMENTS = re.compile(r"^\t\telements = \{[^}]*\}\n", re.MULTILINE)
 
 
 class RuleError(Exception):
     """The kernel, or libnftables, refused a transaction."""
-
-
-class Table(msgspec.Struct, frozen=True):
-    """Our table, as found in a namespace."""
-
-    generation: str
-    ports: tuple[int, ...]
-    live: bool
-    """Whether it leads anything anywhere: its leases have not run out."""
-    fingerprint: str
-    """Of everything in it but what changes by itself: two tables with the same one do the same."""
-
-
-class Netfilter:
-    """A socket in one network namespace, that of the thread that opened it, for what can be asked from outside."""
-
-    def __init__(self) -> None:
-        self._netlink = Netlink(NETLINK_NETFILTER)
-
-    def close(self) -> None:
-        """Let go of the namespace."""
-        self._netlink.close()
-
-    def apply(self, changes: list[bytes]) -> None:
-        """Make changes in one transaction, as `rules.encode_leases` gives them.
-
-        Raises RuleError if there is no such table any more; then nothing has changed.
-        """
-        try:
-            self._netlink.ask(*encode_batch(changes))
-        except OSError as error:
-            raise RuleError(f"table inet {TABLE}: {cause_of(error)}") from None
-
-    def tracks(self) -> bool:
-        """Tell whether there is any connection that is tracked. Raises OSError: EINVAL without ctnetlink."""
-        return count_tracked(self._netlink) > 0
 
 
 def apply_rules(text: str) -> None:
@@ -71,22 +26,6 @@ def apply_rules(text: str) -> None:
 def remove_table() -> None:
     """Delete our table in the calling thread's network namespace, if it is there. Raises RuleError."""
     _run(render_removal())
-
-
-def find_table(*, ours: bool = False) -> Table | None:
-    """Look for our table in the calling thread's network namespace. Raises RuleError, OSError.
-
-    One that is too large to be ours is somebody else's, and not looked into; `ours`: it has been made just now.
-    """
-    size = Size.MODEST if ours else measure()
-    if size is Size.TOO_LARGE:
-        return Table("", (), live=True, fingerprint="too large")
-    listed = "" if size is Size.NONE else list_table()
-    if not listed:
-        return None
-    comment = _COMMENT.search(listed)  # not in the JSON that nftables 1.0.6 gives
-    generation, ports = parse_comment(comment["text"] if comment else "") or ("", ())
-    return Table(generation, ports, _ELEMENTS.search(listed) is not None, _ELEMENTS.sub("", listed))
 
 
 def list_table(*, stateful: bool = False) -> str:

@@ -8,8 +8,8 @@ import os
 import struct
 
 from apisnoop_tproxy.netlink import NLM_F_DUMP, Netlink, encode_message, parse_attributes
+from apisnoop_tproxy.nf_tables import NETLINK_NETFILTER
 from apisnoop_tproxy.rules import OURS
-from apisnoop_tproxy.table_size import NETLINK_NETFILTER
 
 _GETTABLE = (10 << 8) | 1
 _EVERY_FAMILY = struct.pack("!BBH", 0, 0, 0)

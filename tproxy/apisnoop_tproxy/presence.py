@@ -1,13 +1,14 @@
 """What is ours in one pod's network namespace: the table, its leases, and the connections that go through it.
 
-It carries out and looks; when to do what is `pod_control`'s. Whatever asks libnftables takes milliseconds and runs in a
-thread; the rest answers at once.
+It carries out and looks; when to do what is `pod_control`'s. What the kernel may need long for, such as a table that
+somebody has filled, runs in a thread; the rest answers at once.
 """
 
 import asyncio
 import logging
 import socket
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 
 from apisnoop.causes import cause_of
 from apisnoop.node.messages import Address
@@ -16,10 +17,12 @@ from apisnoop_tproxy.diag import Sock
 from apisnoop_tproxy.exemption import Exemption
 from apisnoop_tproxy.foothold import Foothold
 from apisnoop_tproxy.namespace import MARK, in_namespace, listen, open_listeners
-from apisnoop_tproxy.nft import RuleError, Table, apply_rules, find_table, remove_table
+from apisnoop_tproxy.netfilter import Netfilter
+from apisnoop_tproxy.nft import RuleError
 from apisnoop_tproxy.probe import Probe
-from apisnoop_tproxy.rules import Redirect, encode_leases, render_table
+from apisnoop_tproxy.rules import Redirect, encode_leases
 from apisnoop_tproxy.succession import Succession
+from apisnoop_tproxy.table import Table
 from apisnoop_tproxy.wait import HOST, PORT
 
 logger = logging.getLogger(__name__)
@@ -88,7 +91,8 @@ class Presence:
     async def act(self, redirect: Redirect, destinations: Collection[Address]) -> None:
         """Put our table in place of what is there. Raises RuleError or SupersededError; then nothing has changed."""
         self._exemption.ended()
-        before, after = await self._inside(lambda: _put(redirect, destinations, self._succession))
+        put = partial(_put, self.foothold.netfilter, redirect, destinations, self._succession)
+        before, after = await asyncio.to_thread(put)
         self._heed(before)
         self._fingerprint = after.fingerprint
 
@@ -107,7 +111,7 @@ class Presence:
 
     async def look(self) -> Table | None:
         """Look at the table that is there, whoever has made it; its connections are to be heeded. Raises RuleError."""
-        found = await self._inside(find_table)
+        found = await asyncio.to_thread(self.foothold.netfilter.find)
         self._heed(found)
         return found
 
@@ -130,7 +134,7 @@ class Presence:
         Raises RuleError.
         """
         self._exemption.ended()
-        await self._inside(lambda: _still(self._succession.generation))
+        await asyncio.to_thread(_still, self.foothold.netfilter, self._succession.generation)
 
     async def exempt(self, destinations: Collection[Address], lease: float) -> None:
         """Have the pod's other traffic not tracked from the next renewal on, as long as nobody else has rules there."""
@@ -145,14 +149,15 @@ class Presence:
         ports = frozenset(self.ports)
         try:
             if self.foothold.netfilter.tracks():
-                await self._inside(lambda: forget_ended(destinations, ports))
+                work = partial(forget_ended, destinations, ports)
+                await asyncio.to_thread(in_namespace, self.foothold.namespace, work)
         except OSError as error:
             logger.debug("connections that were reset are not forgotten: %s", cause_of(error))
 
     async def remove(self, generation: str = "") -> None:
         """Delete the table, if there is one; with a generation, only that. Raises RuleError."""
         self._exemption.ended()
-        await self._inside(lambda: _remove(generation))
+        await asyncio.to_thread(_remove, self.foothold.netfilter, generation)
 
     @property
     def busy(self) -> bool:
@@ -196,36 +201,35 @@ class Presence:
             return cause_of(error)
         return ""
 
-    async def _inside[Result](self, work: Callable[[], Result]) -> Result:
-        return await asyncio.to_thread(in_namespace, self.foothold.namespace, work)
 
-
-def _put(redirect: Redirect, destinations: Collection[Address], succession: Succession) -> tuple[Table | None, Table]:
+def _put(
+    netfilter: Netfilter, redirect: Redirect, destinations: Collection[Address], succession: Succession
+) -> tuple[Table | None, Table]:
     """Apply a table; return what was there before, and ours as the kernel shows it."""
-    before = find_table()
+    before = netfilter.find()
     if before is not None and before.live and succession.yields(before.generation):
         raise SupersededError
-    apply_rules(render_table(redirect, destinations))
-    found = find_table(ours=True)
+    netfilter.put(redirect, destinations)
+    found = netfilter.find(ours=True)
     if found is None:
         raise RuleError("the kernel took the rule, but it is not there")
     return before, found
 
 
-def _still(generation: str) -> None:
+def _still(netfilter: Netfilter, generation: str) -> None:
     """Put a table without leases, but with the same redirects, in place of what is there.
 
     Without the last of these, the kernel stops translating: open connections would hang.
     """
-    found = find_table()
+    found = netfilter.find()
     if found is not None:
         ports = dict(zip((socket.AF_INET, socket.AF_INET6), found.ports, strict=False))
-        apply_rules(render_table(Redirect(generation, ports, _NO_LEASE), ()))
+        netfilter.put(Redirect(generation, ports, _NO_LEASE), ())
 
 
-def _remove(generation: str) -> None:
+def _remove(netfilter: Netfilter, generation: str) -> None:
     if generation:
-        found = find_table()
+        found = netfilter.find()
         if found is None or found.generation != generation:
             return
-    remove_table()
+    netfilter.remove()

@@ -1,6 +1,8 @@
-"""The rule that leads a pod's new API connections to the proxy, as nftables(8) text and as leases.
+"""The rule that leads a pod's new API connections to the proxy, and its leases.
 
-Pure: everything here is rendered, nothing is applied (`nft` does that). Golden files show it.
+Pure: everything here is rendered, nothing is applied (`netfilter` does that). It is told to the kernel in its own words
+and not as text, since many pods may be taken up at once, and libnftables takes ten times as long. Golden files show it
+as text, which a test has libnftables read: to the kernel it is the same.
 
 The rule itself never changes while a pod is recorded. What makes it act are elements of its sets, (address, port),
 which the kernel forgets after some seconds: whoever dies takes no API server with him. They are renewed in one
@@ -11,14 +13,37 @@ import ipaddress
 import re
 import secrets
 import socket
-import struct
+import sys
 from collections.abc import Iterable, Mapping
 
 import msgspec
 
 from apisnoop.node.messages import Address
 from apisnoop_tproxy.namespace import MARK
-from apisnoop_tproxy.netlink import NLA_F_NESTED, NLM_F_ACK, NLM_F_CREATE, encode_attribute, encode_message
+from apisnoop_tproxy.nf_tables import (
+    LOCAL_OUT,
+    META_L4PROTO,
+    META_MARK,
+    META_NFPROTO,
+    NETWORK_HEADER,
+    RETURN,
+    TRANSPORT_HEADER,
+    decide,
+    encode_addition,
+    encode_address,
+    encode_chain,
+    encode_emptying,
+    encode_removal,
+    encode_rule,
+    encode_set,
+    encode_table,
+    go_on_if,
+    go_on_if_in,
+    keep_bits,
+    load_meta,
+    load_payload,
+    redirect_to,
+)
 
 TABLE = "apisnoop"
 UNTRACKED = "apisnoop_untracked"
@@ -32,12 +57,14 @@ FAMILIES = {socket.AF_INET: ("v4", "ip", "ipv4_addr"), socket.AF_INET6: ("v6", "
 _COMMENT = re.compile(r"apisnoop (?P<generation>[0-9a-f]{1,15}) ports (?P<ports>[0-9]{1,5}(?: [0-9]{1,5})?):")
 """Whoever may write rules in the pod may have written it: no more of it is read than we would write."""
 
-_NFT = 10 << 8
-_NEWSETELEM, _DELSETELEM = _NFT | 12, _NFT | 14
-_BATCH_BEGIN, _BATCH_END = 0x10, 0x11
-_NFPROTO_INET = 1
-_LIST_TABLE, _LIST_SET, _LIST_ELEMENTS, _LIST_ELEMENT = 1, 2, 3, 1
-_ELEMENT_KEY, _DATA_VALUE = 1, 1
+CHAIN = "output"
+_KEYS = {socket.AF_INET: (7 << 6 | 13, 8), socket.AF_INET6: (8 << 6 | 13, 20)}
+"""Of address and port: the type, which nft(8) reads as `ipv4_addr . inet_service`, and the bytes."""
+_ADDRESSED_TO = {socket.AF_INET: (2, 16, 4, 9), socket.AF_INET6: (10, 24, 16, 2)}
+"""Number of the protocol (NFPROTO_IPV4), offset and length of the destination in its header, and the register behind
+such an address."""
+_TCP_FLAGS, _SYN, _FLAGS_OFFSET, _PORT_OFFSET = 0x17, 0x02, 13, 2
+"""FIN, SYN, RST and ACK; where these are in a TCP header, and where the destination's port is."""
 
 
 class Redirect(msgspec.Struct, frozen=True):
@@ -52,33 +79,45 @@ class Redirect(msgspec.Struct, frozen=True):
     """Seconds for which the rule acts unless it is renewed."""
 
 
-def render_table(redirect: Redirect, destinations: Iterable[Address]) -> str:
-    """Render the transaction that puts our table in place of whatever table of ours is there.
+def encode_redirect(redirect: Redirect, destinations: Iterable[Address]) -> list[bytes]:
+    """Render the changes that put our table in place of whatever tables of ours are there.
 
     In one transaction: deleting the last nat chain of a namespace alone makes redirected connections hang.
     """
     ports = " ".join(str(port) for port in redirect.ports.values())
     comment = f"apisnoop {redirect.generation} ports {ports}: records API calls; remove: nft delete table inet {TABLE}"
     by_family = split_families(destinations)
-    lines = [
-        render_removal(),
-        f"table inet {TABLE} {{",
-        f'\tcomment "{comment}"',
+    changes = [*encode_removals(), encode_table(TABLE, comment)]
+    for number, family in enumerate(redirect.ports, start=1):
+        name = set_name(redirect, family)
+        changes.append(encode_set(TABLE, name, number, _KEYS[family], redirect.lease))
+        if family in by_family:
+            changes.append(encode_addition(TABLE, name, map(encode_address, by_family[family])))
+    ours = load_meta(META_MARK), go_on_if(MARK.to_bytes(4, sys.byteorder)), decide(RETURN)
+    return [
+        *changes,
+        encode_chain(TABLE, CHAIN, "nat", LOCAL_OUT, PRIORITY),
+        encode_rule(TABLE, CHAIN, ours, "the connections of the proxy itself"),
+        *(encode_rule(TABLE, CHAIN, _lead(redirect, family)) for family in redirect.ports),
     ]
-    for family in redirect.ports:
-        lines += _render_set(redirect, family, by_family.get(family, []))
-    lines += [
-        "\tchain output {",
-        f"\t\ttype nat hook output priority {PRIORITY}; policy accept;",
-        f'\t\tmeta mark {MARK:#x} return comment "the connections of the proxy itself"',
+
+
+def _lead(redirect: Redirect, family: socket.AddressFamily) -> list[bytes]:
+    """Render `tcp flags & (fin | syn | rst | ack) == syn ip daddr . tcp dport @SET redirect to :PORT`."""
+    protocol, offset, length, behind = _ADDRESSED_TO[family]
+    return [
+        *(load_meta(META_L4PROTO), go_on_if(bytes([socket.IPPROTO_TCP]))),
+        *(load_payload(TRANSPORT_HEADER, _FLAGS_OFFSET, 1), keep_bits(bytes([_TCP_FLAGS])), go_on_if(bytes([_SYN]))),
+        *(load_meta(META_NFPROTO), go_on_if(bytes([protocol]))),
+        *(load_payload(NETWORK_HEADER, offset, length), load_payload(TRANSPORT_HEADER, _PORT_OFFSET, 2, behind)),
+        go_on_if_in(set_name(redirect, family)),
+        *redirect_to(redirect.ports[family]),
     ]
-    for family, port in redirect.ports.items():
-        _, protocol, _ = FAMILIES[family]
-        lines.append(
-            f"\t\ttcp flags & (fin | syn | rst | ack) == syn {protocol} daddr . tcp dport "
-            f"@{set_name(redirect, family)} redirect to :{port}"
-        )
-    return "\n".join([*lines, "\t}", "}", ""])
+
+
+def encode_removals(tables: Iterable[str] = OURS) -> list[bytes]:
+    """Render the changes that delete tables of ours, as far as they are there."""
+    return [change for one in tables for change in encode_removal(one)]
 
 
 def render_removal(tables: Iterable[str] = OURS) -> str:
@@ -87,10 +126,7 @@ def render_removal(tables: Iterable[str] = OURS) -> str:
 
 
 def encode_leases(redirect: Redirect, destinations: Iterable[Address]) -> list[bytes]:
-    """Render the changes that make the rule act for another lease on exactly these; on none, if there are none.
-
-    As netlink messages and not as text: every pod needs this every second, and libnftables takes ten times as long.
-    """
+    """Render the changes that make the rule act for another lease on exactly these; on none, if there are none."""
     by_family = split_families(destinations)
     messages = []
     for family in redirect.ports:
@@ -99,34 +135,6 @@ def encode_leases(redirect: Redirect, destinations: Iterable[Address]) -> list[b
         if family in by_family:
             messages.append(encode_addition(TABLE, name, map(encode_address, by_family[family])))
     return messages
-
-
-def encode_batch(changes: Iterable[bytes]) -> list[bytes]:
-    """Make one transaction of changes."""
-    return [encode_message(_BATCH_BEGIN, 0, _header(0, 10)), *changes, encode_message(_BATCH_END, 0, _header(0, 10))]
-
-
-def encode_emptying(table: str, name: str) -> bytes:
-    """Render the removal of all elements of a set: one that names none."""
-    return encode_message(_DELSETELEM, NLM_F_ACK, _header(_NFPROTO_INET, 0) + _named(table, name))
-
-
-def encode_addition(table: str, name: str, elements: Iterable[bytes]) -> bytes:
-    """Render the addition of elements to a set; those that are there stay as they are."""
-    listed = encode_attribute(_LIST_ELEMENTS | NLA_F_NESTED, b"".join(elements))
-    payload = _header(_NFPROTO_INET, 0) + _named(table, name) + listed
-    return encode_message(_NEWSETELEM, NLM_F_CREATE | NLM_F_ACK, payload)
-
-
-def encode_address(address: Address) -> bytes:
-    """Render an element that is address and port; fields of a concatenation are padded to four bytes each."""
-    return encode_key(ipaddress.ip_address(address[0]).packed + struct.pack("!Hxx", address[1]))
-
-
-def encode_key(key: bytes) -> bytes:
-    """Render an element."""
-    value = encode_attribute(_DATA_VALUE, key)
-    return encode_attribute(_LIST_ELEMENT | NLA_F_NESTED, encode_attribute(_ELEMENT_KEY | NLA_F_NESTED, value))
 
 
 def parse_comment(comment: str) -> tuple[str, tuple[int, ...]] | None:
@@ -169,22 +177,3 @@ def split_families(addresses: Iterable[Address]) -> dict[socket.AddressFamily, l
 def _by_number(address: Address) -> tuple[int, bytes, int]:
     host = ipaddress.ip_address(address[0])
     return host.version, host.packed, address[1]
-
-
-def _render_set(redirect: Redirect, family: socket.AddressFamily, addresses: list[Address]) -> list[str]:
-    kind = FAMILIES[family][2]
-    elements = ", ".join(f"{host} . {port}" for host, port in addresses)
-    return [
-        f"\tset {set_name(redirect, family)} {{",
-        f"\t\ttype {kind} . inet_service; flags timeout; timeout {round(redirect.lease * 1000)}ms;",
-        *([f"\t\telements = {{ {elements} }}"] if elements else []),
-        "\t}",
-    ]
-
-
-def _named(table: str, name: str) -> bytes:
-    return encode_attribute(_LIST_TABLE, table.encode() + b"\0") + encode_attribute(_LIST_SET, name.encode() + b"\0")
-
-
-def _header(family: int, subsystem: int) -> bytes:
-    return struct.pack("!BBH", family, 0, subsystem)

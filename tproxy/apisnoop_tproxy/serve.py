@@ -20,7 +20,7 @@ from apisnoop_tproxy.settings import Settings
 logger = logging.getLogger(__name__)
 
 _THREADS = 32
-"""For what is done inside pods: it is the kernel that takes its time, some ten milliseconds for each table."""
+"""For what is done inside pods: the kernel may take its time, for tables that somebody has filled."""
 
 
 def serve_until_stopped(settings: Settings, access: Access) -> None:

@@ -14,16 +14,8 @@ import struct
 from collections.abc import Iterable
 
 from apisnoop.node.messages import Address
-from apisnoop_tproxy.rules import (
-    FAMILIES,
-    UNTRACKED,
-    encode_addition,
-    encode_address,
-    encode_emptying,
-    encode_key,
-    render_removal,
-    split_families,
-)
+from apisnoop_tproxy.nf_tables import encode_addition, encode_address, encode_emptying, encode_key
+from apisnoop_tproxy.rules import FAMILIES, UNTRACKED, render_removal, split_families
 
 _RAW_PRIORITY = -300
 """NF_IP_PRI_RAW: before connection tracking."""
