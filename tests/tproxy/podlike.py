@@ -64,7 +64,7 @@ class Podlike:
 
     def netfilter(self) -> Netfilter:
         """Open what the agent has there."""
-        return Netfilter(self.namespace, *(self.run(lambda: Netlink(NETLINK_NETFILTER)) for _ in range(2)))
+        return Netfilter(self.namespace, self.run(lambda: Netlink(NETLINK_NETFILTER)))
 
     def put(self, redirect: Redirect, destinations: Collection[Address]) -> None:
         """Put our table in place."""

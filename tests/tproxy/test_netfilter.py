@@ -1,13 +1,10 @@
 """Rules in a real network namespace."""
 
-import errno
-import os
 import socket
 import time
 
 import pytest
 
-from apisnoop_tproxy import netfilter as netfilter_module
 from apisnoop_tproxy.namespace import open_listeners, open_upstream
 from apisnoop_tproxy.nft import RuleError, apply_rules
 from apisnoop_tproxy.rules import Redirect, encode_leases
@@ -152,33 +149,3 @@ def test_a_mesh_keeps_its_connections(podlike, listeners, redirect):
         assert led(podlike, listeners[socket.AF_INET]) == API
         with pytest.raises(ConnectionRefusedError):  # the mesh led it to its own loopback port
             podlike.connect(("10.96.0.1", 8080))
-
-
-def test_what_has_been_left_is_not_entered_again(podlike, redirect, monkeypatch):
-    """Also if it is left while somebody looks: whoever looks lets go in the end."""
-    netfilter = podlike.netfilter()
-
-    def look(_):
-        netfilter.close()
-
-    with monkeypatch.context() as patched:
-        patched.setattr(netfilter_module, "read_table", look)
-        netfilter.find()
-    with pytest.raises(RuleError, match="its pod has been left"):
-        netfilter.put(redirect, DESTINATIONS)
-
-
-def test_after_an_error_it_is_asked_anew(podlike, redirect, monkeypatch):
-    """What the kernel had still to tell then is no answer to the next question."""
-    netfilter = podlike.netfilter()
-    netfilter.put(redirect, DESTINATIONS)
-
-    def fail(_):
-        raise OSError(errno.ENOBUFS, os.strerror(errno.ENOBUFS))
-
-    with monkeypatch.context() as patched:
-        patched.setattr(netfilter_module, "read_table", fail)
-        with pytest.raises(OSError, match="No buffer space"):
-            netfilter.find()
-    assert netfilter.find().generation == redirect.generation
-    netfilter.close()

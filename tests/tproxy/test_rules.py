@@ -27,7 +27,7 @@ def found(podlike):
 
 @pytest.mark.parametrize("families", PORTS)
 def test_the_table_of_each_family(podlike, families):
-    """It is to the kernel, and to nft(8), what libnftables makes of the golden file: for either family and both."""
+    """To the kernel it is in every byte what libnftables makes of the golden file, for each address family and both."""
     podlike.put(Redirect("0f3a", PORTS[families], 600.0), DESTINATIONS)
     ours = found(podlike)
     podlike.run(lambda: apply_rules(f"delete table inet apisnoop\n{(GOLDENS / f'table-{families}.nft').read_text()}"))
@@ -49,8 +49,6 @@ def test_a_table_says_whose_it_is():
     [
         "apisnoop 0192f3a4c5d6e1f0 ports 1:",
         "apisnoop 0f3a ports 123456:",
-        "apisnoop 0f3a ports 65536:",
-        "apisnoop 0f3a ports 40001 0:",
         "apisnoop 0f3a ports 1 2 3:",
         "apisnoop 0f3a ports :",
         "apisnoop ports 1:",

@@ -104,23 +104,22 @@ def _hold(namespace: int, held: Held, group: PodCgroup, addresses: Collection[st
             raise NotThereError("it has no address yet")
         pidfd = os.dup(held.pidfd)
         opened.callback(os.close, pidfd)
-        quick, patient, diagnosis = in_namespace(namespace, lambda: _open(addresses))
-        found = Foothold(namespace, pidfd, group, held.pid, Netfilter(namespace, quick, patient), diagnosis)
+        netlink, diagnosis = in_namespace(namespace, lambda: _open(addresses))
+        found = Foothold(namespace, pidfd, group, held.pid, Netfilter(namespace, netlink), diagnosis)
         opened.pop_all()
         return found
 
 
-def _open(addresses: Collection[str]) -> tuple[Netlink, Netlink, SocketDiagnosis]:
+def _open(addresses: Collection[str]) -> tuple[Netlink, SocketDiagnosis]:
     """See whether this is where the pod's addresses are, and open what we need there; in one go, for to enter costs."""
     if local_addresses().isdisjoint(addresses):
         raise NotThereError(f"no network namespace of it has its address {', '.join(sorted(addresses))}")
-    with ExitStack() as opened:
-        quick, patient = Netlink(NETLINK_NETFILTER), Netlink(NETLINK_NETFILTER)
-        opened.callback(quick.close)
-        opened.callback(patient.close)
-        diagnosis = SocketDiagnosis()
-        opened.pop_all()
-        return quick, patient, diagnosis
+    netlink = Netlink(NETLINK_NETFILTER)
+    try:
+        return netlink, SocketDiagnosis()
+    except OSError:
+        netlink.close()
+        raise
 
 
 def _inode(path: Path) -> int:

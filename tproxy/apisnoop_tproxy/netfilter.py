@@ -1,10 +1,7 @@
-"""The kernel's packet filter in one pod's network namespace, asked and changed from outside.
-
-Two sockets in there stay open: to close one, the kernel waits until whatever was changed before has gone, some 15 ms.
-"""
+"""The kernel's packet filter in one pod's network namespace, asked and changed from outside."""
 
 import errno
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from threading import Lock
 
 from apisnoop.causes import cause_of
@@ -19,81 +16,51 @@ from apisnoop_tproxy.table import TOO_LARGE, Table, read_table
 
 
 class Netfilter:
-    """Of one namespace. `put`, `find` and `remove` are for threads, for somebody may have filled our table.
+    """A socket there, for one thread at a time.
 
-    The rest is for one thread, which never waits for those.
+    It stays open: to close one, the kernel waits until whatever was changed in the namespace before has gone, some
+    15 ms.
     """
 
-    def __init__(self, namespace: int, quick: Netlink, patient: Netlink) -> None:
-        """Take over two sockets that were opened in the namespace of a descriptor, which stays open as long as this."""
+    def __init__(self, namespace: int, opened: Netlink) -> None:
+        """Take over a socket that was opened in the namespace of a descriptor, which stays open as long as this is."""
         self._namespace = namespace
-        self._quick = quick
-        self._patient: Netlink | None = patient
+        self._netlink = opened
         self._turn = Lock()
-        self._closed = False
 
     def close(self) -> None:
         """Let go of the namespace."""
-        self._closed = True
-        self._quick.close()
-        if self._turn.acquire(blocking=False):  # else whoever is at it does this in the end
-            self._drop()
-            self._turn.release()
+        self._netlink.close()
 
     def apply(self, changes: list[bytes]) -> None:
         """Make changes in one transaction, as `rules` gives them. Raises RuleError; then nothing has changed."""
-        _apply(self._quick, changes)
+        try:
+            with self._turn:
+                self._netlink.ask(*encode_batch(changes))
+        except OSError as error:
+            raise RuleError(f"table inet {TABLE}: {cause_of(error)}") from None
+
+    def put(self, redirect: Redirect, destinations: Collection[Address]) -> None:
+        """Put our table in place of whatever tables of ours are there. Raises RuleError; then nothing has changed."""
+        self.apply(encode_redirect(redirect, destinations))
+
+    def find(self, *, ours: bool = False) -> Table | None:
+        """Look for our table; `ours`: it has been made just now. Raises OSError."""
+        with self._turn:
+            try:
+                return read_table(self._netlink, ours=ours)
+            except OSError as error:
+                if error.errno != errno.EMSGSIZE:
+                    raise
+                self._netlink.close()  # with all that it has not told yet
+                self._netlink = in_namespace(self._namespace, lambda: Netlink(NETLINK_NETFILTER))
+                return TOO_LARGE
+
+    def remove(self) -> None:
+        """Delete what is ours, as far as it is there. Raises RuleError."""
+        self.apply(encode_removals())
 
     def tracks(self) -> bool:
         """Tell whether there is any connection that is tracked. Raises OSError: EINVAL without ctnetlink."""
-        return count_tracked(self._quick) > 0
-
-    def put(self, redirect: Redirect, destinations: Collection[Address]) -> None:
-        """Put our table in place of whatever tables of ours are there.
-
-        Raises RuleError, and then nothing has changed, or OSError.
-        """
-        changes = encode_redirect(redirect, destinations)
-        self._patiently(lambda netlink: _apply(netlink, changes))
-
-    def find(self) -> Table | None:
-        """Look for our table. Raises OSError."""
-        try:
-            return self._patiently(read_table)
-        except OSError as error:
-            if error.errno == errno.EMSGSIZE:
-                return TOO_LARGE
-            raise
-
-    def remove(self) -> None:
-        """Delete what is ours, as far as it is there. Raises RuleError, OSError."""
-        self._patiently(lambda netlink: _apply(netlink, encode_removals()))
         with self._turn:
-            self._drop()  # here the kernel may take its time
-
-    def _patiently[Result](self, work: Callable[[Netlink], Result]) -> Result:
-        with self._turn:
-            try:
-                if self._patient is None and not self._closed:
-                    self._patient = in_namespace(self._namespace, lambda: Netlink(NETLINK_NETFILTER))
-                if self._patient is None:
-                    raise RuleError(f"table inet {TABLE}: its pod has been left")
-                return work(self._patient)
-            except OSError:
-                self._drop()  # with whatever it has not told yet
-                raise
-            finally:
-                if self._closed:
-                    self._drop()
-
-    def _drop(self) -> None:
-        if self._patient is not None:
-            self._patient.close()
-            self._patient = None
-
-
-def _apply(netlink: Netlink, changes: list[bytes]) -> None:
-    try:
-        netlink.ask(*encode_batch(changes))
-    except OSError as error:
-        raise RuleError(f"table inet {TABLE}: {cause_of(error)}") from None
+            return count_tracked(self._netlink) > 0

@@ -24,7 +24,7 @@ _NLMSG_DONE = 3
 _HEADER = struct.Struct("=IHHII")
 _ATTRIBUTE = struct.Struct("=HH")
 _LARGEST = 1 << 16
-"""Bytes: the kernel gives half of that of a list at a time. For 128 kB and more, memory would be mapped each time."""
+"""Bytes: twice what the kernel gives at a time. For 128 kB and more, a buffer's memory is mapped anew each time."""
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -60,10 +60,10 @@ def encode_batch(changes: Iterable[bytes]) -> list[bytes]:
 
 
 @functools.lru_cache
-def encode_removal(table: str) -> tuple[bytes, bytes]:
+def encode_removal(table: str) -> list[bytes]:
     """Render the removal of a table, whether it is there or not."""
     named = _text(TABLE_NAME, table)
-    return _change(_NEWTABLE, named, _number(TABLE_FLAGS, 0)), _change(_DELTABLE, named, flags=0)
+    return [_change(_NEWTABLE, named, _number(TABLE_FLAGS, 0)), _change(_DELTABLE, named)]
 
 
 def encode_table(table: str, comment: str) -> bytes:

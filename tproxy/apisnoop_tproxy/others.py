@@ -8,10 +8,12 @@ import os
 import struct
 
 from apisnoop_tproxy.netlink import NLM_F_DUMP, Netlink, encode_message, parse_attributes
-from apisnoop_tproxy.nf_tables import GETTABLE, NETLINK_NETFILTER, TABLE_NAME
+from apisnoop_tproxy.nf_tables import NETLINK_NETFILTER
 from apisnoop_tproxy.rules import OURS
 
+_GETTABLE = (10 << 8) | 1
 _EVERY_FAMILY = struct.pack("!BBH", 0, 0, 0)
+_TABLE_NAME = 1
 _INET = 1
 _LARGEST = 64 * 1024
 """Bytes of a list of tables; ours takes some hundreds."""
@@ -44,7 +46,7 @@ class Others:
         if self._netlink is None:
             return True
         try:
-            found = self._netlink.ask(encode_message(GETTABLE, NLM_F_DUMP, _EVERY_FAMILY), largest=_LARGEST)
+            found = self._netlink.ask(encode_message(_GETTABLE, NLM_F_DUMP, _EVERY_FAMILY), largest=_LARGEST)
         except OSError as error:
             if error.errno == errno.EMSGSIZE:  # nothing else can be asked of it, and nobody has so many for a while
                 self.close()
@@ -66,4 +68,4 @@ def _has_text(path: str) -> bool:
 
 def _identity(payload: bytes) -> tuple[int, bytes]:
     """Return a table's family and name."""
-    return payload[0], parse_attributes(payload[len(_EVERY_FAMILY) :]).get(TABLE_NAME, b"").rstrip(b"\0")
+    return payload[0], parse_attributes(payload[len(_EVERY_FAMILY) :]).get(_TABLE_NAME, b"").rstrip(b"\0")

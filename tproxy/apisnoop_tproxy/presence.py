@@ -1,7 +1,7 @@
 """What is ours in one pod's network namespace: the table, its leases, and the connections that go through it.
 
 It carries out and looks; when to do what is `pod_control`'s. What the kernel may need long for, such as a table that
-somebody has filled, runs in a thread.
+somebody has filled, runs in a thread; the rest answers at once.
 """
 
 import asyncio
@@ -89,10 +89,7 @@ class Presence:
         return found
 
     async def act(self, redirect: Redirect, destinations: Collection[Address]) -> None:
-        """Put our table in place of what is there.
-
-        Raises RuleError or SupersededError, and then nothing has changed, or OSError.
-        """
+        """Put our table in place of what is there. Raises RuleError or SupersededError; then nothing has changed."""
         self._exemption.ended()
         put = partial(_put, self.foothold.netfilter, redirect, destinations, self._succession)
         before, after = await asyncio.to_thread(put)
@@ -100,7 +97,7 @@ class Presence:
         self._fingerprint = after.fingerprint
 
     async def check(self) -> str:
-        """Return what has become of our table, in words; empty if nothing has. Raises OSError, SupersededError."""
+        """Return what has become of our table, in words; empty if nothing has. Raises RuleError, SupersededError."""
         found = await self.look()
         if found is None:
             return "its rule was removed by somebody else"
@@ -113,16 +110,13 @@ class Presence:
         return table is not None and table.live and self._succession.yields(table.generation)
 
     async def look(self) -> Table | None:
-        """Look at the table that is there, whoever has made it; its connections are to be heeded. Raises OSError."""
+        """Look at the table that is there, whoever has made it; its connections are to be heeded. Raises RuleError."""
         found = await asyncio.to_thread(self.foothold.netfilter.find)
         self._heed(found)
         return found
 
     def renew(self, redirect: Redirect, destinations: Collection[Address]) -> None:
-        """Make the rule act for another lease on exactly these.
-
-        Raises RuleError if our table is not there any more, or does not take them: `check` will say so, too.
-        """
+        """Make the rule act for another lease on exactly these. Raises RuleError if our table is not there any more."""
         leases = encode_leases(redirect, destinations)
         exemption = self._exemption.renew(destinations) if destinations else []
         if exemption:
@@ -132,16 +126,12 @@ class Presence:
                 self._exemption.ended()
             else:
                 return
-        try:
-            self.foothold.netfilter.apply(leases)
-        except RuleError:
-            self._fingerprint = ""
-            raise
+        self.foothold.netfilter.apply(leases)
 
     async def flush(self) -> None:
         """Have the table that is there lead nothing any more, whoever renews it; what is open goes on.
 
-        Raises RuleError, OSError.
+        Raises RuleError.
         """
         self._exemption.ended()
         await asyncio.to_thread(_still, self.foothold.netfilter, self._succession.generation)
@@ -165,7 +155,7 @@ class Presence:
             logger.debug("connections that were reset are not forgotten: %s", cause_of(error))
 
     async def remove(self, generation: str = "") -> None:
-        """Delete the table, if there is one; with a generation, only that. Raises RuleError, OSError."""
+        """Delete the table, if there is one; with a generation, only that. Raises RuleError."""
         self._exemption.ended()
         await asyncio.to_thread(_remove, self.foothold.netfilter, generation)
 
@@ -220,7 +210,7 @@ def _put(
     if before is not None and before.live and succession.yields(before.generation):
         raise SupersededError
     netfilter.put(redirect, destinations)
-    found = netfilter.find()
+    found = netfilter.find(ours=True)
     if found is None:
         raise RuleError("the kernel took the rule, but it is not there")
     return before, found

@@ -4,6 +4,7 @@ A pod with NET_ADMIN could fill it until the agent is out of memory. To replace 
 nothing of it is read.
 """
 
+import errno
 import hashlib
 
 import msgspec
@@ -16,14 +17,7 @@ LARGEST = 128 * 1024
 """Bytes of what the kernel tells of a table's rules, or of the elements of one set; ours take some hundreds."""
 _MOST_PARTS = 16
 """Chains, sets and the like; ours has three."""
-_TRIES = 5
-"""To read it as it is at one moment, while somebody changes rules in the namespace."""
 _COMMENT = 0
-_SET_DESCRIPTION, _SIZE = 9, 1
-_OF_TABLE = nf_tables.TABLE_FLAGS, nf_tables.TABLE_USE, nf_tables.TABLE_USERDATA
-_OF_CHAIN = nf_tables.CHAIN_HOOK, nf_tables.CHAIN_POLICY, nf_tables.CHAIN_TYPE
-_OF_SET = nf_tables.SET_NAME, nf_tables.SET_FLAGS, nf_tables.SET_KEY_LENGTH, nf_tables.SET_TIMEOUT, 17, 18
-"""The last two are expressions that are tried with each element that is found, such as a limit."""
 _NAMED = encode_attribute(nf_tables.TABLE_NAME, TABLE.encode() + b"\0")
 """The first attribute of all that can be asked."""
 
@@ -43,67 +37,59 @@ TOO_LARGE = Table("", (), live=True, fingerprint="too large")
 """Somebody else's, then."""
 
 
-def read_table(netlink: Netlink) -> Table | None:
-    """Read it; None: there is none.
+def read_table(netlink: Netlink, *, ours: bool = False) -> Table | None:
+    """Read it; None: there is none. `ours`: it has been made just now, and acts.
 
-    Raises OSError, EMSGSIZE if it is too large: then the socket has something left that it has not told.
+    Raises OSError: EMSGSIZE if it is too large, and then nothing else can be asked.
     """
-    found = None
-    for _ in range(_TRIES):
-        reading = _Reading(netlink)
-        try:
-            found = reading.read()
-        except FileNotFoundError:
-            found = None
-        if len(reading.generations) <= 1:
-            break
-    return found
+    try:
+        return _read(netlink, ours=ours)
+    except FileNotFoundError:  # not there, or not any more
+        return None
 
 
-class _Reading:
-    """One look, of several questions."""
+def _read(netlink: Netlink, *, ours: bool) -> Table:
+    (table,) = _ask(netlink, nf_tables.GETTABLE, _NAMED)
+    if int.from_bytes(table.get(nf_tables.TABLE_USE, b""), "big") > _MOST_PARTS:
+        raise OSError(errno.EMSGSIZE, "a table of many parts")
+    rules = _ask(netlink, nf_tables.GETRULE, _NAMED, flags=NLM_F_DUMP)
+    sets = _ask(netlink, nf_tables.GETSET, _NAMED, flags=NLM_F_DUMP)
+    generation, ports = parse_comment(_comment_of(table)) or ("", ())
+    parts = [
+        _part(table, nf_tables.TABLE_FLAGS, nf_tables.TABLE_USE),
+        *(_part(one, nf_tables.CHAIN_HOOK, nf_tables.CHAIN_POLICY, nf_tables.CHAIN_TYPE) for one in _chains(netlink)),
+        *(_part(one, nf_tables.RULE_CHAIN, nf_tables.RULE_EXPRESSIONS) for one in rules),
+        *(
+            _part(one, nf_tables.SET_NAME, nf_tables.SET_FLAGS, nf_tables.SET_KEY_LENGTH, nf_tables.SET_TIMEOUT)
+            for one in sets
+        ),
+    ]
+    live = ours or any(_has_elements(netlink, one[nf_tables.SET_NAME]) for one in sets)
+    return Table(generation, ports, live, hashlib.blake2b(b"".join(parts), digest_size=16).hexdigest())
 
-    def __init__(self, netlink: Netlink) -> None:
-        self._netlink = netlink
-        self.generations: set[bytes] = set()
-        """Of all rules in the namespace: more than one, and they have been changed in between."""
 
-    def read(self) -> Table:
-        """Ask. Raises FileNotFoundError, if there is no table or it has just gone; OSError."""
-        (table,) = self._ask(nf_tables.GETTABLE, _NAMED)
-        if int.from_bytes(table.get(nf_tables.TABLE_USE, b""), "big") > _MOST_PARTS:
-            return TOO_LARGE
-        rules = self._ask(nf_tables.GETRULE, _NAMED, flags=NLM_F_DUMP)
-        sets = self._ask(nf_tables.GETSET, _NAMED, flags=NLM_F_DUMP)
-        parts = [
-            *(_part(table, *_OF_TABLE), *(_part(one, *_OF_CHAIN) for one in self._chains())),
-            *(_part(one, nf_tables.RULE_CHAIN, nf_tables.RULE_EXPRESSIONS) for one in rules),
-            *(_part(one, *_OF_SET) + _part(parse_attributes(one.get(_SET_DESCRIPTION, b"")), _SIZE) for one in sets),
-        ]
-        live = any(self._has_elements(one[nf_tables.SET_NAME]) for one in sets)
-        generation, ports = parse_comment(_comment_of(table)) or ("", ())
-        return Table(generation, ports, live, hashlib.blake2b(b"".join(parts), digest_size=16).hexdigest())
+def _chains(netlink: Netlink) -> list[dict[int, bytes]]:
+    """Read the one chain that acts; rules show which chains they are in, and the table how many parts it has."""
+    named = encode_attribute(nf_tables.CHAIN_NAME, CHAIN.encode() + b"\0")
+    try:
+        return _ask(netlink, nf_tables.GETCHAIN, _NAMED, named)
+    except FileNotFoundError:
+        return []
 
-    def _chains(self) -> list[dict[int, bytes]]:
-        """Read the one chain that acts; rules show which chains they are in, and the table how many parts it has."""
-        named = encode_attribute(nf_tables.CHAIN_NAME, CHAIN.encode() + b"\0")
-        try:
-            return self._ask(nf_tables.GETCHAIN, _NAMED, named)
-        except FileNotFoundError:
-            return []
 
-    def _has_elements(self, name: bytes) -> bool:
-        told = self._ask(nf_tables.GETSETELEM, _NAMED, encode_attribute(nf_tables.LIST_SET, name), flags=NLM_F_DUMP)
-        return any(one.get(nf_tables.LIST_ELEMENTS) for one in told)
+def _has_elements(netlink: Netlink, name: bytes) -> bool:
+    of_set = encode_attribute(nf_tables.LIST_SET, name)
+    told = _ask(netlink, nf_tables.GETSETELEM, _NAMED, of_set, flags=NLM_F_DUMP)
+    return any(one.get(nf_tables.LIST_ELEMENTS) for one in told)
 
-    def _ask(self, kind: int, *attributes: bytes, flags: int = 0) -> list[dict[int, bytes]]:
-        answers = self._netlink.ask(nf_tables.encode_question(kind, *attributes, flags=flags), largest=LARGEST)
-        self.generations.update(answer.payload[2 : nf_tables.HEADER_SIZE] for answer in answers)
-        return [parse_attributes(answer.payload[nf_tables.HEADER_SIZE :]) for answer in answers]
+
+def _ask(netlink: Netlink, kind: int, *attributes: bytes, flags: int = 0) -> list[dict[int, bytes]]:
+    answers = netlink.ask(nf_tables.encode_question(kind, *attributes, flags=flags), largest=LARGEST)
+    return [parse_attributes(answer.payload[nf_tables.HEADER_SIZE :]) for answer in answers]
 
 
 def _part(told: dict[int, bytes], *kinds: int) -> bytes:
-    """Render what is told of some attributes, so that different parts never look the same."""
+    """Render what is told of some attributes, so that no two parts look the same."""
     return b"".join(len(one).to_bytes(4) + one for one in (told.get(kind, b"") for kind in kinds))
 
 

@@ -129,8 +129,6 @@ class Pods:
             self._lease.cancel()
         left = until - time.time()
         if left <= 0:
-            if not why:  # we have stood still, and so may the agent
-                self._link.give_up()
             self._lapse(why or LEASES_RAN_OUT, until)
             self._unled.set()
             return
