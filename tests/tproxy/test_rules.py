@@ -49,6 +49,8 @@ def test_a_table_says_whose_it_is():
     [
         "apisnoop 0192f3a4c5d6e1f0 ports 1:",
         "apisnoop 0f3a ports 123456:",
+        "apisnoop 0f3a ports 65536:",
+        "apisnoop 0f3a ports 40001 0:",
         "apisnoop 0f3a ports 1 2 3:",
         "apisnoop 0f3a ports :",
         "apisnoop ports 1:",

@@ -27,6 +27,14 @@ EDITS = {
     "another set": "add set inet apisnoop another { type ipv4_addr; }",
     "asleep": "add table inet apisnoop { flags dormant; }",
 }
+REPLACEMENTS = {
+    "a size": ("timeout 5s", "timeout 5s\n\t\tsize 1"),
+    "a limit": ("timeout 5s", "timeout 5s\n\t\tlimit rate 1/day"),
+    "another time": ("timeout 5s", "timeout 6s"),
+    "another comment": ("records", "hides"),
+    "another generation": ("apisnoop 0a", "apisnoop 0b"),
+    "another port": ("to :40001", "to :40003"),
+}
 
 
 @pytest.fixture
@@ -62,6 +70,20 @@ def test_an_edit_by_hand_is_noticed(podlike, netfilter, edit):
     assert netfilter.find().fingerprint != ours.fingerprint
     netfilter.put(OURS, [API])
     assert netfilter.find() == ours
+
+
+@pytest.mark.parametrize("replacement", REPLACEMENTS)
+def test_a_table_that_is_nearly_ours_is_another(podlike, netfilter, replacement):
+    """Somebody may have put it in its place, with something that keeps leases from counting."""
+    netfilter.put(OURS, ())
+    ours = netfilter.find()
+    shown = podlike.run(lambda: subprocess.check_output(["nft", "-s", "list", "table", "inet", "apisnoop"], text=True))
+    podlike.run(lambda: apply_rules(f"delete table inet apisnoop\n{shown}"))
+    assert netfilter.find() == ours
+    old, new = REPLACEMENTS[replacement]
+    assert old in shown
+    podlike.run(lambda: apply_rules(f"delete table inet apisnoop\n{shown.replace(old, new)}"))
+    assert netfilter.find().fingerprint != ours.fingerprint
 
 
 def test_one_with_many_addresses_is_ours(netfilter):

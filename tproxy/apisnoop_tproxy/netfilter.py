@@ -52,8 +52,8 @@ class Netfilter:
             except OSError as error:
                 if error.errno != errno.EMSGSIZE:
                     raise
-                self._netlink.close()  # with all that it has not told yet
-                self._netlink = in_namespace(self._namespace, lambda: Netlink(NETLINK_NETFILTER))
+                spoilt, self._netlink = self._netlink, in_namespace(self._namespace, lambda: Netlink(NETLINK_NETFILTER))
+                spoilt.close()  # with all that it has not told yet
                 return TOO_LARGE
 
     def remove(self) -> None:

@@ -140,9 +140,8 @@ def encode_leases(redirect: Redirect, destinations: Iterable[Address]) -> list[b
 def parse_comment(comment: str) -> tuple[str, tuple[int, ...]] | None:
     """Read a table's comment: its generation and ports; None if it is not of our making."""
     found = _COMMENT.match(comment)
-    if found is None:
-        return None
-    return found["generation"], tuple(int(port) for port in found["ports"].split())
+    ports = tuple(int(port) for port in found["ports"].split()) if found else ()
+    return (found["generation"], ports) if found and all(0 < port < 1 << 16 for port in ports) else None
 
 
 def new_generation(now: float) -> str:

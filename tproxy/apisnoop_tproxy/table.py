@@ -18,6 +18,9 @@ LARGEST = 128 * 1024
 _MOST_PARTS = 16
 """Chains, sets and the like; ours has three."""
 _COMMENT = 0
+_SET_DESCRIPTION, _SIZE = 9, 1
+_OF_SET = nf_tables.SET_NAME, nf_tables.SET_FLAGS, nf_tables.SET_KEY_LENGTH, nf_tables.SET_TIMEOUT, 17, 18
+"""The last two are expressions that are tried with each element that is found, such as a limit."""
 _NAMED = encode_attribute(nf_tables.TABLE_NAME, TABLE.encode() + b"\0")
 """The first attribute of all that can be asked."""
 
@@ -56,13 +59,10 @@ def _read(netlink: Netlink, *, ours: bool) -> Table:
     sets = _ask(netlink, nf_tables.GETSET, _NAMED, flags=NLM_F_DUMP)
     generation, ports = parse_comment(_comment_of(table)) or ("", ())
     parts = [
-        _part(table, nf_tables.TABLE_FLAGS, nf_tables.TABLE_USE),
+        _part(table, nf_tables.TABLE_FLAGS, nf_tables.TABLE_USE, nf_tables.TABLE_USERDATA),
         *(_part(one, nf_tables.CHAIN_HOOK, nf_tables.CHAIN_POLICY, nf_tables.CHAIN_TYPE) for one in _chains(netlink)),
         *(_part(one, nf_tables.RULE_CHAIN, nf_tables.RULE_EXPRESSIONS) for one in rules),
-        *(
-            _part(one, nf_tables.SET_NAME, nf_tables.SET_FLAGS, nf_tables.SET_KEY_LENGTH, nf_tables.SET_TIMEOUT)
-            for one in sets
-        ),
+        *(_part(one, *_OF_SET) + _part(parse_attributes(one.get(_SET_DESCRIPTION, b"")), _SIZE) for one in sets),
     ]
     live = ours or any(_has_elements(netlink, one[nf_tables.SET_NAME]) for one in sets)
     return Table(generation, ports, live, hashlib.blake2b(b"".join(parts), digest_size=16).hexdigest())
@@ -89,7 +89,7 @@ def _ask(netlink: Netlink, kind: int, *attributes: bytes, flags: int = 0) -> lis
 
 
 def _part(told: dict[int, bytes], *kinds: int) -> bytes:
-    """Render what is told of some attributes, so that no two parts look the same."""
+    """Render what is told of some attributes, so that different parts never look the same."""
     return b"".join(len(one).to_bytes(4) + one for one in (told.get(kind, b"") for kind in kinds))
 
 
