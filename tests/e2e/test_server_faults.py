@@ -94,11 +94,14 @@ def test_a_watch_ends_with_its_server_as_it_does_directly(impatient, tmp_path):
         words = ("get", "serviceaccounts", "--watch", "-o", "name")
         with way.start(str(impatient.kubectl_path), *words) as watch:
             watch.expect(b"serviceaccount/robot\n")
-            impatient.restart_apiserver(GOAWAY, grace=0.2)
+            impatient.kubectl("create", "serviceaccount", "late", f"--namespace={robot.namespace}")
+            watch.expect(b"serviceaccount/late\n")  # the list is long over, and the watch has been answered
+            impatient.restart_apiserver(GOAWAY, grace=0)
             return watch.finish()
 
     plain, recorded, _ = each_way(impatient, tmp_path, play)
     assert recorded == plain
+    assert recorded.status == 0
 
 
 SCRIPT = """
