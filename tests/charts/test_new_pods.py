@@ -8,7 +8,7 @@ import pytest
 from e2e.audit_events import read_log
 from tests.charts.installation import until
 from tests.charts.workloads import REQUESTS, every_kind, listed
-from tests.inside.installation import is_overload
+from tests.inside.clock import is_overload
 
 pytestmark = pytest.mark.cluster
 LEVELS = ("privileged", "baseline", "restricted")

@@ -7,7 +7,7 @@ import pytest
 
 from tests.charts.installation import until
 from tests.charts.polling import POLLER, RATE, answers, apisnoop, start_polling
-from tests.inside.installation import is_overload
+from tests.inside.clock import is_overload
 
 pytestmark = pytest.mark.cluster
 PATIENCE = 120.0

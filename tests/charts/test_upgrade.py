@@ -11,7 +11,7 @@ from apisnoop.store.store import Store
 from tests.charts.conftest import SETTINGS
 from tests.charts.installation import until
 from tests.charts.polling import POLLER, RATE, answers, apisnoop, gaps_reported, start_polling
-from tests.inside.installation import is_overload
+from tests.inside.clock import is_overload
 
 pytestmark = pytest.mark.cluster
 STALL = 1.0

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 import msgspec
 
-from tests.inside.installation import is_overload
+from apisnoop_addons.node.pods import STOOD_STILL
 from tests.inside.processes import NodeProcess, wait_until
 
 if TYPE_CHECKING:
@@ -79,3 +79,8 @@ class Clock:
     def worst(self, begin: float = 0.0, end: float = inf) -> float:
         """Return the seconds by which it was late at worst between two moments, in seconds since the epoch."""
         return max((look.late for look in self._looks if begin <= look.at + look.late and look.at <= end), default=0.0)
+
+
+def is_overload(gap: Gap) -> bool:
+    """Tell whether the agent led connections past the proxy because that was late."""
+    return any(words in gap.reason for words in ("overloaded", "said nothing", STOOD_STILL))
