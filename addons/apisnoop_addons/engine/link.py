@@ -8,16 +8,13 @@ from typing import TYPE_CHECKING, cast
 from mitmproxy.connection import Connection, ConnectionState
 from mitmproxy.proxy import events
 
+from apisnoop_addons.engine.limits import READ_AT_ONCE
+
 if TYPE_CHECKING:
     from apisnoop_addons.engine.driver import Driver
 
 WRITE_LIMIT = 32 * 2**20
 """Bytes that may wait for one peer. Only one that sends without ever reading can make it so many; it is cut off."""
-
-
-READ_AT_ONCE = 64 * 2**10
-"""Bytes of one peer, before others get their turn. asyncio reads 256 KiB: 29,000 frames of HTTP/2, or two milliseconds'
-worth of an answer, and an answer is read from many connections in turn when a pod wants it so."""
 
 
 class Link(asyncio.Protocol):
@@ -67,13 +64,16 @@ class Link(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin."""
         self.transport = cast("asyncio.Transport", transport)
-        self.transport.max_size = READ_AT_ONCE  # type: ignore[attr-defined]  # of asyncio's transports for sockets
+        self._read_at_once(READ_AT_ONCE)
 
     def data_received(self, data: bytes) -> None:
         """Give the driver what has arrived."""
         driver = self.driver
         driver.handle(events.DataReceived(self.connection, data))
-        driver.client.arrived(len(data))
+        self._read_at_once(driver.client.arrived(len(data)))
+
+    def _read_at_once(self, most: int) -> None:
+        self.transport.max_size = most  # type: ignore[attr-defined]  # of asyncio's transports for sockets
 
     def eof_received(self) -> bool:
         """Note that the peer sends no more. The other direction stays open until the layers close it."""

@@ -13,7 +13,7 @@ from mitmproxy.proxy.commands import Command
 from apisnoop.calls.caller import Caller
 from apisnoop_addons.engine.admission import Admission
 from apisnoop_addons.engine.connect import connect_directly
-from apisnoop_addons.engine.limits import NO_LIMITS, Limits
+from apisnoop_addons.engine.limits import NO_LIMITS, READ_AT_ONCE, Limits
 from apisnoop_addons.engine.upstream import KeyPair, Upstream
 
 type Connect = Callable[["Client", str, int], Awaitable[socket.socket]]
@@ -51,6 +51,10 @@ HANDSHAKE_ABANDONED = "handshake-abandoned"
 
 def _ignore(*_told: object) -> None:
     pass
+
+
+def _alone(_size: int) -> int:
+    return READ_AT_ONCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -122,8 +126,8 @@ class Client(connection.Client):
     admission: Admission | None = field(default=None, metadata={"serialize": False})
     over_limit: Callable[[str], None] = field(default=_ignore, metadata={"serialize": False})
     """To be told which of the listener's limits this connection has reached."""
-    arrived: Callable[[int], None] = field(default=_ignore, metadata={"serialize": False})
-    """To be told how many bytes have come, from either side."""
+    arrived: Callable[[int], int] = field(default=_alone, metadata={"serialize": False})
+    """To be told how many bytes have come, from either side. Returns how many may come at once the next time."""
     unflushed: list[Flushable] = field(default_factory=list, metadata={"serialize": False})
     """Layers of this connection that hold back what is to be sent until everything has been heard."""
     holders: set[Holder] = field(default_factory=set, metadata={"serialize": False})

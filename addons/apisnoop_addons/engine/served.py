@@ -5,7 +5,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from apisnoop_addons.engine.driver import Driver
-from apisnoop_addons.engine.limits import Rate
+from apisnoop_addons.engine.limits import Rate, share
 from apisnoop_addons.engine.listener import Listener
 
 if TYPE_CHECKING:
@@ -78,11 +78,12 @@ class Served:
             self._told[limit] = now
             self.listener.over_limit(self.listener, limit)
 
-    def arrived(self, size: int) -> None:
-        """Hear that so many bytes have come."""
+    def arrived(self, size: int) -> int:
+        """Hear that so many bytes have come on a connection; return how many may come at once the next time."""
         self._arrived += size
         if self._arrived >= LOOK_AGAIN:
             self.check_buffers()
+        return share(len(self.drivers))
 
     def check_buffers(self) -> None:
         """Cut the connections that hold most, until what is held is within the limit."""
