@@ -7,10 +7,10 @@ MAX_STREAMS = 250
 """HTTP/2 streams that are allowed where nothing else is said; what Go's servers allow."""
 
 READ_AT_ONCE = 64 * 2**10
-"""Bytes that the connections of one listener are read together, at most, before others get their turn. asyncio reads
-256 KiB of each: 29,000 frames of HTTP/2, or seven milliseconds' worth of an answer."""
+"""Bytes that are read of one listener's connections, before others get their turn; as much as that of a single one.
+asyncio reads 256 KiB of each: 29,000 frames of HTTP/2, or seven milliseconds' worth of an answer."""
 READ_AT_LEAST = 16 * 2**10
-"""A record of TLS: of less nothing can be passed on."""
+"""Of one connection: a record of TLS. Less cannot be passed on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +35,9 @@ class Limits:
 NO_LIMITS = Limits()
 
 
-def share(connections: int) -> int:
-    """Give the bytes that each of so many connections is read at once: a pod gets no more turns by opening more."""
-    return max(READ_AT_LEAST, READ_AT_ONCE // max(1, connections))
+def share(at_once: int, read: int) -> int:
+    """Give the bytes to read of each connection at once when the last turn, with `at_once`, came to `read` in all."""
+    return min(READ_AT_ONCE, max(READ_AT_LEAST, at_once * READ_AT_ONCE // read))
 
 
 class Rate:

@@ -1,11 +1,12 @@
 """One listener while it is served: its connections, and whether they keep to its limits."""
 
+import asyncio
 import time
 from enum import Enum
 from typing import TYPE_CHECKING
 
 from apisnoop_addons.engine.driver import Driver
-from apisnoop_addons.engine.limits import Rate, share
+from apisnoop_addons.engine.limits import READ_AT_LEAST, READ_AT_ONCE, Rate, share
 from apisnoop_addons.engine.listener import Listener
 
 if TYPE_CHECKING:
@@ -42,6 +43,9 @@ class Served:
         self._rate = None if rate is None else Rate(rate)
         self._told: dict[str, float] = {}
         self._arrived = 0
+        self._at_once = READ_AT_ONCE
+        self._bulk = 0
+        """Bytes that have come in this turn of the loop in pieces worth sharing out."""
 
     def receive(self) -> Reception:
         """Decide about one more connection. If it is not within the limits, that has been told."""
@@ -83,7 +87,15 @@ class Served:
         self._arrived += size
         if self._arrived >= LOOK_AGAIN:
             self.check_buffers()
-        return share(len(self.drivers))
+        if size >= READ_AT_LEAST:
+            if not self._bulk:
+                asyncio.get_running_loop().call_soon(self._share)
+            self._bulk += size
+        return self._at_once
+
+    def _share(self) -> None:
+        """Have others wait no longer for many connections than for one, now that all have had their turn."""
+        self._at_once, self._bulk = share(self._at_once, self._bulk), 0
 
     def check_buffers(self) -> None:
         """Cut the connections that hold most, until what is held is within the limit."""

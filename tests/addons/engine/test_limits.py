@@ -9,6 +9,8 @@ from h2.settings import SettingCodes
 
 from apisnoop_addons.engine import acceptor, limits, proxy, served
 from apisnoop_addons.engine.limits import Limits, Rate
+from apisnoop_addons.engine.listener import Listener
+from apisnoop_addons.engine.upstream import Upstream
 from tests.addons.engine.calling import call, read_to_end, serve_one
 from tests.addons.engine.rig import HOST, rigged
 from tests.looped import eventually, in_loop
@@ -245,3 +247,27 @@ async def test_what_clients_do_not_finish_counts_as_held(tmp_path, begin):
 def held(rig):
     """Count what the connections of the rig hold."""
     return sum(driver.buffered() for driver in rig.proxy._served[rig.listener].drivers)
+
+
+@in_loop
+async def test_connections_of_one_listener_share_what_is_read_at_once():
+    """Several that bring much get a part each, down to a TLS record; one alone gets all of it; small pieces nothing."""
+    listener = Listener(socket=None, identity=None, upstream=Upstream(host=HOST, port=1), certificate=None)
+    serving = served.Served(listener)
+
+    async def turn(pieces):
+        for size in pieces:
+            serving.arrived(size)
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        return serving.arrived(1)
+
+    whole, least = limits.READ_AT_ONCE, limits.READ_AT_LEAST
+    assert await turn([whole]) == whole
+    assert await turn([1000] * 500) == whole
+    third = await turn([whole] * 3)
+    assert third == whole // 3
+    assert whole - 3 <= await turn([third] * 3) * 3 <= whole
+    assert await turn([third] * 8) == least
+    assert await turn([least] * 8) == least
+    assert await turn([least]) == whole
