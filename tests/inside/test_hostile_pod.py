@@ -33,7 +33,8 @@ API_DESCRIPTION = "/openapi/v2"
 """What attacks ask for: some megabytes, which the API server takes seconds to put together, once."""
 NUMBERS = itertools.count()
 """Of pods' names: those of a round before are still there."""
-ROUNDS = 4
+ROUNDS = 6
+"""Of which one must do: an attack lasts half a second at its worst, and who else had the processor then decides."""
 QUIET = 12.0
 """Seconds without an attack, before them."""
 LONGEST = 120.0
