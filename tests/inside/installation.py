@@ -167,7 +167,7 @@ class Installation:
         Those are recorded gaps, and what is missing in them says nothing. The machine may be busy for minutes, as a
         small program sees; without that, some rounds must do. Raises RuntimeError when they do not.
         """
-        began, late = time.monotonic(), 0
+        began, late, recorded = time.monotonic(), 0, self.is_recording(pod)
         while late < ROUNDS and time.monotonic() < began + LONGEST:
             known = len(self.gaps(pod, folder))
             with Clock(self) as clock:
@@ -176,7 +176,8 @@ class Installation:
             if not gaps:
                 return result
             late += bool(clock.unexplained(gaps))
-            self.until_recorded(pod)
+            if recorded:  # else that is the scenario's to bring about
+                self.until_recorded(pod)
         raise RuntimeError(f"the proxy was too late in {late} rounds, and the machine busy in others: {gaps}")
 
     def rules(self, pod: Pod) -> str:
