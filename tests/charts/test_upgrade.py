@@ -14,9 +14,8 @@ from tests.charts.polling import POLLER, RATE, answers, apisnoop, gaps_reported,
 from tests.inside.clock import is_overload
 
 pytestmark = pytest.mark.cluster
-STALL, HANG = 1.0, 5.0
-"""Seconds: more than the first takes one request in a hundred, the handing over included, unless the machine is so busy
-that others' do; none takes more than the second."""
+STALL = 1.0
+"""Seconds that no request takes, the handing over included, unless the machine is so busy that others' do."""
 UNTOUCHED = "untouched"
 """A pod that is left alone and asks the same."""
 ENOUGH = 3 * RATE
@@ -47,9 +46,8 @@ def test_an_upgrade_hands_the_nodes_over(installed, two_nodes, polling, tmp_path
     ours, theirs = (slowest(one) for one in (found, answers(two_nodes, where, UNTOUCHED)))
     print(f"{len(found)} requests; the slowest took {ours:.2f} s, and {theirs:.2f} s in a pod that is left alone")
     assert [one for one in found if not one.direct] == []
-    slow = [one for one in found if one.seconds >= max(STALL, 2 * theirs)]
-    assert len(slow) <= len(found) / 100, f"{slow}, handed over from {pulled:.3f} to {last:.3f}"
-    assert ours < HANG
+    slow = [one for one in found if one.seconds >= STALL]
+    assert ours < max(STALL, 2 * theirs), f"{slow}, handed over from {pulled:.3f} to {last:.3f}"
 
     gaps = gaps_reported(json.loads(apisnoop(two_nodes, "coverage", "--db", db, "--output=json")), where)
     (handing_over,) = (gap for gap in gaps if gap.start <= pulled < gap.end)

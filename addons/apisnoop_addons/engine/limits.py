@@ -8,7 +8,7 @@ MAX_STREAMS = 250
 
 READ_AT_ONCE = 64 * 2**10
 """Bytes that are read of one listener's connections, before others get their turn; as much as that of a single one.
-asyncio reads 256 KiB of each: 29,000 frames of HTTP/2, or seven milliseconds' worth of an answer."""
+asyncio reads 256 KiB of each: 29,000 frames of HTTP/2, or some milliseconds' worth of an answer."""
 READ_AT_LEAST = 16 * 2**10
 """Of one connection: a record of TLS. Less cannot be passed on."""
 
