@@ -20,7 +20,7 @@ from apisnoop_tproxy.presence import Presence
 from apisnoop_tproxy.rules import Redirect
 from apisnoop_tproxy.succession import Succession
 from tests.looped import eventually, in_loop
-from tests.tproxy.fake_pod import YES, enrolled, running, state
+from tests.tproxy.fake_pod import NO, YES, enrolled, running, state
 from tests.tproxy.fake_proxy import FakeProxy
 from tests.tproxy.podlike import API, API6
 
@@ -302,3 +302,25 @@ async def test_a_proxy_that_hangs_gets_nobody_whose_connection_was_broken(settin
         await eventually(lambda: not reset_ones(tracked))
         with connect(tracked, PORT):
             assert tracked.accept(pod.api).getpeername()[1] == PORT
+
+
+@in_loop
+async def test_a_pod_that_is_let_go_finds_no_port_refused_while_a_connection_goes_on(settings, pod, tracked):
+    """What was reset is forgotten when the rule does not act any more, and after its listener has gone."""
+    async with enrolled(settings, pod) as (agent, proxy):
+        enrol = await proxy.enrolled()
+        listener = proxy.listeners[enrol.enrolment][0]
+        with tracked.connect(), tracked.accept(listener):
+            late = connect(tracked, OTHER_PORT)
+            beside = tracked.accept(listener)
+            client = connect(tracked, PORT)
+            reset(tracked.accept(listener), client)
+            agent.update(pod.facts, NO, "deployment/web")
+            await eventually(lambda: not reset_ones(tracked))
+            listener.close()
+            reset(beside, late)
+            await eventually(lambda: not reset_ones(tracked))
+            assert state(agent, pod) == "draining"
+            for port in (PORT, OTHER_PORT):
+                with connect(tracked, port):
+                    assert tracked.accept(pod.api).getpeername()[1] == port

@@ -1,6 +1,6 @@
 """When a pod's connection tracking is looked at."""
 
-from apisnoop_tproxy.sweep import AGAIN_SECONDS, Sweep
+from apisnoop_tproxy.sweep import AFTER, Sweep
 from tests.looped import in_loop
 from tests.tproxy.podlike import API
 
@@ -24,7 +24,7 @@ class Clock:
 
 
 @in_loop
-async def test_it_is_looked_at_once_and_once_more():
+async def test_it_is_looked_at_once_and_twice_more():
     """However often the pod is seen to in between and after."""
     clock = Clock()
     await clock.pass_by(0)
@@ -33,10 +33,10 @@ async def test_it_is_looked_at_once_and_once_more():
     clock.sweep.begin()
     assert clock.sweep.again == 0
     await clock.pass_by(0.25)
-    assert clock.sweep.again == AGAIN_SECONDS - 0.25
-    for seconds in (0.25, 0.5, 5):
+    assert clock.sweep.again == AFTER[1] - 0.25
+    for seconds in (0.25, 0.5, 1, 5):
         await clock.pass_by(seconds)
-    assert clock.looks == [(100.25, [API]), (101.0, [API])]
+    assert clock.looks == [(100.25, [API]), (101.0, [API]), (102.0, [API])]
     assert clock.sweep.again is None
 
 

@@ -70,16 +70,20 @@ class Enrolments:
         if self.current is not None and self.current.number == number:
             self._lapse(presence)
 
-    def let_go(self, presence: AnyPresence | None, reason: str) -> None:
-        """Empty the sets, then retire the enrolment; connections go on. A reason makes it a gap in the record."""
+    def let_go(self, presence: AnyPresence | None, reason: str) -> bool:
+        """Empty the sets, then retire the enrolment; connections go on. A reason makes it a gap in the record.
+
+        Return whether there was anything to let go.
+        """
         enrolment, self.current = self.current, None
         if enrolment is None:
-            return
+            return False
         _empty(enrolment, presence)
         if reason and enrolment.acting:
             self._desk.lapsed()
         self.draining.add(enrolment.number)
         self._desk.say(Retire(enrolment.number, reason=reason))
+        return True
 
     def renew(self, presence: AnyPresence | None) -> bool:
         """Renew the leases; return whether there are any. Raises RuleError if the table is not there any more."""

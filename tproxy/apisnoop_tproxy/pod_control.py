@@ -272,7 +272,8 @@ class PodControl:
 
     def let_go(self, reason: str) -> None:
         """Lead no new connections to the proxy, and let open ones end. A reason makes it a gap in the record."""
-        self.enrolments.let_go(self.presence, reason)
+        if self.enrolments.let_go(self.presence, reason):
+            self.sweep.begin()
 
     async def finish(self, *, patient: bool = True) -> bool:
         """Delete the table if it is ours and no connection of it is left; the agent ends. Return whether it is gone.
@@ -284,6 +285,7 @@ class PodControl:
         if self._superseded:  # what is there is the newer agent's to remove
             self.leave()
             return True
+        await self._sweep()
         if self.presence.busy or (patient and self.enrolments.draining and self.desk.served):
             return False
         with suppress(OSError, RuleError):

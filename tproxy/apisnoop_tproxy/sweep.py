@@ -1,7 +1,7 @@
-"""When a pod's connection tracking is made to forget what has ended: as a way ends, and once more a second later.
+"""When a pod's connection tracking is made to forget what has ended: as a way ends, and twice more soon after.
 
-What went the old way may be reset a moment after it was closed. To look takes ten milliseconds of the kernel's time, so
-that nobody does it as a habit.
+What went the old way may be reset a moment after it was closed, or after its listener was, which the proxy keeps for
+1.5 s. To look takes ten milliseconds of the kernel's time, so that nobody does it as a habit.
 """
 
 import time
@@ -10,7 +10,8 @@ from collections.abc import Callable, Collection
 from apisnoop.node.messages import Address
 from apisnoop_tproxy.ways import AnyPresence
 
-AGAIN_SECONDS = 1.0
+AFTER = (0.0, 1.0, 2.0)
+"""Seconds after a way's end at which it is looked."""
 
 
 class Sweep:
@@ -24,7 +25,7 @@ class Sweep:
     def begin(self) -> None:
         """Look as soon as possible, and again: new connections go another way from now on."""
         now = self._clock()
-        self._due = (now, now + AGAIN_SECONDS)
+        self._due = tuple(now + seconds for seconds in AFTER)
 
     @property
     def again(self) -> float | None:
