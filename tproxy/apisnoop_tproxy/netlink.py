@@ -61,6 +61,11 @@ class Netlink:
                 received = self._socket.recv(_LARGEST, socket.MSG_DONTWAIT)
             except BlockingIOError:  # the kernel has answered within send(): there is no more
                 break
+            except OSError as error:
+                if error.errno != errno.ENOBUFS:
+                    raise
+                failure = failure or error  # it had more to tell than there was room for; what it has told comes now
+                continue
             told += len(received)
             if largest is not None and told > largest:
                 raise OSError(errno.EMSGSIZE, os.strerror(errno.EMSGSIZE))

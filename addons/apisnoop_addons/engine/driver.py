@@ -69,7 +69,8 @@ class Driver:
         self._greeted = False
         self._ended = False
         self._upgraded = False
-        self._active = self._loop.time()
+        self.active = self._loop.time()
+        """When it has heard anything last. What that brought is written a moment later; then it holds less and less."""
         self._watchdog = self._loop.call_later(IDLE_TIMEOUT, self._check_idle)
 
     # -- the client ---------------------------------------------------------------------------------------------
@@ -137,7 +138,7 @@ class Driver:
         if self._handling:
             return
         self._handling = True
-        self._active = self._loop.time()
+        self.active = self._loop.time()
         try:
             while self._events:
                 for command in self.layer.handle_event(self._events.popleft()):
@@ -355,7 +356,7 @@ class Driver:
             self._on_end(self)
 
     def _check_idle(self) -> None:
-        rest = self._active + IDLE_TIMEOUT - self._loop.time()
+        rest = self.active + IDLE_TIMEOUT - self._loop.time()
         if rest <= 0:
             self.abort()
         else:

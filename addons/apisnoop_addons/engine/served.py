@@ -12,6 +12,8 @@ from apisnoop_addons.engine.listener import Listener
 if TYPE_CHECKING:
     from apisnoop_addons.engine.acceptor import Acceptor
 
+MOMENT = 0.1
+"""Seconds in which what a connection has heard is written."""
 LOOK_AGAIN = 4 * 2**20
 """Bytes after which it is looked anew at what is held: there is no more of it than has come since."""
 TELL_AGAIN = 1.0
@@ -43,6 +45,9 @@ class Served:
         self._rate = None if rate is None else Rate(rate)
         self._told: dict[str, float] = {}
         self._arrived = 0
+        self._held: dict[Driver, int] = {}
+        """Bytes at most, by what was found when it was looked last."""
+        self._looked = 0.0
         self._at_once = READ_AT_ONCE
         self._bulk = 0
         """Bytes that have come in this turn of the loop in pieces worth sharing out."""
@@ -73,6 +78,7 @@ class Served:
         """Count it no more."""
         if driver in self.drivers:
             self.drivers.remove(driver)
+            self._held.pop(driver, None)
             self._crowded -= driver.client.crowded
 
     def over(self, limit: str) -> None:
@@ -101,7 +107,7 @@ class Served:
         """Cut the connections that hold most, until what is held is within the limit."""
         self._arrived = 0
         most = self.listener.limits.buffered_bytes
-        if most is None:
+        if most is None or self._estimate() <= most:
             return
         held = {driver: driver.buffered() for driver in self.drivers}
         total = sum(held.values())
@@ -111,6 +117,14 @@ class Served:
             total -= held[driver]
             driver.abort()
             self.over("buffered_bytes")
+
+    def _estimate(self) -> int:
+        """Count the bytes that are held at most, looking only at connections that may hold more than the last time."""
+        since, self._looked = self._looked - MOMENT, asyncio.get_running_loop().time()
+        for driver in self.drivers:
+            if driver.active >= since:
+                self._held[driver] = driver.buffered()
+        return sum(self._held.values())
 
     def stop(self) -> None:
         """Accept no more than have connected already."""

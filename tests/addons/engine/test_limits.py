@@ -8,6 +8,7 @@ import pytest
 from h2.settings import SettingCodes
 
 from apisnoop_addons.engine import acceptor, limits, proxy, served
+from apisnoop_addons.engine.driver import Driver
 from apisnoop_addons.engine.limits import Limits, Rate
 from apisnoop_addons.engine.listener import Listener
 from apisnoop_addons.engine.upstream import Upstream
@@ -177,6 +178,31 @@ async def test_it_is_looked_at_what_is_held_whenever_much_has_come(tmp_path, mon
             server.respond(inner, end=False)
             await server.send_windowed(inner, b"x" * 2**21)
             assert await told.limits.get() == "buffered_bytes"
+
+
+@in_loop
+async def test_it_is_not_looked_at_connections_that_have_heard_nothing(tmp_path, monkeypatch):
+    """Of which a pod may have thousands; one that has heard something is looked at, and only that."""
+    monkeypatch.setattr(proxy, "BUFFER_CHECK", 3600.0)
+    monkeypatch.setattr(served, "MOMENT", 0.0)
+    looks = []
+    count = Driver.buffered
+    monkeypatch.setattr(Driver, "buffered", lambda driver: looks.append(driver) or count(driver))
+    async with rigged(tmp_path, listener=Told(buffered_bytes=30_000).fields) as rig:
+        begun = [await half_a_head(rig) for _ in range(2)]
+        await eventually(lambda: held(rig) >= 24_000)
+        found = rig.proxy._served[rig.listener]
+        found.check_buffers()
+        looks.clear()
+        found.check_buffers()
+        assert looks == []
+        begun[0].write(b"y" * 1_000)
+        await eventually(lambda: held(rig) >= 25_000)
+        looks.clear()
+        found.check_buffers()
+        assert len(looks) == 1
+        for writer in begun:
+            writer.transport.abort()
 
 
 async def half_a_hello(rig):
