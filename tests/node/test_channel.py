@@ -5,7 +5,7 @@ import os
 import socket
 from pathlib import Path
 
-from apisnoop.node.channel import MOST_WAITING, Channel, connect, listen, peer_user
+from apisnoop.node.channel import MOST_AT_ONCE, MOST_WAITING, Channel, connect, listen, peer_user
 from apisnoop.node.messages import FROM_AGENT, FROM_PROXY, Beat, Dialled, Hello, Renewed, encode
 from tests.looped import in_loop
 
@@ -39,6 +39,38 @@ async def test_messages_arrive_in_their_order():
     assert [(await proxy.heard.get())[0].until for _ in range(2000)] == list(range(2000))
     agent.channel.close()
     assert await proxy.closed == "the other side has gone"
+
+
+@in_loop
+async def test_what_has_come_is_read_in_one_turn_of_the_loop():
+    """Nobody waits a turn for each answer to somebody else's question, up to a number that others can wait for."""
+    agent, proxy = pair()
+    for number in range(MOST_AT_ONCE + 10):
+        agent.channel.send(Renewed(number))
+    await proxy.heard.get()
+    assert proxy.heard.qsize() == MOST_AT_ONCE - 1
+    agent.channel.close()
+    assert await proxy.closed == "the other side has gone"
+    assert proxy.heard.qsize() == MOST_AT_ONCE + 9
+
+
+@in_loop
+async def test_nothing_is_read_any_more_once_whoever_hears_it_has_closed():
+    """Also what has come already."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    agent, heard = End(ours, FROM_PROXY), []
+    closed = asyncio.get_running_loop().create_future()
+
+    def hear(message, _descriptors):
+        heard.append(message)
+        channel.close()
+
+    channel = Channel(theirs, FROM_AGENT, hear, closed.set_result)
+    for number in range(3):
+        agent.channel.send(Renewed(number))
+    assert await closed == "closed here"
+    assert heard == [Renewed(0)]
+    agent.channel.close()
 
 
 @in_loop

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from mitmproxy.connection import Connection, ConnectionState
@@ -77,7 +78,7 @@ class Link(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """Note that the peer sends no more. The other direction stays open until the layers close it."""
-        self.driver.read_end(self)
+        self.driver.client.ended(partial(self.driver.read_end, self))
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  why it is lost does not matter

@@ -57,6 +57,10 @@ def _alone(_size: int) -> int:
     return READ_AT_ONCE
 
 
+def _at_once(hear: Callable[[], None]) -> None:
+    hear()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Listener:
     """One bound, listening socket. Which socket accepted a connection says who is calling and where it goes."""
@@ -128,6 +132,8 @@ class Client(connection.Client):
     """To be told which of the listener's limits this connection has reached."""
     arrived: Callable[[int], int] = field(default=_alone, metadata={"serialize": False})
     """To be told how many bytes have come, from either side. Returns how many may come at once the next time."""
+    ended: Callable[[Callable[[], None]], None] = field(default=_at_once, metadata={"serialize": False})
+    """To be given what hears that either side has sent its last, to be called now or soon."""
     unflushed: list[Flushable] = field(default_factory=list, metadata={"serialize": False})
     """Layers of this connection that hold back what is to be sent until everything has been heard."""
     holders: set[Holder] = field(default_factory=set, metadata={"serialize": False})

@@ -128,6 +128,7 @@ class Proxy:
             socket=sock,
             over_limit=served.over,
             arrived=served.arrived,
+            ended=served.ended,
             peername=peername,
             sockname=transport.get_extra_info("sockname"),
             state=ConnectionState.OPEN,

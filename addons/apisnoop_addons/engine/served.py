@@ -2,6 +2,8 @@
 
 import asyncio
 import time
+from collections import deque
+from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,8 @@ from apisnoop_addons.engine.listener import Listener
 if TYPE_CHECKING:
     from apisnoop_addons.engine.acceptor import Acceptor
 
+ENDS_AT_ONCE = 8
+"""Connections whose end is heard before others get their turn: thousands may end at the same moment."""
 MOMENT = 0.1
 """Seconds in which what a connection has heard is written."""
 LOOK_AGAIN = 4 * 2**20
@@ -51,6 +55,9 @@ class Served:
         self._at_once = READ_AT_ONCE
         self._bulk = 0
         """Bytes that have come in this turn of the loop in pieces worth sharing out."""
+        self._heard = 0
+        """Ends that have been heard in this turn."""
+        self._unheard: deque[Callable[[], None]] = deque()
 
     def receive(self) -> Reception:
         """Decide about one more connection. If it is not within the limits, that has been told."""
@@ -102,6 +109,24 @@ class Served:
     def _share(self) -> None:
         """Have others wait no longer for many connections than for one, now that all have had their turn."""
         self._at_once, self._bulk = share(self._at_once, self._bulk), 0
+
+    def ended(self, hear: Callable[[], None]) -> None:
+        """Have it heard that a peer has ended its side, at once or after others have had their turn."""
+        if self._unheard or self._heard == ENDS_AT_ONCE:
+            self._unheard.append(hear)
+            return
+        self._hear(hear)
+
+    def _hear(self, hear: Callable[[], None]) -> None:
+        if not self._heard:
+            asyncio.get_running_loop().call_soon(self._go_on_hearing)
+        self._heard += 1
+        hear()
+
+    def _go_on_hearing(self) -> None:
+        self._heard = 0
+        for _ in range(min(ENDS_AT_ONCE, len(self._unheard))):
+            self._hear(self._unheard.popleft())
 
     def check_buffers(self) -> None:
         """Cut the connections that hold most, until what is held is within the limit."""

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from contextlib import closing
+from functools import partial
 
 import pytest
 from h2.settings import SettingCodes
@@ -11,6 +12,7 @@ from apisnoop_addons.engine import acceptor, limits, proxy, served
 from apisnoop_addons.engine.driver import Driver
 from apisnoop_addons.engine.limits import Limits, Rate
 from apisnoop_addons.engine.listener import Listener
+from apisnoop_addons.engine.served import ENDS_AT_ONCE
 from apisnoop_addons.engine.upstream import Upstream
 from tests.addons.engine.calling import call, read_to_end, serve_one
 from tests.addons.engine.rig import HOST, rigged
@@ -297,3 +299,22 @@ async def test_connections_of_one_listener_share_what_is_read_at_once():
     assert await turn([third] * 8) == least
     assert await turn([least] * 8) == least
     assert await turn([least]) == whole
+
+
+@in_loop
+async def test_the_ends_of_many_connections_are_heard_while_others_have_their_turn(tmp_path):
+    """In order, some in each turn of the loop, and at once again when none is left."""
+    async with rigged(tmp_path) as rig:
+        found, heard = rig.proxy._served[rig.listener], []
+        many = 2 * ENDS_AT_ONCE + 3
+        for number in range(many):
+            found.ended(partial(heard.append, number))
+        assert heard == list(range(ENDS_AT_ONCE))
+        await asyncio.sleep(0)
+        found.ended(partial(heard.append, many))
+        assert heard == list(range(2 * ENDS_AT_ONCE))
+        await eventually(lambda: len(heard) == many + 1)
+        assert heard == list(range(many + 1))
+        await asyncio.sleep(0)
+        found.ended(partial(heard.append, "one"))
+        assert heard[-1] == "one"
