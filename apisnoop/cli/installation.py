@@ -32,6 +32,7 @@ from apisnoop.fleet.objects import (
     Request,
     WebhookConfiguration,
 )
+from apisnoop.fleet.status import agents_that_may_answer
 from apisnoop.fleet.wishes import NO_WISHES
 
 OF_AGENTS = "-agent"
@@ -122,9 +123,8 @@ def look_at(api: Api, namespace: str | None, place: str | None = None) -> Facts:
     here = found[0].metadata.namespace if found else place
     ours = our_pods(api, here) if here else []
     agents = [pod for pod in ours if (pod.metadata.labels or {}).get(COMPONENT) == AGENT]
-    answers = {
-        pod.metadata.uid: answer for pod, answer in each_agent(_answering(agents), lambda one: answer_of(api, one))
-    }
+    asked = agents_that_may_answer(agents)
+    answers = {pod.metadata.uid: answer for pod, answer in each_agent(asked, lambda one: answer_of(api, one))}
     pods = reading.may(lambda: tuple(list_objects(api, POD.collection(namespace), Pod)))
     wishes = reading.may(lambda: read_wishes(api, namespace))
     return Facts(
@@ -145,10 +145,6 @@ def look_at(api: Api, namespace: str | None, place: str | None = None) -> Facts:
 def our_pods(api: Api, namespace: str) -> list[Pod]:
     """Give all pods of the installation in a namespace. Raises ApisnoopError."""
     return list(list_objects(api, POD.collection(namespace), Pod, labelSelector=SELECTOR))
-
-
-def _answering(agents: list[Pod]) -> list[Pod]:
-    return [pod for pod in agents if pod.spec.node_name and not pod.is_over]
 
 
 def _verdict(reading: Reading, home: Home) -> ConfigMap | None:

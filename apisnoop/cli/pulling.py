@@ -25,6 +25,7 @@ from apisnoop.cli.port_forward import ForwardError, http_get
 from apisnoop.cli.progress import bytes_text
 from apisnoop.coverage.sources import CLUSTER_NAME
 from apisnoop.errors import ApisnoopError
+from apisnoop.fleet.status import agents_that_may_answer
 from apisnoop.node.status import AGENT_PORT, INTERCEPTING, PROXY_PORT, SHED, SKIPPED, WAITING, AgentPod, AgentStatus
 from apisnoop.reports.wording import clean, counted
 from apisnoop.store.errors import StoreError
@@ -196,7 +197,7 @@ def agents_to_pull(api: "Api", place: str | None) -> "list[Pod]":
 
     Raises ApisnoopError where there are none.
     """
-    agents = [pod for pod in find_agents(api, place) if pod.spec.node_name and not pod.is_over]
+    agents = agents_that_may_answer(find_agents(api, place))
     if not agents:
         where = f"namespace {place}" if place else "this cluster"
         raise ApisnoopError(f"no node agent in {where}: kubectl apisnoop install, or name another --context")

@@ -91,7 +91,8 @@ class Removal:
         """Have agents let go and end; give the nodes of those that have not by then."""
         for one in self._daemon_sets:
             drain(self._api, one)
-        agents = [pod for home in self.homes for pod in find_agents(self._api, home) if pod.spec.node_name]
+        found = [pod for home in self.homes for pod in find_agents(self._api, home)]
+        agents = [pod for pod in found if pod.spec.node_name and pod.has_started]  # others have redirected nothing
         if agents:
             whose = "its" if len(agents) == 1 else "their"
             click.echo(f"waiting for {counted(len(agents), 'node')} to let go of {whose} pods", err=True)

@@ -46,9 +46,12 @@ class MissingImage(msgspec.Struct, frozen=True):
 
 
 def missing_images(ours: Iterable[Pod], others: Iterable[Pod] = ()) -> tuple[MissingImage, ...]:
-    """Find images that cannot be pulled; of `others` only what the webhook has put into them counts."""
+    """Find images that cannot be pulled; of `others` only what the webhook has put into them counts.
+
+    Not those of ours that are on their way out, for which nobody waits.
+    """
     found: dict[tuple[str, str], tuple[str, dict[str, None]]] = {}
-    waiting = [(pod, status) for pod in ours for status in _statuses(pod)]
+    waiting = [(pod, status) for pod in ours if not pod.metadata.deletion_timestamp for status in _statuses(pod)]
     waiting += [(pod, one) for pod in others for one in _statuses(pod) if one.name in INIT_CONTAINERS]
     for pod, status in waiting:
         reason = status.state.waiting.reason if status.state.waiting else ""

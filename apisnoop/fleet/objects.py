@@ -142,6 +142,11 @@ class Pod(Part, frozen=True):
         return self.status.phase in {"Succeeded", "Failed"}
 
     @property
+    def has_started(self) -> bool:
+        """Whether all of its containers have run, if not now."""
+        return self.status.phase not in {"", "Pending"}
+
+    @property
     def is_ready(self) -> bool:
         """Whether it serves."""
         return any(one.type == "Ready" and one.status == "True" for one in self.status.conditions or ())

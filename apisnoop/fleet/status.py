@@ -144,6 +144,14 @@ def agents_by_node(agents: Iterable[Pod]) -> dict[str, list[Pod]]:
     return found
 
 
+def agents_that_may_answer(agents: Iterable[Pod]) -> list[Pod]:
+    """List all that run; where none does, the one that is to."""
+    found = []
+    for pods in agents_by_node(agents).values():
+        found += [pod for pod in pods if pod.has_started] or pods[:1]
+    return found
+
+
 def _precedence(pod: Pod) -> tuple[bool, bool, str]:
     return pod.metadata.deletion_timestamp is None, pod.is_ready, pod.metadata.creation_timestamp or ""
 

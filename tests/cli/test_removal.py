@@ -114,7 +114,9 @@ def test_namespaces_that_take_too_long_are_said_to_be_there_still(helm, monkeypa
 def test_nodes_that_are_waited_for_are_counted_in_words(helm, monkeypatch, capsys, nodes, said):
     """Of one and of several."""
     monkeypatch.setattr(module, "drain", lambda *_: None)
-    monkeypatch.setattr(module, "find_agents", lambda *_: [agent(f"n{number}") for number in range(nodes)])
+    others = agent("n0", status={"phase": "Pending"}), agent("")  # they have redirected nothing
+    found = [*(agent(f"n{number}") for number in range(nodes)), *others]
+    monkeypatch.setattr(module, "find_agents", lambda *_: found)
     assert uninstall(FakeApi(NAMESPACE, made("DaemonSet", "apisnoop-agent", HOME, labels=CHARTED)))
     assert capsys.readouterr().err == f"waiting for {said}\n"
 

@@ -77,3 +77,9 @@ def test_status_knows_of_them():
     """So that whoever looks there first learns it there."""
     assert [one.part for one in status_of(everything_waits()).images] == ["core", "proxy"]
     assert status_of(facts(answers={"apisnoop-agent-n1": answer("n1")})).images == ()
+
+
+def test_nobody_waits_for_what_is_on_its_way_out():
+    """A wrong image was named, and then the right one: pods with the first are still ending."""
+    gone = pod("apisnoop-certs", "apisnoop", labels=LABELS, status=lacking("certs"), deletionTimestamp="2026-01-01")
+    assert missing_images([gone]) == ()

@@ -4,9 +4,9 @@ import msgspec
 import pytest
 
 from apisnoop.fleet.facts import DRAIN, Answer
-from apisnoop.fleet.status import status_of, why_not_ready
+from apisnoop.fleet.status import agents_that_may_answer, status_of, why_not_ready
 from apisnoop.node.status import AgentPod, AgentStatus, ProxyPod, ProxySeen, ProxyStatus
-from tests.fleet.things import ON, agent, answer, daemon_set, facts, intercepted, node, pod, verdict, wishes
+from tests.fleet.things import LABELS, ON, agent, answer, daemon_set, facts, intercepted, node, pod, verdict, wishes
 
 N1, N2 = "apisnoop-agent-n1", "apisnoop-agent-n2"
 
@@ -220,3 +220,13 @@ def test_everything_can_be_written_as_json():
     """No value in it is of a kind that JSON has not."""
     told = {N1: answer("n1", intercepted("web-0"))}
     assert msgspec.json.encode(status_of(facts(pods=(pod("web-0", annotations=ON),), answers=told)))
+
+
+def test_an_agent_that_has_never_run_answers_for_nobody_beside_one_that_has():
+    """Also while it ends; alone on its node, it is the one that is missing."""
+    pending = {"phase": "Pending", "conditions": []}
+    beside = pod("apisnoop-agent-new", "apisnoop", labels=LABELS, status=pending)
+    leaving = pod("apisnoop-agent-bad", "apisnoop", labels=LABELS, status=pending, deletionTimestamp="2026-01-01")
+    old, alone, over = agent("n1"), agent("n2", status=pending), agent("n3", status={"phase": "Failed"})
+    found = agents_that_may_answer([beside, old, alone, leaving, over])
+    assert [one.metadata.name for one in found] == ["apisnoop-agent-n1", "apisnoop-agent-n2"]
