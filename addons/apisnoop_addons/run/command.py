@@ -6,10 +6,11 @@ import click
 
 from apisnoop.cli import candidates
 from apisnoop.cli.options import FilePath, db_option, kubeconfig_options, spec_option
+from apisnoop.errors import ApisnoopError
 from apisnoop_addons.collection import spare_what_stays
 
 
-@click.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.command(context_settings={"allow_interspersed_args": False})
 @click.option(
     "--report", type=FilePath(), metavar="FILE", help="Write the coverage here.  [default: to standard error]"
 )
@@ -46,8 +47,12 @@ def run(**options: Any) -> int:  # noqa: ANN401 - as click has checked them
     apisnoop run -- kubectl get pods
     apisnoop run --calls calls.jsonl -- helm install --wait web ./chart
     """
-    from apisnoop_addons.run.settings import Settings  # noqa: PLC0415
-    from apisnoop_addons.run.start import start_run  # noqa: PLC0415 - mitmproxy takes half a second to import
+    try:
+        from apisnoop_addons.run.settings import Settings  # noqa: PLC0415
+        from apisnoop_addons.run.start import start_run  # noqa: PLC0415 - mitmproxy takes half a second to import
+    except ModuleNotFoundError as error:
+        name = (error.name or "").partition(".")[0]
+        raise ApisnoopError(f"run needs {name}, which is not installed: pip install 'apisnoop[proxy]'") from None
 
     settings = Settings(**options)
     if settings.ui_bodies and not settings.ui:

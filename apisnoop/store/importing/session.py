@@ -133,7 +133,7 @@ class Session:
                 if self._seen.forgotten:
                     counted[0].batch.lose(Loss(self.bookmark.path, DUPLICATES_POSSIBLE))
             for part in counted:
-                self._store.add(part.batch, catalogue=self._catalogue)
+                self._store.add(part.batch, catalogue=self._catalogue if part.batch.calls else None)
 
 
 def _sum_before(sizes: dict[int, int], block: int) -> int:

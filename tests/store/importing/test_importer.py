@@ -28,6 +28,14 @@ def test_a_log_is_counted(store, write):
     assert [used.release for used in queries.catalogues_used(store.connection)] == ["1.36"]
 
 
+def test_an_input_without_calls_leaves_no_catalogue(store, write):
+    """Nothing was matched against it, and reports go by what calls were matched against."""
+    outcome = run(store, write(b'{"kind":"Event","apiVersion":"audit.k8s.io/v1","level":"None"}\n' + b'{"x":1}\n' * 9))
+    assert (outcome.calls, sum(outcome.bad.values())) == (0, 10)
+    assert len(queries.imports(store.connection)) == 1
+    assert queries.catalogues_used(store.connection) == []
+
+
 def test_the_same_file_counts_once(store, write, tmp_path):
     """Again, under another name, as a copy, compressed, or from a new process: nothing is counted twice."""
     text = log(range(100))
