@@ -235,7 +235,7 @@ def _join_dimension(connection: sqlite3.Connection, table: str, columns: tuple[s
 
 
 def shared_inputs(left: Store, right: Store) -> list[str]:
-    """Name the inputs that both stores have imported, and whose calls their merger counts twice."""
-    digests = "SELECT path, head_digest FROM imports WHERE calls > 0"
-    known = {digest for _, digest in left.connection.execute(digests)}
-    return sorted({path for path, digest in right.connection.execute(digests) if digest in known})
+    """Name the inputs that both stores have imported, or runs of both, whose calls their merger counts twice."""
+    every = "SELECT path, head_digest FROM imports WHERE calls > 0 UNION SELECT 'a run of ' || command, id FROM runs"
+    known = {identity for _, identity in left.connection.execute(every)}
+    return sorted({name for name, identity in right.connection.execute(every) if identity in known})

@@ -245,3 +245,11 @@ def test_inputs_imported_into_both_are_named(tmp_path):
     with Store.open(tmp_path / "left") as left, Store.open(tmp_path / "right") as right:
         assert shared_inputs(left, right) == [str(tmp_path / "audit.log")]
         assert shared_inputs(left, left) == [str(tmp_path / "audit.log")]
+
+
+def test_runs_of_both_are_named(tmp_path):
+    """A store that is given twice, or a copy of one."""
+    with Store.open(tmp_path / "left") as left, Store.open(tmp_path / "right") as right:
+        for store, run in ((left, "one"), (right, "one"), (right, "two")):
+            store.save_run(queries.RunRow(run, "kubectl", "host", NINE, None, None, 1, "1"))
+        assert shared_inputs(left, right) == ["a run of kubectl"]
