@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 
 import msgspec
 
+from apisnoop import __version__
 from apisnoop.fleet.enumeration import some_of
 from apisnoop.fleet.finding import Finding
 from apisnoop.fleet.objects import ContainerStatus, Pod
@@ -84,4 +85,10 @@ def image_finding(missing: MissingImage) -> Finding:
     """Say what is wrong, and where images come from."""
     name = "apisnoop-proxy" if missing.part == "proxy" else "apisnoop"
     setting = f"--set image.{missing.part}.repository=REGISTRY/{name}"
+    if _tag_of(missing.image) not in {"", __version__}:
+        setting += f" --set image.{missing.part}.tag="  # an earlier install's would be kept
     return Finding(image_text(missing), f"kubectl apisnoop install {setting} (scripts/build-image makes the image)")
+
+
+def _tag_of(image: str) -> str:
+    return image.partition("@")[0].rpartition("/")[2].partition(":")[2]

@@ -3,14 +3,15 @@
 import msgspec
 import pytest
 
+from apisnoop import __version__
 from apisnoop.fleet.diagnosis import diagnose
 from apisnoop.fleet.facts import Answer
-from apisnoop.fleet.images import missing_images
+from apisnoop.fleet.images import image_finding, missing_images
 from apisnoop.fleet.objects import NO_CONFIGURATION, NO_VERDICT, Deployment, Job
 from apisnoop.fleet.status import status_of
 from tests.fleet.things import LABELS, agent, answer, facts, metadata, pod
 
-IMAGE = "apisnoop:1.0"
+IMAGE = f"apisnoop:{__version__}"
 
 
 def lacking(name, reason="ImagePullBackOff", image=IMAGE, place="containerStatuses"):
@@ -83,3 +84,19 @@ def test_nobody_waits_for_what_is_on_its_way_out():
     """A wrong image was named, and then the right one: pods with the first are still ending."""
     gone = pod("apisnoop-certs", "apisnoop", labels=LABELS, status=lacking("certs"), deletionTimestamp="2026-01-01")
     assert missing_images([gone]) == ()
+
+
+@pytest.mark.parametrize(
+    ("image", "more"),
+    [
+        ("registry:5000/apisnoop", ""),
+        (f"registry:5000/apisnoop:{__version__}", ""),
+        ("apisnoop@sha256:ab", ""),
+        ("registry:5000/apisnoop:nope", " --set image.core.tag="),
+    ],
+)
+def test_a_tag_that_somebody_has_set_is_taken_back(image, more):
+    """What an earlier install was told is kept, also where it is wrong."""
+    (found,) = missing_images([ours("certs", "certs", image=image)])
+    advice = "kubectl apisnoop install --set image.core.repository=REGISTRY/apisnoop"
+    assert image_finding(found).then == f"{advice}{more} (scripts/build-image makes the image)"
