@@ -9,6 +9,7 @@ import click
 
 from apisnoop.causes import cause_of
 from apisnoop.cli.options import FilePath
+from apisnoop.reports.wording import clean
 from apisnoop.store import queries
 from apisnoop.store.errors import StoreError
 from apisnoop.store.merge import merge_into, shared_inputs
@@ -33,7 +34,7 @@ def merge(stores: tuple[Path, ...], output: Path) -> None:
         for path in stores:
             with Store.open(path, read_only=True) as source:
                 for name in shared_inputs(target, source):
-                    warning = f"{path} holds calls of {name}, as a store before it does: they count twice"
+                    warning = f"{path} holds calls of {clean(name)}, as a store before it does: they count twice"
                     click.echo(f"apisnoop: {warning}", err=True)
                 merge_into(target, source)
         calls = sum(use.ok + use.errors for use in queries.uses(target.connection))

@@ -85,10 +85,14 @@ def image_finding(missing: MissingImage) -> Finding:
     """Say what is wrong, and where images come from."""
     name = "apisnoop-proxy" if missing.part == "proxy" else "apisnoop"
     setting = f"--set image.{missing.part}.repository=REGISTRY/{name}"
-    if _tag_of(missing.image) not in {"", __version__}:
-        setting += f" --set image.{missing.part}.tag="  # an earlier install's would be kept
+    if kept := _named_by(missing.image):  # by an earlier install, whose values are kept
+        setting += f" --set image.{missing.part}.{kept}="
     return Finding(image_text(missing), f"kubectl apisnoop install {setting} (scripts/build-image makes the image)")
 
 
-def _tag_of(image: str) -> str:
-    return image.partition("@")[0].rpartition("/")[2].partition(":")[2]
+def _named_by(image: str) -> str:
+    """Tell which value names an image other than that of this version, if one does."""
+    if "@" in image:
+        return "digest"
+    tag = image.rpartition("/")[2].partition(":")[2]
+    return "tag" if tag not in {"", __version__} else ""

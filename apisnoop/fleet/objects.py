@@ -143,7 +143,7 @@ class Pod(Part, frozen=True):
 
     @property
     def has_started(self) -> bool:
-        """Whether all of its containers have run, if not now."""
+        """Whether all of its containers have been started, if they do not run now."""
         return self.status.phase not in {"", "Pending"}
 
     @property

@@ -145,15 +145,15 @@ def agents_by_node(agents: Iterable[Pod]) -> dict[str, list[Pod]]:
 
 
 def agents_that_may_answer(agents: Iterable[Pod]) -> list[Pod]:
-    """List all that run; where none does, the one that is to."""
+    """List all that run or have run; on a node where none has, the one that counts (`agents_by_node`)."""
     found = []
     for pods in agents_by_node(agents).values():
         found += [pod for pod in pods if pod.has_started] or pods[:1]
     return found
 
 
-def _precedence(pod: Pod) -> tuple[bool, bool, str]:
-    return pod.metadata.deletion_timestamp is None, pod.is_ready, pod.metadata.creation_timestamp or ""
+def _precedence(pod: Pod) -> tuple[bool, bool, bool, str]:
+    return pod.metadata.deletion_timestamp is None, pod.is_ready, pod.has_started, pod.metadata.creation_timestamp or ""
 
 
 # -- nodes ---------------------------------------------------------------------------------------------------------

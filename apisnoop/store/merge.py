@@ -2,8 +2,8 @@
 
 A merged store holds what its inputs hold together, so no cap is applied here but that of object names, which does not
 depend on order: "(other)" of the inputs stays "(other)".
-Merging a store with itself counts twice, and so does merging two stores that imported the same file: `shared_inputs`
-tells. Of two snapshots of one node's store, which `pull` has put there, the later one counts.
+Merging a store with itself counts twice, and so does merging two stores that imported the same file, or hold the same
+run: `shared_inputs` tells. Of two snapshots of one node's store, which `pull` has put there, the later one counts.
 """
 
 import sqlite3
@@ -68,6 +68,10 @@ LOSSES = """
     ON CONFLICT DO UPDATE SET count = count + excluded.count, first = min(first, excluded.first),
         last = max(last, excluded.last), example = CASE WHEN example = '' THEN excluded.example
         WHEN excluded.example = '' THEN example ELSE min(example, excluded.example) END
+"""
+SOURCES = """
+    SELECT path, head_digest FROM imports WHERE calls > 0
+    UNION SELECT 'a run of ' || command, id FROM runs WHERE calls > 0
 """
 RUNS = """
     INSERT INTO main.runs SELECT * FROM other.runs WHERE TRUE
@@ -236,6 +240,5 @@ def _join_dimension(connection: sqlite3.Connection, table: str, columns: tuple[s
 
 def shared_inputs(left: Store, right: Store) -> list[str]:
     """Name the inputs that both stores have imported, or runs of both, whose calls their merger counts twice."""
-    every = "SELECT path, head_digest FROM imports WHERE calls > 0 UNION SELECT 'a run of ' || command, id FROM runs"
-    known = {identity for _, identity in left.connection.execute(every)}
-    return sorted({name for name, identity in right.connection.execute(every) if identity in known})
+    known = {identity for _, identity in left.connection.execute(SOURCES)}
+    return sorted({name for name, identity in right.connection.execute(SOURCES) if identity in known})

@@ -91,11 +91,11 @@ def test_nobody_waits_for_what_is_on_its_way_out():
     [
         ("registry:5000/apisnoop", ""),
         (f"registry:5000/apisnoop:{__version__}", ""),
-        ("apisnoop@sha256:ab", ""),
+        ("apisnoop@sha256:ab", " --set image.core.digest="),
         ("registry:5000/apisnoop:nope", " --set image.core.tag="),
     ],
 )
-def test_a_tag_that_somebody_has_set_is_taken_back(image, more):
+def test_a_tag_or_digest_that_somebody_has_set_is_taken_back(image, more):
     """What an earlier install was told is kept, also where it is wrong."""
     (found,) = missing_images([ours("certs", "certs", image=image)])
     advice = "kubectl apisnoop install --set image.core.repository=REGISTRY/apisnoop"

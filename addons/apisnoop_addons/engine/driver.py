@@ -70,7 +70,7 @@ class Driver:
         self._ended = False
         self._upgraded = False
         self.active = self._loop.time()
-        """When it has heard anything last. What that brought is written a moment later; then it holds less and less."""
+        """When it has heard anything last, by the loop's clock; from then on it only holds less and less."""
         self._watchdog = self._loop.call_later(IDLE_TIMEOUT, self._check_idle)
 
     # -- the client ---------------------------------------------------------------------------------------------

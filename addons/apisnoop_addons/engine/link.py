@@ -77,8 +77,13 @@ class Link(asyncio.Protocol):
         self.transport.max_size = most  # type: ignore[attr-defined]  # of asyncio's transports for sockets
 
     def eof_received(self) -> bool:
-        """Note that the peer sends no more. The other direction stays open until the layers close it."""
-        self.driver.client.ended(partial(self.driver.read_end, self))
+        """Note that the peer sends no more. The other direction stays open until the layers close it.
+
+        The layers may hear it later, when others have had their turn, but nobody takes it for open meanwhile.
+        """
+        if self.connection.state & ConnectionState.CAN_READ:  # asyncio tells it again after a pause
+            self.connection.state &= ~ConnectionState.CAN_READ
+            self.driver.client.ended(partial(self.driver.read_end, self))
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  why it is lost does not matter

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
 ENDS_AT_ONCE = 8
 """Connections whose end is heard before others get their turn: thousands may end at the same moment."""
-MOMENT = 0.1
-"""Seconds in which what a connection has heard is written."""
 LOOK_AGAIN = 4 * 2**20
 """Bytes after which it is looked anew at what is held: there is no more of it than has come since."""
 TELL_AGAIN = 1.0
@@ -134,7 +132,7 @@ class Served:
         most = self.listener.limits.buffered_bytes
         if most is None or self._estimate() <= most:
             return
-        held = {driver: driver.buffered() for driver in self.drivers}
+        held = self._held = {driver: driver.buffered() for driver in self.drivers}
         total = sum(held.values())
         for driver in sorted(held, key=held.__getitem__, reverse=True):
             if total <= most:
@@ -145,9 +143,9 @@ class Served:
 
     def _estimate(self) -> int:
         """Count the bytes that are held at most, looking only at connections that may hold more than the last time."""
-        since, self._looked = self._looked - MOMENT, asyncio.get_running_loop().time()
+        looked, self._looked = self._looked, asyncio.get_running_loop().time()
         for driver in self.drivers:
-            if driver.active >= since:
+            if driver.active >= looked:
                 self._held[driver] = driver.buffered()
         return sum(self._held.values())
 

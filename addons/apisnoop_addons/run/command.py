@@ -52,6 +52,8 @@ def run(**options: Any) -> int:  # noqa: ANN401 - as click has checked them
         from apisnoop_addons.run.start import start_run  # noqa: PLC0415 - mitmproxy takes half a second to import
     except ModuleNotFoundError as error:
         name = (error.name or "").partition(".")[0]
+        if name.startswith("apisnoop"):
+            raise
         raise ApisnoopError(f"run needs {name}, which is not installed: pip install 'apisnoop[proxy]'") from None
 
     settings = Settings(**options)

@@ -186,7 +186,6 @@ async def test_it_is_looked_at_what_is_held_whenever_much_has_come(tmp_path, mon
 async def test_it_is_not_looked_at_connections_that_have_heard_nothing(tmp_path, monkeypatch):
     """Of which a pod may have thousands; one that has heard something is looked at, and only that."""
     monkeypatch.setattr(proxy, "BUFFER_CHECK", 3600.0)
-    monkeypatch.setattr(served, "MOMENT", 0.0)
     looks = []
     count = Driver.buffered
     monkeypatch.setattr(Driver, "buffered", lambda driver: looks.append(driver) or count(driver))

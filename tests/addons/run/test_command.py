@@ -19,7 +19,8 @@ def test_an_option_that_there_is_not_is_no_command():
     """Whatever comes after the command's own name is the command's."""
     result = CliRunner().invoke(run, ["--quiet", "--reprt", "x", "--", "true"])
     assert result.exit_code == 2
-    assert "No such option '--reprt'" in result.output
+    assert "No such option" in result.output
+    assert "--reprt" in result.output
 
 
 def test_the_missing_extra_is_named():
