@@ -193,10 +193,10 @@ async def test_the_only_container_is_known_and_can_be_left_untouched(cabled, set
         source = (POD_ADDRESSES[0], 40000)
         proxy.channel.send(Identify(1, number, source, API))
         proxy.channel.send(Dial(2, number, API))
+        await proxy.until(lambda: Identified(1, "app") in proxy.heard)
         proxy.channel.send(Unseen(number, "app", "client-certificate"))
         proxy.channel.send(Identify(3, number, source, API))
         await proxy.until(lambda: Identified(3, "app", untouched=True) in proxy.heard)
-        assert Identified(1, "app") in proxy.heard
         (dialled,) = (one for one in proxy.heard if isinstance(one, Dialled))
         assert "not made in its network namespace" in dialled.error
         agent.update(msgspec.structs.replace(FACTS, only_container=""), YES)
