@@ -107,7 +107,7 @@ class PodControl:
         except (OSError, RuleError) as error:
             self.let_go(f"it cannot be intercepted: {error}")
             self._become(Condition.SKIPPED, Cause(Code.RULE_FAILED, str(error)))
-            again = LATER
+            return LATER  # also from looking: to offer it again at once would fail again
         return self._in_time(again, lasting)
 
     def _in_time(self, again: float | None, lasting: float | None) -> float | None:
