@@ -86,19 +86,28 @@ def _create_in(hierarchy: Hierarchy, slot: Slot, node: str, *, delegate: bool) -
     return group
 
 
-def membership(pid: int, proc: Path = Path("/proc"), mounted: list[Hierarchy] | None = None) -> list[Path]:
-    """Return the files that a process writes its id into to be in the groups of process `pid`."""
-    of_controllers = {
-        frozenset(hierarchy.options.removeprefix("none,").split(",")): hierarchy.path
-        for hierarchy in (hierarchies() if mounted is None else mounted)
-    }
-    found = []
+def create_beside(pid: int, name: str) -> list[Path]:
+    """Make the groups `name` beside those of process `pid`; return the files a process writes its id into to join."""
+    files = []
+    for hierarchy in hierarchies():
+        group = group_of(pid, hierarchy)
+        if group is not None:
+            beside = group.parent / name
+            beside.mkdir(exist_ok=True)
+            if hierarchy.kind == "cgroup":
+                _copy_cpuset(group, beside)
+            files.append(beside / "cgroup.procs")
+    return files
+
+
+def group_of(pid: int, hierarchy: Hierarchy, proc: Path = Path("/proc")) -> Path | None:
+    """Return the group of process `pid` in a hierarchy, None where it has none."""
+    wanted = set(hierarchy.options.removeprefix("none,").split(","))
     for line in (proc / str(pid) / "cgroup").read_text().splitlines():
         _, controllers, group = line.split(":", 2)
-        root = of_controllers.get(frozenset(controllers.split(",")))
-        if root is not None:
-            found.append(root / group.lstrip("/") / "cgroup.procs")
-    return found
+        if set(controllers.split(",")) == wanted:
+            return hierarchy.path / group.lstrip("/")
+    return None
 
 
 def weigh(group: Path) -> None:

@@ -67,14 +67,21 @@ cd /
 # Kubelet and containers mount things for one another (mountPropagation: Bidirectional).
 mount --make-rshared /
 
-# On cgroup v2 a group with processes cannot give controllers to its children: move them out of the node's root.
-if [[ -e /sys/fs/cgroup/cgroup.controllers ]]; then
-  mkdir /sys/fs/cgroup/init
-  echo $$ >/sys/fs/cgroup/init/cgroup.procs
-  for controller in $(</sys/fs/cgroup/cgroup.controllers); do
-    echo "+$controller" >/sys/fs/cgroup/cgroup.subtree_control
-  done
-fi
+# What is not a pod has one group together, as systemd would have it: starting and ending pods takes many short programs,
+# each of which would weigh as much as all pods. And on cgroup v2 a group with processes cannot give controllers to others.
+while read -r kind _ place; do
+  mkdir "$place/system"
+  if [[ -e $place/cpuset.mems && $kind == cgroup ]]; then # an empty cpuset accepts no process
+    cat "$place/cpuset.cpus" >"$place/system/cpuset.cpus"
+    cat "$place/cpuset.mems" >"$place/system/cpuset.mems"
+  fi
+  echo $$ >"$place/system/cgroup.procs"
+  if [[ $kind == cgroup2 ]]; then
+    for controller in $(<"$place/cgroup.controllers"); do
+      echo "+$controller" >"$place/cgroup.subtree_control"
+    done
+  fi
+done <"$node/cgroup-mounts"
 
 wait_for network
 echo 1 >/proc/sys/net/ipv4/ip_forward

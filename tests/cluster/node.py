@@ -87,6 +87,13 @@ class Node:
         named = [f"--index-name={full_name(name)}"] if name else []
         return Import(self.name, archive, self.command("ctr", "--namespace=k8s.io", "images", "import", *named, "-"))
 
+    def pod_uids(self) -> set[str]:
+        """Return the UIDs of all pods that the node has groups of: it removes them last."""
+        (hierarchy, *_) = cgroups.hierarchies()
+        groups = cgroups.group_of(self.pid, hierarchy)
+        assert groups is not None  # the node has mounted them all
+        return {group.name.removeprefix("pod") for group in groups.parent.glob("kubepods/**/pod*-*")}
+
     def serves_services(self) -> bool:
         """Ask the node's kube-proxy whether its rules are in place."""
         try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from cluster.cgroups import membership, parse_mounts, weigh
+from cluster.cgroups import group_of, parse_mounts, weigh
 
 HYBRID = """\
 tmpfs /sys/fs/cgroup tmpfs rw,relatime,mode=755 0 0
@@ -45,11 +45,13 @@ def test_a_cluster_weighs_as_much_as_several_programs(tmp_path: Path) -> None:
 
 
 def test_a_process_can_be_followed_into_all_its_groups(tmp_path: Path) -> None:
-    """Controllers may be named in another order than they are mounted; what is not mounted is left out."""
+    """Controllers may be named in another order than they are mounted; where it is not, there is none."""
     (tmp_path / "7").mkdir()
     (tmp_path / "7/cgroup").write_text("5:pids:/a\n4:name=systemd:/a/b\n3:cpuacct,cpu:/a/c\n0::/a/d\n")
-    assert membership(7, tmp_path, parse_mounts(HYBRID)) == [
-        Path("/sys/fs/cgroup/systemd/a/b/cgroup.procs"),
-        Path("/sys/fs/cgroup/cpu,cpuacct/a/c/cgroup.procs"),
-        Path("/sys/fs/cgroup/unified/a/d/cgroup.procs"),
+    assert [group_of(7, hierarchy, tmp_path) for hierarchy in parse_mounts(HYBRID)] == [
+        Path("/sys/fs/cgroup/cpu,cpuacct/a/c"),
+        Path("/sys/fs/cgroup/systemd/a/b"),
+        Path("/sys/fs/cgroup/unified/a/d"),
     ]
+    (memory,) = parse_mounts("cgroup /sys/fs/cgroup/memory cgroup rw,relatime,memory 0 0\n")
+    assert group_of(7, memory, tmp_path) is None

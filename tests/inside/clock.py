@@ -48,9 +48,13 @@ _decoder = msgspec.json.Decoder(_Look)
 
 
 class Clock:
-    """Runs on the node, with a container's share of its processor, from `__enter__` to `__exit__`; tells then."""
+    """Runs on the node, with a container's share of its processor, from `__enter__` to `__exit__`; tells then.
+
+    It begins when the node has done with the pods of earlier tests.
+    """
 
     def __init__(self, installation: Installation) -> None:
+        self._installation = installation
         self._process = NodeProcess(
             installation.node, [sys.executable, "-c", PROGRAM], {}, installation.cluster.log("clock")
         )
@@ -58,6 +62,7 @@ class Clock:
         self._looks: list[_Look] = []
 
     def __enter__(self) -> Self:
+        self._installation.until_deleted_pods_have_gone()
         self._process.start()
         wait_until(self._process.log.read_bytes, "the clock to tick")
         return self

@@ -27,13 +27,13 @@ JOIN = 'while [ "$1" != -- ]; do echo $$ >"$1"; shift; done; shift; exec "$@"'
 class NodeProcess:
     """One program; what it says is in `log`, which goes on when it is started again.
 
-    It is in the node's control groups. Entering the node's namespaces does not lead there: it would be one more program
-    of the machine, and get no processor while others work on that.
+    It has control groups of its own in the node's, as a container has. Entering the node's namespaces does not lead
+    there: it would be one more program of the machine, and get no processor while others work on that.
     """
 
     def __init__(self, node: Node, command: Sequence[str | Path], environment: Mapping[str, str], log: Path) -> None:
         entered = node.command("env", *(f"{name}={value}" for name, value in environment.items()), *command)
-        self._command = ["sh", "-c", JOIN, "sh", *map(str, cgroups.membership(node.pid)), "--", *entered]
+        self._command = ["sh", "-c", JOIN, "sh", *map(str, cgroups.create_beside(node.pid, log.stem)), "--", *entered]
         self.log = log
         self._entrance: subprocess.Popen[bytes] | None = None
         self._pid = 0
