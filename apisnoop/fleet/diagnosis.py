@@ -22,6 +22,7 @@ from apisnoop.fleet.status import (
     Status,
     agents_by_node,
     status_of,
+    why_not_ready,
 )
 from apisnoop.fleet.wishes import is_ours
 from apisnoop.moments import seconds_of
@@ -35,7 +36,7 @@ LATELY = 3600.0
 SHOWN = 3
 """Pods that a finding names."""
 HURRY = 60.0
-"""Seconds that a new pod may take to be recorded before it is called forgotten."""
+"""Seconds that a new pod may take to be recorded before it is called forgotten, and a new agent to be ready."""
 
 
 def diagnose(facts: Facts) -> list[Finding]:
@@ -46,6 +47,7 @@ def diagnose(facts: Facts) -> list[Finding]:
     found = [*map(image_finding, status.images), *_installation(facts), *certificate_findings(facts, status)]
     found += [
         *_nodes(facts, status),
+        *_successors(facts, status),
         *_versions(facts, status),
         *_webhook(facts),
         *_pods(facts, status),
@@ -90,6 +92,22 @@ def _nodes(facts: Facts, status: Status) -> Iterator[Finding]:
             )
         else:
             yield Finding(f"node {node.name}: {node.state}: {node.why}", _look_at(node))
+
+
+def _successors(facts: Facts, status: Status) -> Iterator[Finding]:
+    """Name agents that do not get ready beside those that serve, which keeps an update from going on."""
+    known = {node.agent for node in status.nodes} | {pod for missing in status.images for pod in missing.pods}
+    for pod in facts.agents:
+        made = seconds_of(pod.metadata.creation_timestamp or "")
+        if pod.key in known or pod.is_ready or pod.is_over or pod.metadata.deletion_timestamp or made is None:
+            continue
+        if facts.now - made > HURRY:
+            node = pod.spec.node_name
+            place = f"on node {node}, where the one before it goes on" if node else "on no node"
+            yield Finding(
+                f"agent {pod.key}, {place}, does not get ready: {why_not_ready(pod)}",
+                f"kubectl describe pod {pod.metadata.name} -n {pod.metadata.namespace}",
+            )
 
 
 def _look_at(node: NodeState) -> str:

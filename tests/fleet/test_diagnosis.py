@@ -11,8 +11,10 @@ from apisnoop.fleet.objects import NO_CONFIGURATION, NO_VERDICT, Deployment, Job
 from apisnoop.node.status import AgentPod, ProxyPod
 from apisnoop.node.wanted import INJECTED, MARK
 from tests.fleet.things import (
+    LABELS,
     NOW,
     ON,
+    READY,
     agent,
     answer,
     daemon_set,
@@ -171,6 +173,39 @@ def test_an_agent_that_does_not_start_is_described():
     )
     assert "ErrImagePull" in what
     assert then == "kubectl describe pod apisnoop-agent-n1 -n apisnoop"
+
+
+def successor(age, node="n1", **status):
+    """Make an agent of an update beside the one that serves."""
+    return pod(
+        "apisnoop-agent-new",
+        "apisnoop",
+        node=node,
+        labels=LABELS,
+        creationTimestamp=moment(-age),
+        status={"phase": "Pending", "conditions": [], **status},
+    )
+
+
+@pytest.mark.parametrize(
+    ("age", "node", "status", "says"),
+    [
+        (90, "n1", {}, "on node n1, where the one before it goes on, does not get ready: it is Pending"),
+        (
+            90,
+            "",
+            {"conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "full"}]},
+            "on no node, does not get ready: Unschedulable: full",
+        ),
+        (30, "n1", {}, ""),
+        (90, "n1", {"conditions": READY}, ""),
+    ],
+)
+def test_an_update_that_is_stuck_is_found(age, node, status, says):
+    """The agents that it is to replace go on, so that nothing else tells. A new one has a minute."""
+    given = {"agents": (agent("n1"), agent("n2"), successor(age, node, **status))}
+    there = {f"agent apisnoop/apisnoop-agent-new, {says}": "kubectl describe pod apisnoop-agent-new -n apisnoop"}
+    assert found(**given) == (there if says else {})
 
 
 def test_a_node_that_is_down_is_one_finding_with_all_its_pods():
