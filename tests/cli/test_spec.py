@@ -93,6 +93,19 @@ def test_a_bad_document_is_taken_apart(tmp_path: Path) -> None:
     ]
 
 
+def test_a_validator_that_falls_over_ends_nothing(tmp_path: Path) -> None:
+    """However it does: what was found before, and what we cannot use, is told all the same."""
+    path = tmp_path / "bad.json"
+    path.write_text(json.dumps({**GOOD, "paths": {"/a": [1]}}))
+    result = call("check", str(path))
+    assert result.return_value == 1
+    assert result.output.splitlines()[1:] == [
+        "  invalid  paths > /a  [1] is not of type 'object'",
+        "  invalid  document  the validator gave up here: AssertionError",
+        "  unused  /a  cannot be read: Expected `object`, got `array`",
+    ]
+
+
 def test_every_document_of_a_folder_is_checked(tmp_path: Path) -> None:
     """One that is no OpenAPI does not stop the others; with -o json there is an object for each."""
     (tmp_path / "a.json").write_text("words")
