@@ -4,6 +4,9 @@ msgspec works out what a type is made of when it first meets it, and says so too
 same type meanwhile follows a null pointer (0.22: a segmentation fault in json_decode_struct_map). So types are worked
 out here, one at a time, and whoever has a decoder may use it in any thread. Nobody calls `msgspec.json.decode` or
 `msgspec.convert` beside this; ruff sees to it.
+
+What is nested deeper than msgspec follows is malformed to it, but it says so by a RecursionError, which nobody expects
+of a text that anybody may have written. Here it is a DecodeError like the others.
 """
 
 import functools
@@ -13,9 +16,32 @@ from typing import Any, overload
 
 import msgspec
 
-type Decoder[T] = msgspec.json.Decoder[T]
+TOO_DEEP = "nested too deeply"
 
 _turn = threading.Lock()
+
+
+class Decoder[T]:
+    """What `decoder_of` gives."""
+
+    __slots__ = ("_decoder",)
+
+    def __init__(self, decoder: msgspec.json.Decoder[T]) -> None:
+        self._decoder = decoder
+
+    def decode(self, text: bytes | str) -> T:
+        """Decode one value. Raises msgspec.DecodeError or UnicodeDecodeError."""
+        try:
+            return self._decoder.decode(text)
+        except RecursionError:
+            raise msgspec.DecodeError(TOO_DEEP) from None
+
+    def decode_lines(self, text: bytes | str) -> list[T]:
+        """Decode a value a line. Raises msgspec.DecodeError or UnicodeDecodeError."""
+        try:
+            return self._decoder.decode_lines(text)
+        except RecursionError:
+            raise msgspec.DecodeError(TOO_DEEP) from None
 
 
 @overload
@@ -35,7 +61,7 @@ def convert[T](value: object, kind: type[T]) -> T:
 
 def _make(kind: Any, strict: bool) -> Decoder[Any]:  # noqa: ANN401
     with _turn:
-        return msgspec.json.Decoder(kind, strict=strict)
+        return Decoder(msgspec.json.Decoder(kind, strict=strict))
 
 
 _made: Callable[[Any, bool], Decoder[Any]] = functools.cache(_make)

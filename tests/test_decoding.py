@@ -66,3 +66,11 @@ def test_a_value_is_converted_or_refused():
     assert convert({"name": "a"}, Thing) == Thing("a")
     with pytest.raises(msgspec.ValidationError):
         convert({"name": 1}, Thing)
+
+
+@pytest.mark.parametrize("method", ["decode", "decode_lines"])
+@pytest.mark.parametrize("deep", [b"[" * 100_000, b'{"x":' * 100_000])
+def test_what_is_nested_too_deeply_is_malformed(method, deep):
+    """Also where it is skipped, as by a decoder that does not know the field."""
+    with pytest.raises(msgspec.DecodeError, match="nested too deeply"):
+        getattr(decoder_of(Thing), method)(b'{"name": "a", "unknown": ' + deep)
