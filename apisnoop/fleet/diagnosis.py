@@ -96,13 +96,13 @@ def _nodes(facts: Facts, status: Status) -> Iterator[Finding]:
 
 def _successors(facts: Facts, status: Status) -> Iterator[Finding]:
     """Name agents that do not get ready beside those that serve, which keeps an update from going on."""
-    known = {node.agent for node in status.nodes} | {pod for missing in status.images for pod in missing.pods}
+    serving = {pods[0].spec.node_name for pods in agents_by_node(facts.agents).values() if pods[0].is_ready}
+    imageless = {pod for missing in status.images for pod in missing.pods}
     for pod in facts.agents:
-        made = seconds_of(pod.metadata.creation_timestamp or "")
-        if pod.key in known or pod.is_ready or pod.is_over or pod.metadata.deletion_timestamp or made is None:
+        node, made = pod.spec.node_name, seconds_of(pod.metadata.creation_timestamp or "")
+        if pod.is_ready or pod.is_over or pod.metadata.deletion_timestamp or pod.key in imageless:
             continue
-        if facts.now - made > HURRY:
-            node = pod.spec.node_name
+        if made is not None and facts.now - made > HURRY and (not node or node in serving):
             place = f"on node {node}, where the one before it goes on" if node else "on no node"
             yield Finding(
                 f"agent {pod.key}, {place}, does not get ready: {why_not_ready(pod)}",

@@ -208,6 +208,13 @@ def test_an_update_that_is_stuck_is_found(age, node, status, says):
     assert found(**given) == (there if says else {})
 
 
+def test_an_agent_is_no_successor_where_none_serves():
+    """Its node is the finding then."""
+    agents = (agent("n1", status={"conditions": []}), agent("n2"), successor(90))
+    what, _ = only(agents=agents, answers={N1: Answer(trouble="x"), N2: answer("n2")}, nodes=(node("n2"),))
+    assert what.startswith("node n1: not ready: ")
+
+
 def test_a_node_that_is_down_is_one_finding_with_all_its_pods():
     """What its kubelet lacks is not the agent's fault."""
     what, then = only(
