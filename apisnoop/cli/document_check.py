@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
-import yaml
 
 from apisnoop.decoding import decoder_of
 from apisnoop.errors import ApisnoopError
 from apisnoop.operations.document import Problem, parse_document, unpack
+from apisnoop.operations.yaml_text import load_yaml
 from apisnoop.reports.wording import counted, number
 
 LONGEST = 300
@@ -116,7 +116,7 @@ def _validate(content: bytes) -> list[Finding]:
     try:
         loaded: Any = decoder_of(Any).decode(content)
     except msgspec.DecodeError:
-        loaded = yaml.safe_load(content)
+        loaded = load_yaml(content)
     found = list(_invalid(get_validator_cls(loaded)(loaded), loaded))
     invalid = list(dict.fromkeys(finding for finding in found if finding.kind == "invalid"))
     defaults = len(found) - sum(finding.kind == "invalid" for finding in found)
@@ -131,6 +131,6 @@ def _invalid(validator: Any, document: object) -> Iterator[Finding]:  # noqa: AN
             # A default value is validated on its own, so its errors do not say where it is.
             kind = "invalid" if where or error.instance is document else DEFAULT
             yield Finding(kind, where or "document", error.message.splitlines()[0][:LONGEST])
-    except Exception as error:  # it goes on with a document that it found to be malformed, and falls over somehow
-        what = f"the validator gave up here: {type(error).__name__} {error}".rstrip()
+    except Exception as error:  # a library's, which goes on with what it found to be malformed: this is a finding, too
+        what = f"the validator gave up here: {type(error).__name__} {error}".splitlines()[0].rstrip()
         yield Finding("invalid", "document", what[:LONGEST])

@@ -7,7 +7,6 @@ Only facts are kept: paths, methods, ids, Kubernetes' extensions. Where the byte
 import gzip
 import re
 import zlib
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -16,7 +15,8 @@ import msgspec
 from apisnoop.decoding import convert, decoder_of
 from apisnoop.operations.operation import Level, Operation, Scope
 from apisnoop.operations.request_info import locate, split_path
-from apisnoop.operations.several import events_of, say_if_several, why_unreadable
+from apisnoop.operations.several import say_if_several, why_unreadable
+from apisnoop.operations.yaml_text import load_yaml
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 _LEVEL = re.compile(r"v\d+(alpha|beta)\d+")
@@ -215,8 +215,7 @@ def _decode_yaml(content: bytes, name: str, json_error: Exception) -> tuple[_Hea
     import yaml  # noqa: PLC0415 - slow to import, and rarely needed
 
     try:
-        deque(events_of(content), maxlen=0)
-        loaded = yaml.load(content, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506 - both are safe
+        loaded = load_yaml(content)
     except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
         raise ValueError(_unreadable(content, name, json_error, error)) from None
     if not isinstance(loaded, dict):

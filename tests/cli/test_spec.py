@@ -13,6 +13,7 @@ from apisnoop.cli.document_check import check_document, render_total, render_ver
 from apisnoop.cli.spec import spec
 from apisnoop.operations.document import Problem
 from apisnoop.operations.source import load_catalogue
+from apisnoop.operations.yaml_text import DEEPEST
 from cluster import ApiServer
 
 GOOD: dict[str, Any] = {
@@ -104,6 +105,15 @@ def test_a_validator_that_falls_over_ends_nothing(tmp_path: Path) -> None:
         "  invalid  document  the validator gave up here: AssertionError",
         "  unused  /a  cannot be read: Expected `object`, got `array`",
     ]
+
+
+def test_what_is_nested_as_deeply_as_is_read_is_checked(tmp_path: Path) -> None:
+    """Nothing on the way has less patience."""
+    path = tmp_path / "deep.yaml"
+    levels = DEEPEST - 1
+    path.write_text(f"{json.dumps(GOOD)[:-1]}, \n x-deep: {'[' * levels}{']' * levels}}}")
+    result = call("check", str(path))
+    assert result.output == f"{path}: OpenAPI 3.0.0, 1 operation, 1 not deprecated: fine\n"
 
 
 def test_every_document_of_a_folder_is_checked(tmp_path: Path) -> None:
