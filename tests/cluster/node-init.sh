@@ -68,7 +68,7 @@ cd /
 mount --make-rshared /
 
 # What is not a pod has one group together, as systemd would have it: starting and ending pods takes many short programs,
-# each of which would weigh as much as all pods. And on cgroup v2 a group with processes cannot give controllers to others.
+# each of which would weigh half as much as all pods. And on cgroup v2 a group with processes cannot give controllers to others.
 while read -r kind _ place; do
   mkdir "$place/system"
   if [[ -e $place/cpuset.mems && $kind == cgroup ]]; then # an empty cpuset accepts no process
