@@ -61,6 +61,8 @@ class Answer(msgspec.Struct, frozen=True):
     status: int
     audit_id: str
     error: str = ""
+    local: str = ""
+    """The near end of its connection."""
     serial: str = ""
     """Of the certificate that was shown, hexadecimal: the API server's own, or the proxy's."""
 

@@ -23,8 +23,10 @@ SETTLED = 1.0
 """Seconds after the annotation, from which on new connections are recorded."""
 STALL = 1.0
 """Seconds that a request may take longer than all that the untouched pod makes at the same time."""
-PORTS = "33000 36000"
-"""Those that the pod's connections are opened from: they come up again while connection tracking still knows them."""
+PORTS = "33000 38000"
+"""Those that the pod's connections are opened from. They come up again while connection tracking still knows them, but
+not within the ten seconds of a connection that was reset: what is forgotten of those, and when, is tested by itself.
+"""
 RATES = {"fresh": 20, "http1": 45, "http2": 40}
 LASTING = 65.0
 END = "end-of-toggles"

@@ -29,6 +29,8 @@ ELSEWHERE = ("10.96.0.1", 80)
 PORT, OTHER_PORT = 40_000, 40_001
 RESET = struct.pack("ii", 1, 0)
 """SO_LINGER: on, for no time."""
+TCP_REPAIR = 19
+"""Of linux/tcp.h."""
 SECONDS = 30
 ESTABLISHED, CLOSE, SYN_SENT = 3, conntrack.CLOSE, conntrack.SYN_SENT
 LONG = Path("/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_close")
@@ -73,6 +75,13 @@ def reset(near, client):
     near.close()
     with client, pytest.raises(ConnectionResetError):
         client.recv(1)
+
+
+def vanish(*ends):
+    """Have a connection's sockets go without a word: tracking keeps it as it was, as after a reset that it doubts."""
+    for end in ends:
+        end.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)
+        end.close()
 
 
 def flows(podlike):
@@ -133,6 +142,47 @@ async def test_a_port_from_which_a_direct_connection_was_reset_is_led(tracked, o
     await ours.forget_ended([address])
     with connect(tracked, PORT, address):
         assert tracked.accept(listener).getpeername()[1] == PORT
+
+
+@pytest.mark.parametrize(("address", "loopback"), [(API, "127.0.0.1"), (API6, "::1")])
+@in_loop
+async def test_a_port_whose_direct_connection_has_lost_its_socket_is_led(tracked, ours, address, loopback):
+    """Its client has reset it, and the kernel is not sure of that."""
+    server, listener = tracked.server(address), tracked.server((loopback, 0))
+    client = connect(tracked, PORT, address)
+    vanish(client, tracked.accept(server))
+    await ours.act(redirect_to(listener), [address])
+    assert (address, address, ESTABLISHED) in flows(tracked)
+    await ours.forget_ended([address])
+    with connect(tracked, PORT, address):
+        assert tracked.accept(listener).getpeername()[1] == PORT
+
+
+@in_loop
+async def test_a_port_whose_led_connection_has_lost_its_socket_is_not_led_where_nobody_listens(tracked, ours):
+    """The pod was let go, and nothing of it is left but what tracking keeps."""
+    server, listener = tracked.server(), tracked.server(("127.0.0.1", 0))
+    redirect = redirect_to(listener)
+    await ours.act(redirect, [API])
+    client = connect(tracked, PORT)
+    vanish(client, tracked.accept(listener))
+    listener.close()
+    ours.renew(redirect, [])
+    assert (API, ("127.0.0.1", redirect.ports[socket.AF_INET]), ESTABLISHED) in flows(tracked)
+    await ours.forget_ended([API])
+    with connect(tracked, PORT):
+        assert tracked.accept(server).getpeername()[1] == PORT
+
+
+def test_what_a_pod_only_passes_on_is_not_missed_by_its_socket(tracked, monkeypatch):
+    """A container in the container has an address of its own, and its sockets elsewhere."""
+    server = tracked.server()
+    client = connect(tracked, PORT)
+    vanish(client, tracked.accept(server))
+    with monkeypatch.context() as patched:
+        patched.setattr(conntrack, "local_addresses", lambda: frozenset({"172.17.0.1"}))
+        assert forget(tracked) == 0
+    assert forget(tracked) == 1
 
 
 @in_loop
@@ -201,7 +251,7 @@ def test_a_port_that_is_used_again_meanwhile_is_left_alone(tracked, monkeypatch)
     reset(tracked.accept(server), client)
     clients = []
 
-    def use_again(_flows, _ports):
+    def use_again(*_):
         clients.append(connect(tracked, PORT))
         return set()
 
@@ -251,7 +301,7 @@ async def test_a_kernel_without_ctnetlink_is_led_all_the_same(podlike, ours, mon
     with connect(podlike, PORT):
         assert podlike.accept(listener).getpeername()[1] == PORT
     assert [one.message for one in caplog.records] == [
-        "connections that were reset are not forgotten: Invalid argument"
+        "connections that have ended are not forgotten: Invalid argument"
     ]
 
 

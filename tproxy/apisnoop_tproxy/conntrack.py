@@ -1,9 +1,13 @@
 """What connection tracking (nf_conntrack) keeps of API connections that have ended, and making it forget that.
 
-The kernel decides where a connection goes by its first packet, and does to all later ones what it did to that. A
-connection that the server's side has reset without a FIN it keeps for ten seconds in state CLOSE, and takes the next
-from the same port for the same: one that went past the rule goes past it again, one that was led is led to a listener
-that may be closed by now. Forgotten, the next one is decided anew.
+The kernel decides where a connection goes by its first packet, and does to all later ones what it did to that. The next
+from the same port it takes for one that it does not know to have ended: if that went past the rule, this one goes past
+it, too; if it was led, this one is led to a listener that may be closed by now. Forgotten, the next is decided anew.
+For ten seconds it so keeps
+
+- a connection that the server's side has reset without a FIN, in state CLOSE;
+- one that its client has reset before the server had acknowledged all, in the state that it had: the reset may be
+  forged. Only that its socket is gone tells that it was not.
 
 A listing walks through the whole node's table, ten milliseconds where it has 262,144 buckets: not to be made often.
 """
@@ -11,11 +15,15 @@ A listing walks through the whole node's table, ten milliseconds where it has 26
 import ipaddress
 import socket
 import struct
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import closing
+from functools import partial
+from itertools import islice
 
 import msgspec
 
 from apisnoop.node.messages import Address
+from apisnoop_tproxy.addresses import local_addresses
 from apisnoop_tproxy.diag import SocketDiagnosis
 from apisnoop_tproxy.netlink import (
     NLA_F_NESTED,
@@ -37,6 +45,8 @@ LARGEST = 16 << 20
 """Bytes of a list: twice what so many take."""
 SYN_SENT, CLOSE = 1, 8
 """Of enum tcp_conntrack (linux/netfilter/nf_conntrack_tcp.h): not answered; reset."""
+OPEN = range(2, 7)
+"""SYN_RECV to LAST_ACK: there is more to come. Not TIME_WAIT, from which the next connection is a new one anyway."""
 
 _CTNETLINK = 1 << 8
 _GET, _DELETE, _STATISTICS = _CTNETLINK | 1, _CTNETLINK | 2, _CTNETLINK | 5
@@ -56,6 +66,8 @@ class Flow(msgspec.Struct, frozen=True):
     """One TCP connection, as tracking has it."""
 
     family: int
+    source: Address
+    """Its client's end."""
     destination: Address
     """Where its client wanted it to go."""
     answerer: Address
@@ -69,37 +81,27 @@ class Flow(msgspec.Struct, frozen=True):
 
 
 def forget_ended(destinations: Collection[Address], ports: Collection[int]) -> int:
-    """Forget connections to these that were reset, in the calling thread's network namespace; return how many.
+    """Forget connections to these that have ended, in the calling thread's network namespace; return how many.
 
     Also those led to one of our `ports` that are not answered, if nobody listens there any more. Does nothing where
     there are more than MOST, and forgets no more than MOST_FORGOTTEN at a time.
 
     Raises OSError: EINVAL where the kernel has no ctnetlink.
     """
-    netlink = Netlink(NETLINK_NETFILTER)
-    try:
+    with closing(Netlink(NETLINK_NETFILTER)) as netlink, closing(SocketDiagnosis()) as diagnosis:
         if not 0 < count_tracked(netlink) <= MOST:
             return 0
-        wanted = set(destinations)
-        found = [flow for flow in _list(netlink, wanted) if flow.destination in wanted]
-        deserted = _deserted(found, ports)
-        past = [flow for flow in found if is_past(flow, deserted)]
-        return sum(_forget(netlink, flow, deserted) for flow in past[:MOST_FORGOTTEN])
-    finally:
-        netlink.close()
+        found = list(_list(netlink, set(destinations)))
+        deserted = _deserted(found, ports, diagnosis)
+        is_past = partial(_is_past, sockets=diagnosis, ours=local_addresses(), deserted=deserted)
+        past = islice(filter(is_past, found), MOST_FORGOTTEN)
+        return sum(_forget(netlink, flow, is_past) for flow in past)
 
 
 def count_tracked(netlink: Netlink) -> int:
     """Count the connections of all kinds that a namespace has: that needs no walk. Raises OSError."""
     answers = netlink.ask(encode_message(_STATISTICS, NLM_F_ACK, _header(0)))
     return sum(int.from_bytes(parse_attributes(one.payload[4:]).get(_ENTRIES, b""), "big") for one in answers)
-
-
-def is_past(flow: Flow, deserted: Collection[int]) -> bool:
-    """Tell whether a connection has ended, or cannot begin, being led to a port on which nobody listens."""
-    if flow.state == SYN_SENT:
-        return flow.answerer[1] in deserted and _is_loopback(flow.answerer)
-    return flow.state == CLOSE
 
 
 def encode_list(family: socket.AddressFamily) -> bytes:
@@ -127,22 +129,33 @@ def parse_flow(payload: bytes) -> Flow | None:
     family = payload[0] if payload else 0
     if family not in _HOSTS or _ID not in attributes:
         return None
-    destination, answerer = _address(family, original, source=False), _address(family, reply, source=True)
+    source, destination = _address(family, original, source=True), _address(family, original, source=False)
+    answerer = _address(family, reply, source=True)
     told = parse_attributes(parse_attributes(attributes.get(_PROTOCOL_STATE, b"")).get(_TCP_STATE, b""))
     state = told.get(_TCP_STATE, b"")
-    if destination is None or answerer is None or not state:
+    if source is None or destination is None or answerer is None or not state:
         return None
-    return Flow(family, destination, answerer, state[0], original, attributes[_ID], attributes.get(_ZONE, b""))
+    return Flow(family, source, destination, answerer, state[0], original, attributes[_ID], attributes.get(_ZONE, b""))
 
 
 def _list(netlink: Netlink, destinations: Collection[Address]) -> Iterator[Flow]:
+    ends = [_encode_end(address) for address in destinations]
     for family in sorted({_family(host) for host, _ in destinations}):
-        yield from _read(netlink.ask(encode_list(family), largest=LARGEST))
+        answers = netlink.ask(encode_list(family), largest=LARGEST)
+        likely = (one for one in answers if any(host in one.payload and port in one.payload for host, port in ends))
+        yield from (flow for flow in _read(likely) if flow.destination in destinations)
 
 
-def _read(answers: Collection[Answer]) -> Iterator[Flow]:
-    """Read those that may be of the two states: to read each of ten thousand takes a tenth of a second."""
-    hints = [encode_attribute(_TCP_STATE, bytes([state])) for state in (SYN_SENT, CLOSE)]
+def _encode_end(destination: Address) -> tuple[bytes, bytes]:
+    """Render what an entry of a connection to this contains: to read each of ten thousand takes a tenth of a second."""
+    host, port = destination
+    packed = ipaddress.ip_address(host).packed
+    return encode_attribute(_HOSTS[_family(host)][1], packed), encode_attribute(_DESTINATION_PORT, port.to_bytes(2))
+
+
+def _read(answers: Iterable[Answer]) -> Iterator[Flow]:
+    """Read those that may stand in the way of the next; most that have ended are in TIME_WAIT, and do not."""
+    hints = [encode_attribute(_TCP_STATE, bytes([state])) for state in (SYN_SENT, CLOSE, *OPEN)]
     for answer in answers:
         if any(hint in answer.payload for hint in hints):
             flow = parse_flow(answer.payload)
@@ -150,23 +163,26 @@ def _read(answers: Collection[Answer]) -> Iterator[Flow]:
                 yield flow
 
 
-def _deserted(flows: Collection[Flow], ports: Collection[int]) -> set[int]:
+def _is_past(flow: Flow, sockets: SocketDiagnosis, ours: Collection[str], deserted: Collection[int]) -> bool:
+    """Tell whether a connection has ended, or cannot begin, being led to a port on which nobody listens."""
+    if flow.state == SYN_SENT:
+        return flow.answerer[1] in deserted and _is_loopback(flow.answerer)
+    if flow.state in OPEN:  # one that is only passed on, for a container in the container, has its socket elsewhere
+        return flow.source[0] in ours and sockets.find(flow.source, flow.destination) is None
+    return flow.state == CLOSE
+
+
+def _deserted(flows: Collection[Flow], ports: Collection[int], sockets: SocketDiagnosis) -> set[int]:
     """Return which of our ports are waited for in vain."""
     awaited = {flow.answerer[1] for flow in flows if flow.state == SYN_SENT} & set(ports)
-    if not awaited:
-        return set()
-    diagnosis = SocketDiagnosis()
-    try:
-        return awaited - diagnosis.listening()
-    finally:
-        diagnosis.close()
+    return awaited - sockets.listening() if awaited else set()
 
 
-def _forget(netlink: Netlink, flow: Flow, deserted: Collection[int]) -> bool:
+def _forget(netlink: Netlink, flow: Flow, is_past: Callable[[Flow], bool]) -> bool:
     """Forget one if it is still what it was: the port may have been used again since the list was made."""
     try:
         now = next(_read(netlink.ask(encode_look(flow))), None)
-        if now is None or now.identity != flow.identity or not is_past(now, deserted):
+        if now is None or now.identity != flow.identity or not is_past(now):
             return False
         netlink.ask(encode_removal(now))
     except FileNotFoundError:  # gone by itself

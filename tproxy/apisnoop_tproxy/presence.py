@@ -142,7 +142,7 @@ class Presence:
             await asyncio.to_thread(self._exemption.begin, self._exemption.to_know(destinations), lease)
 
     async def forget_ended(self, destinations: Collection[Address]) -> None:
-        """Have connections to these that were reset decide nothing about the next from the same port.
+        """Have connections to these that have ended decide nothing about the next from the same port.
 
         A kernel may lack ctnetlink, or the list be too long: then the next connection from such a port goes astray.
         """
@@ -152,7 +152,7 @@ class Presence:
                 work = partial(forget_ended, destinations, ports)
                 await asyncio.to_thread(in_namespace, self.foothold.namespace, work)
         except OSError as error:
-            logger.debug("connections that were reset are not forgotten: %s", cause_of(error))
+            logger.debug("connections that have ended are not forgotten: %s", cause_of(error))
 
     async def remove(self, generation: str = "") -> None:
         """Delete the table, if there is one; with a generation, only that. Raises RuleError."""

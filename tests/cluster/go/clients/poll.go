@@ -28,6 +28,8 @@ type answer struct {
 	// Serial is that of the certificate which was shown, hexadecimal.
 	Serial string `json:"serial"`
 	Error  string `json:"error,omitempty"`
+	// Local is the connection's near end.
+	Local string `json:"local,omitempty"`
 }
 
 // poller asks for one thing again and again, whatever came of it before.
@@ -99,6 +101,7 @@ func (p *poller) ask(ctx context.Context) {
 	began := time.Now()
 	found := answer{At: seconds(began)}
 	trace := &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) {
+		found.Local = got.Conn.LocalAddr().String()
 		if opened, known := p.opened.Load(got.Conn.LocalAddr().String()); known {
 			found.Opened = seconds(opened.(time.Time))
 		}
