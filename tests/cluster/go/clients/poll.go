@@ -65,7 +65,7 @@ func runPoll(ctx context.Context, flags *flag.FlagSet, arguments []string) error
 	if polling.client, err = rest.HTTPClientFor(rest.AddUserAgent(config, *agent)); err != nil {
 		return err
 	}
-	polling.run(ctx, time.Duration(float64(time.Second)/ *rate), *lasting)
+	polling.run(ctx, time.Duration(float64(time.Second) / *rate), *lasting)
 	return nil
 }
 
@@ -102,7 +102,7 @@ func (p *poller) ask(ctx context.Context) {
 	found := answer{At: seconds(began)}
 	trace := &httptrace.ClientTrace{GotConn: func(got httptrace.GotConnInfo) {
 		found.Local = got.Conn.LocalAddr().String()
-		if opened, known := p.opened.Load(got.Conn.LocalAddr().String()); known {
+		if opened, known := p.opened.Load(found.Local); known {
 			found.Opened = seconds(opened.(time.Time))
 		}
 	}}
