@@ -92,6 +92,8 @@ def forget_ended(destinations: Collection[Address], ports: Collection[int]) -> i
         if not 0 < count_tracked(netlink) <= MOST:
             return 0
         found = list(_list(netlink, set(destinations)))
+        if not found:
+            return 0
         deserted = _deserted(found, ports, diagnosis)
         is_past = partial(_is_past, sockets=diagnosis, ours=local_addresses(), deserted=deserted)
         past = islice(filter(is_past, found), MOST_FORGOTTEN)
