@@ -20,15 +20,33 @@ from apisnoop.reports.paint import wants_colour
 from apisnoop.store import queries
 from apisnoop.store.store import Store
 
+BY_SUFFIX = {".json": "json", ".csv": "csv", ".md": "markdown", ".html": "html", ".xml": "junit"}
+"""Formats by what a file's name ends with."""
+
 
 def output_options(formats: Sequence[str]) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-    """Add -o, which gives `output` (the first format is the default), and --output-file, which gives a path or None."""
+    """Add -o, which gives `output`, and --output-file, which gives a path or None.
+
+    Without -o the file's name tells the format, else it is the first of `formats`.
+    """
+    suffixes = [suffix for suffix, name in BY_SUFFIX.items() if name in formats]
+    default = f"by FILE's name ({', '.join(suffixes)}), else {formats[0]}" if suffixes else formats[0]
+
+    def choose(context: click.Context, option: click.Parameter, value: str | None) -> str:
+        place: Path | None = context.params.get("output_file")
+        found = value or BY_SUFFIX.get(place.suffix.lower() if place else "", formats[0])
+        if found not in formats:
+            message = f"{place}: there is no such report in the format {found}, only {', '.join(formats)}: say which"
+            raise click.BadParameter(message, context, option)
+        return found
+
     names = click.Choice(formats)
-    chosen = click.option("-o", "--output", type=names, default=formats[0], show_default=True, help="The format.")
+    chosen = click.option("-o", "--output", type=names, callback=choose, help=f"The format.  [default: {default}]")
     place = click.option(
         "--output-file",
         metavar="FILE",
         type=FilePath(),
+        is_eager=True,  # -o depends on it
         help="Write there and not to standard output.",
     )
     return lambda command: chosen(place(command))

@@ -32,6 +32,39 @@ def test_every_format_goes_to_a_file(shop, tmp_path, output):
     assert "1.36" in file.read_text()
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "begin"),
+    [
+        ("report.html", (), "<!doctype html>"),
+        ("report.HTML", (), "<!doctype html>"),
+        ("report.json", (), "{"),
+        ("report.csv", (), "# "),
+        ("report.md", (), "## "),
+        ("report.xml", (), "<?xml"),
+        ("report.txt", (), "Kubernetes 1.36: "),
+        ("report", (), "Kubernetes 1.36: "),
+        ("report.html", ("-o", "json"), "{"),
+    ],
+)
+@pytest.mark.parametrize("is_first", [True, False])
+def test_the_name_of_a_file_tells_the_format(shop, tmp_path, name, options, begin, is_first):
+    """Unless -o says otherwise, wherever it stands."""
+    place = ("--output-file", tmp_path / name)
+    answer = run("coverage", "--db", shop, *(place + options if is_first else options + place))
+    assert (answer.exit_code, answer.output) == (ExitCode.OK, "")
+    assert (tmp_path / name).read_text().lower().startswith(begin.lower())
+
+
+def test_a_name_that_tells_a_format_that_there_is_not_is_refused(shop, tmp_path):
+    """Nobody is left with a table in a file that a browser opens; -o says that it is meant so."""
+    place = ("--output-file", tmp_path / "gaps.html")
+    answer = run("gaps", "--db", shop, *place)
+    assert answer.exit_code == ExitCode.USAGE
+    assert "no such report in the format html, only table, wide, json, csv, markdown" in answer.stderr
+    assert not (tmp_path / "gaps.html").exists()
+    assert run("gaps", "--db", shop, "-o", "table", *place).exit_code == ExitCode.OK
+
+
 @pytest.mark.parametrize("output", FORMATS)
 @pytest.mark.parametrize("verdict", [ExitCode.OK, ExitCode.FINDINGS])
 def test_the_gate_decides_the_exit_code_in_every_format(shop, output, verdict):
