@@ -44,6 +44,10 @@ class Api:
         """Post an object to its collection and return what was stored."""
         return self._request("POST", path, body)
 
+    def delete(self, path: str) -> None:
+        """Delete an object; that may take longer than this."""
+        self._request("DELETE", path)
+
     def is_ready(self) -> bool:
         """Ask /readyz; no answer at all is a no."""
         try:

@@ -7,6 +7,7 @@ import os
 from typing import TYPE_CHECKING, Any, Self
 
 from . import cgroups, control_plane, dns, network
+from .attention import wait_until_heard
 from .limits import raise_inotify_limit
 from .node import Node, node_name
 from .node_files import write_node_files
@@ -78,7 +79,7 @@ class Cluster(Server):
         return cluster
 
     def restart_apiserver(self, arguments: Sequence[str] = (), *, grace: float = 2.0) -> None:
-        """Restart it as `Server` does, and wait until nodes reach it by way of its Service, too.
+        """Restart it as `Server` does, and wait until nodes reach it by way of its Service, too, and all watch it.
 
         A server that ends takes itself off its Service, and is there again only a moment after it is ready.
         """
@@ -90,6 +91,7 @@ class Cluster(Server):
         )
         for node in self.nodes:
             self._processes.wait_until(node.reaches_the_api, f"the API server from {node.name}", READY_TIMEOUT)
+        wait_until_heard(self._api, [node.name for node in self.nodes], READY_TIMEOUT)
 
     def load_image(self, archive: Path, name: str = "") -> None:
         """Import a docker-archive or OCI archive on every node; pods need `imagePullPolicy: Never` (or IfNotPresent).

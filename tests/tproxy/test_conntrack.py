@@ -32,7 +32,7 @@ RESET = struct.pack("ii", 1, 0)
 TCP_REPAIR = 19
 """Of linux/tcp.h."""
 SECONDS = 30
-ESTABLISHED, CLOSE, SYN_SENT = 3, conntrack.CLOSE, conntrack.SYN_SENT
+ESTABLISHED, TIME_WAIT, CLOSE, SYN_SENT = 3, 7, conntrack.CLOSE, conntrack.SYN_SENT
 LONG = Path("/proc/sys/net/netfilter/nf_conntrack_tcp_timeout_close")
 TRACKED = """
 table inet guard {
@@ -172,6 +172,20 @@ async def test_a_port_whose_led_connection_has_lost_its_socket_is_not_led_where_
     await ours.forget_ended([API])
     with connect(tracked, PORT):
         assert tracked.accept(server).getpeername()[1] == PORT
+
+
+def test_a_pod_with_many_open_connections_is_not_looked_through(tracked, monkeypatch):
+    """To look for the socket of each takes long; what has ended in the kernel's eyes does not count for many."""
+    server = tracked.server()
+    for port in (PORT, OTHER_PORT):
+        vanish(connect(tracked, port), tracked.accept(server))
+    with connect(tracked, PORT + 2), tracked.accept(server):
+        pass
+    assert {state for *_, state in flows(tracked)} == {ESTABLISHED, TIME_WAIT}
+    monkeypatch.setattr(conntrack, "MOST_OPEN", 1)
+    assert forget(tracked) == 0
+    monkeypatch.setattr(conntrack, "MOST_OPEN", 2)
+    assert forget(tracked) == 2
 
 
 def test_what_a_pod_only_passes_on_is_not_missed_by_its_socket(tracked, monkeypatch):

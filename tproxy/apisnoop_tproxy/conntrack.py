@@ -41,6 +41,8 @@ MOST = 32_768
 """Connections that a pod may have for its table to be listed: a fifth of a second. It may have more on purpose."""
 MOST_FORGOTTEN = 4_096
 """Of them, at a time: some tens of microseconds each."""
+MOST_OPEN = 256
+"""Of those that may be open, for the sockets of each to be looked for: they belong to a pod that has few."""
 LARGEST = 16 << 20
 """Bytes of a list: twice what so many take."""
 SYN_SENT, CLOSE = 1, 8
@@ -56,6 +58,8 @@ _HOSTS = {socket.AF_INET: (1, 2), socket.AF_INET6: (3, 4)}
 """Attributes of the two addresses by family: source, destination."""
 _NUMBER, _SOURCE_PORT, _DESTINATION_PORT = 1, 2, 3
 _TCP_STATE = 1
+_OF_TCP = struct.pack("=H", 1 | NLA_F_NESTED)
+"""The end of the header before the state: without it, that of LAST_ACK is the number of TCP, which all entries hold."""
 _FILTER_ORIGINAL = 1
 _FILTER_PROTOCOL = struct.pack("=I", 1 << 3)
 _ENTRIES = 1
@@ -144,7 +148,9 @@ def _list(netlink: Netlink, destinations: Collection[Address]) -> Iterator[Flow]
     ends = [_encode_end(address) for address in destinations]
     for family in sorted({_family(host) for host, _ in destinations}):
         answers = netlink.ask(encode_list(family), largest=LARGEST)
-        likely = (one for one in answers if any(host in one.payload and port in one.payload for host, port in ends))
+        there = [one for one in answers if any(host in one.payload and port in one.payload for host, port in ends)]
+        may_be_open = list(_in_state(OPEN, there))
+        likely = [*_in_state((SYN_SENT, CLOSE), there), *(may_be_open if len(may_be_open) <= MOST_OPEN else ())]
         yield from (flow for flow in _read(likely) if flow.destination in destinations)
 
 
@@ -155,14 +161,14 @@ def _encode_end(destination: Address) -> tuple[bytes, bytes]:
     return encode_attribute(_HOSTS[_family(host)][1], packed), encode_attribute(_DESTINATION_PORT, port.to_bytes(2))
 
 
+def _in_state(states: Iterable[int], answers: Iterable[Answer]) -> Iterator[Answer]:
+    """Give those that are in one of these; most that have ended are in another, TIME_WAIT."""
+    hints = [_OF_TCP + encode_attribute(_TCP_STATE, bytes([state])) for state in states]
+    return (answer for answer in answers if any(hint in answer.payload for hint in hints))
+
+
 def _read(answers: Iterable[Answer]) -> Iterator[Flow]:
-    """Read those that may stand in the way of the next; most that have ended are in TIME_WAIT, and do not."""
-    hints = [encode_attribute(_TCP_STATE, bytes([state])) for state in (SYN_SENT, CLOSE, *OPEN)]
-    for answer in answers:
-        if any(hint in answer.payload for hint in hints):
-            flow = parse_flow(answer.payload)
-            if flow is not None:
-                yield flow
+    return (flow for answer in answers if (flow := parse_flow(answer.payload)) is not None)
 
 
 def _is_past(flow: Flow, sockets: SocketDiagnosis, ours: Collection[str], deserted: Collection[int]) -> bool:
