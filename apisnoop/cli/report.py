@@ -33,8 +33,9 @@ def output_options(formats: Sequence[str]) -> Callable[[Callable[..., Any]], Cal
     default = f"by FILE's name ({', '.join(suffixes)}), else {formats[0]}" if suffixes else formats[0]
 
     def choose(context: click.Context, option: click.Parameter, value: str | None) -> str:
-        place: Path | None = context.params.get("output_file")
-        found = value or BY_SUFFIX.get(place.suffix.lower() if place else "", formats[0])
+        # What was given is seen to before what was not, so that the file is known whenever its name matters.
+        place = context.params.get("output_file")
+        found = value or BY_SUFFIX.get(place.suffix.lower() if isinstance(place, Path) else "", formats[0])
         if found not in formats:
             message = f"{place}: there is no such report in the format {found}, only {', '.join(formats)}: say which"
             raise click.BadParameter(message, context, option)
@@ -46,7 +47,6 @@ def output_options(formats: Sequence[str]) -> Callable[[Callable[..., Any]], Cal
         "--output-file",
         metavar="FILE",
         type=FilePath(),
-        is_eager=True,  # -o depends on it
         help="Write there and not to standard output.",
     )
     return lambda command: chosen(place(command))

@@ -55,14 +55,18 @@ def test_the_name_of_a_file_tells_the_format(shop, tmp_path, name, options, begi
     assert (tmp_path / name).read_text().lower().startswith(begin.lower())
 
 
-def test_a_name_that_tells_a_format_that_there_is_not_is_refused(shop, tmp_path):
+@pytest.mark.parametrize(
+    ("verb", "name", "there_are"),
+    [("gaps", "gaps.html", "html, only table, wide, json, csv, markdown"), ("rbac", "roles.json", "json, only yaml")],
+)
+def test_a_name_that_tells_a_format_that_there_is_not_is_refused(shop, tmp_path, verb, name, there_are):
     """Nobody is left with a table in a file that a browser opens; -o says that it is meant so."""
-    place = ("--output-file", tmp_path / "gaps.html")
-    answer = run("gaps", "--db", shop, *place)
+    place = ("--output-file", tmp_path / name)
+    answer = run(verb, "--db", shop, *place)
     assert answer.exit_code == ExitCode.USAGE
-    assert "no such report in the format html, only table, wide, json, csv, markdown" in answer.stderr
-    assert not (tmp_path / "gaps.html").exists()
-    assert run("gaps", "--db", shop, "-o", "table", *place).exit_code == ExitCode.OK
+    assert f"{name}: there is no such report in the format {there_are}: say which" in " ".join(answer.stderr.split())
+    assert not (tmp_path / name).exists()
+    assert run(verb, "--db", shop, "-o", "yaml" if verb == "rbac" else "table", *place).exit_code == ExitCode.OK
 
 
 @pytest.mark.parametrize("output", FORMATS)

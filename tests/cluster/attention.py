@@ -1,7 +1,7 @@
-"""Whether every part of a cluster watches it again after its API server was away.
+"""Whether a cluster heeds new namespaces and pods again after its API server was away.
 
-Their pauses between attempts grow up to a minute, for as long as the server has been away often. Each is asked for
-something that it does at once and that starts nothing: pods that fit nowhere are refused.
+Whatever watches them pauses between its attempts, up to a minute where the server has been away often. Each is asked
+for something that it does at once and that starts nothing: pods that fit nowhere are refused.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def wait_until_heard(api: Api, nodes: Sequence[str], seconds: float) -> None:
-    """Wait for controllers, scheduler and the kubelets of these nodes. Raises TimeoutError."""
+    """Wait for what a new namespace needs, the scheduler, and the kubelets of these nodes. Raises TimeoutError."""
     namespace = f"heard-{time.time_ns()}"
     place = f"/api/v1/namespaces/{namespace}"
     api.create("/api/v1/namespaces", {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
@@ -30,17 +30,9 @@ def wait_until_heard(api: Api, nodes: Sequence[str], seconds: float) -> None:
 
 def _pod(node: str) -> dict[str, Any]:
     """Render a pod for a node, or for the scheduler to choose one; there is none with such a label."""
-    spec: dict[str, Any] = {
-        "containers": [{"name": "none", "image": "none"}],
-        "nodeSelector": {"nowhere": "to-be-found"},
-    }
-    metadata = {"name": f"for-{node or 'scheduler'}"}
-    return {
-        "apiVersion": "v1",
-        "kind": "Pod",
-        "metadata": metadata,
-        "spec": {**spec, **({"nodeName": node} if node else {})},
-    }
+    containers = [{"name": "none", "image": "none"}]
+    spec = {"nodeName": node, "nodeSelector": {"nowhere": "to-be-found"}, "containers": containers}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": f"for-{node or 'scheduler'}"}, "spec": spec}
 
 
 def _is_refused(pod: Mapping[str, Any]) -> bool:

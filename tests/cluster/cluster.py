@@ -79,7 +79,7 @@ class Cluster(Server):
         return cluster
 
     def restart_apiserver(self, arguments: Sequence[str] = (), *, grace: float = 2.0) -> None:
-        """Restart it as `Server` does, and wait until nodes reach it by way of its Service, too, and all watch it.
+        """Restart it as `Server` does, and wait until nodes reach it by way of its Service, too, and heed new pods.
 
         A server that ends takes itself off its Service, and is there again only a moment after it is ready.
         """

@@ -25,7 +25,8 @@ STALL = 1.0
 """Seconds that a request may take longer than all that the untouched pod makes at the same time."""
 PORTS = "33000 38000"
 """Those that the pod's connections are opened from. They come up again while connection tracking still knows them, but
-not within the ten seconds of a connection that was reset: what is forgotten of those, and when, is tested by itself.
+after some 14 s, so not within the ten of one that was reset. Behind such a reset of the proxy's own connection the next
+goes past it (README of `tproxy`); what is forgotten of the pod's, and when, is tested by itself.
 """
 RATES = {"fresh": 20, "http1": 45, "http2": 40}
 LASTING = 65.0

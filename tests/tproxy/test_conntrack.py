@@ -13,6 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from apisnoop_tproxy import conntrack, netfilter, presence, sweep
+from apisnoop_tproxy.diag import SocketDiagnosis
 from apisnoop_tproxy.netlink import Netlink
 from apisnoop_tproxy.nf_tables import NETLINK_NETFILTER
 from apisnoop_tproxy.nft import apply_rules
@@ -174,18 +175,67 @@ async def test_a_port_whose_led_connection_has_lost_its_socket_is_not_led_where_
         assert tracked.accept(server).getpeername()[1] == PORT
 
 
-def test_a_pod_with_many_open_connections_is_not_looked_through(tracked, monkeypatch):
+@in_loop
+async def test_a_pod_with_many_open_connections_is_not_looked_through(tracked, monkeypatch):
     """To look for the socket of each takes long; what has ended in the kernel's eyes does not count for many."""
     server = tracked.server()
     for port in (PORT, OTHER_PORT):
         vanish(connect(tracked, port), tracked.accept(server))
     with connect(tracked, PORT + 2), tracked.accept(server):
         pass
-    assert {state for *_, state in flows(tracked)} == {ESTABLISHED, TIME_WAIT}
+    await eventually(lambda: {state for *_, state in flows(tracked)} == {ESTABLISHED, TIME_WAIT})
     monkeypatch.setattr(conntrack, "MOST_OPEN", 1)
     assert forget(tracked) == 0
     monkeypatch.setattr(conntrack, "MOST_OPEN", 2)
     assert forget(tracked) == 2
+
+
+def mapped(podlike):
+    """Connect over IPv4 from a socket of IPv6."""
+    client = podlike.run(lambda: socket.socket(socket.AF_INET6))
+    client.connect((f"::ffff:{API[0]}", API[1]))
+    return client
+
+
+def bound(podlike):
+    """Connect from a socket that is bound to a device, which to be looked for by its addresses alone is not found."""
+    client = podlike.run(lambda: socket.socket(socket.AF_INET))
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo")
+    client.connect(API)
+    return client
+
+
+def half_closed(podlike):
+    """Connect, and say that nothing more will be said."""
+    client = podlike.connect()
+    client.shutdown(socket.SHUT_WR)
+    return client
+
+
+@pytest.mark.parametrize("begin", [mapped, bound, half_closed])
+def test_what_has_a_socket_stays(tracked, begin):
+    """Of whatever kind it is."""
+    server = tracked.server()
+    with begin(tracked), tracked.accept(server):
+        vanish(connect(tracked, PORT), tracked.accept(server))
+        assert len(flows(tracked)) >= 1
+        assert forget(tracked) == 1
+        assert {(destination, answerer) for destination, answerer, _ in flows(tracked)} == {(API, API)}
+
+
+def test_a_kernel_that_cannot_tell_sockets_has_nothing_forgotten(tracked, monkeypatch):
+    """That one is not found means nothing then."""
+    server = tracked.server()
+    vanish(connect(tracked, PORT), tracked.accept(server))
+
+    def refuse(*_):
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+
+    monkeypatch.setattr(SocketDiagnosis, "towards", refuse)
+    monkeypatch.setattr(SocketDiagnosis, "find", lambda *_: None)
+    with pytest.raises(FileNotFoundError):
+        forget(tracked)
+    assert flows(tracked) == {(API, API, ESTABLISHED)}
 
 
 def test_what_a_pod_only_passes_on_is_not_missed_by_its_socket(tracked, monkeypatch):

@@ -6,7 +6,7 @@ it, too; if it was led, this one is led to a listener that may be closed by now.
 For ten seconds it so keeps
 
 - a connection that the server's side has reset without a FIN, in state CLOSE;
-- one that its client has reset before the server had acknowledged all, in the state that it had: the reset may be
+- one that either side has reset before the other had acknowledged all, in the state that it had: the reset may be
   forged. Only that its socket is gone tells that it was not.
 
 A listing walks through the whole node's table, ten milliseconds where it has 262,144 buckets: not to be made often.
@@ -41,8 +41,8 @@ MOST = 32_768
 """Connections that a pod may have for its table to be listed: a fifth of a second. It may have more on purpose."""
 MOST_FORGOTTEN = 4_096
 """Of them, at a time: some tens of microseconds each."""
-MOST_OPEN = 256
-"""Of those that may be open, for the sockets of each to be looked for: they belong to a pod that has few."""
+MOST_OPEN = 1_024
+"""Of them, those to the API that may be open, for their sockets to be looked for: some tens of milliseconds."""
 LARGEST = 16 << 20
 """Bytes of a list: twice what so many take."""
 SYN_SENT, CLOSE = 1, 8
@@ -90,7 +90,7 @@ def forget_ended(destinations: Collection[Address], ports: Collection[int]) -> i
     Also those led to one of our `ports` that are not answered, if nobody listens there any more. Does nothing where
     there are more than MOST, and forgets no more than MOST_FORGOTTEN at a time.
 
-    Raises OSError: EINVAL where the kernel has no ctnetlink.
+    Raises OSError: EINVAL where the kernel has no ctnetlink, ENOENT where it cannot tell sockets (tcp_diag).
     """
     with closing(Netlink(NETLINK_NETFILTER)) as netlink, closing(SocketDiagnosis()) as diagnosis:
         if not 0 < count_tracked(netlink) <= MOST:
@@ -98,8 +98,8 @@ def forget_ended(destinations: Collection[Address], ports: Collection[int]) -> i
         found = list(_list(netlink, set(destinations)))
         if not found:
             return 0
-        deserted = _deserted(found, ports, diagnosis)
-        is_past = partial(_is_past, sockets=diagnosis, ours=local_addresses(), deserted=deserted)
+        sockets = _Sockets(diagnosis, destinations)
+        is_past = partial(_is_past, sockets=sockets, deserted=_deserted(found, ports, diagnosis))
         past = islice(filter(is_past, found), MOST_FORGOTTEN)
         return sum(_forget(netlink, flow, is_past) for flow in past)
 
@@ -124,7 +124,7 @@ def encode_look(flow: Flow) -> bytes:
 
 
 def encode_removal(flow: Flow) -> bytes:
-    """Render the order to forget one connection, and no other that has come in its place."""
+    """Render the order to forget one entry, whatever connection it is taken for by then."""
     return encode_message(_DELETE, NLM_F_ACK, _named(flow) + encode_attribute(_ID, flow.identity))
 
 
@@ -171,19 +171,36 @@ def _read(answers: Iterable[Answer]) -> Iterator[Flow]:
     return (flow for answer in answers if (flow := parse_flow(answer.payload)) is not None)
 
 
-def _is_past(flow: Flow, sockets: SocketDiagnosis, ours: Collection[str], deserted: Collection[int]) -> bool:
+class _Sockets:
+    """Those of a namespace, as of after the list of what is tracked: what is not among them has ended."""
+
+    def __init__(self, diagnosis: SocketDiagnosis, destinations: Collection[Address]) -> None:
+        """Raises OSError. Without a list nothing is believed: one socket that is not found may be bound to a device."""
+        self._diagnosis = diagnosis
+        self._addresses = local_addresses()
+        self._alive = {(sock.local, sock.remote) for sock in diagnosis.towards(destinations)}
+
+    def lack(self, flow: Flow) -> bool:
+        """Tell whether a connection has lost its own, if it was to be here.
+
+        One that is only passed on, for a container in the container, has it elsewhere. In TIME_WAIT it is not listed.
+        """
+        if flow.source[0] not in self._addresses or (flow.source, flow.destination) in self._alive:
+            return False
+        return self._diagnosis.find(flow.source, flow.destination) is None
+
+
+def _is_past(flow: Flow, sockets: _Sockets, deserted: Collection[int]) -> bool:
     """Tell whether a connection has ended, or cannot begin, being led to a port on which nobody listens."""
     if flow.state == SYN_SENT:
         return flow.answerer[1] in deserted and _is_loopback(flow.answerer)
-    if flow.state in OPEN:  # one that is only passed on, for a container in the container, has its socket elsewhere
-        return flow.source[0] in ours and sockets.find(flow.source, flow.destination) is None
-    return flow.state == CLOSE
+    return flow.state == CLOSE or (flow.state in OPEN and sockets.lack(flow))
 
 
-def _deserted(flows: Collection[Flow], ports: Collection[int], sockets: SocketDiagnosis) -> set[int]:
+def _deserted(flows: Collection[Flow], ports: Collection[int], diagnosis: SocketDiagnosis) -> set[int]:
     """Return which of our ports are waited for in vain."""
     awaited = {flow.answerer[1] for flow in flows if flow.state == SYN_SENT} & set(ports)
-    return awaited - sockets.listening() if awaited else set()
+    return awaited - diagnosis.listening() if awaited else set()
 
 
 def _forget(netlink: Netlink, flow: Flow, is_past: Callable[[Flow], bool]) -> bool:

@@ -70,9 +70,9 @@ class Netlink:
             if largest is not None and told > largest:
                 raise OSError(errno.EMSGSIZE, os.strerror(errno.EMSGSIZE))
             for answer in split_messages(received):
-                if answer.kind == _NLMSG_ERROR:
+                if answer.kind in {_NLMSG_ERROR, _NLMSG_DONE}:
                     failure = failure or _failure(answer)
-                elif answer.kind != _NLMSG_DONE:
+                else:
                     answers.append(answer)
         if failure is not None:
             raise failure
@@ -113,9 +113,9 @@ def split_messages(data: bytes) -> Iterator[Answer]:
 
 
 def _failure(answer: Answer) -> OSError | None:
-    """Read struct nlmsgerr, which is an acknowledgement when its error is 0."""
+    """Read struct nlmsgerr, which is an acknowledgement when its error is 0, or what a list ended with, likewise."""
     (code,) = struct.unpack_from("=i", answer.payload)
-    return OSError(-code, os.strerror(-code)) if code else None
+    return OSError(-code, os.strerror(-code)) if code < 0 else None
 
 
 def _aligned(data: bytes) -> bytes:

@@ -286,8 +286,9 @@ class PodControl:
             self.leave()
             return True
         await self._sweep()
-        if self.presence.busy or (patient and self.enrolments.draining and self.desk.served):
-            return False
+        with suppress(OSError):  # where connections cannot be told, none is waited for
+            if self.presence.busy or (patient and self.enrolments.draining and self.desk.served):
+                return False
         with suppress(OSError, RuleError):
             await self.presence.remove(self.desk.generation)
         self.leave()
