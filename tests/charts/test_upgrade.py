@@ -31,6 +31,7 @@ COUNT = """
 def test_an_upgrade_hands_the_nodes_over(installed, two_nodes, polling, tmp_path):
     """No request fails or stalls, the new proxies record it, and what was not pulled before is the one gap reported."""
     where, db = polling, tmp_path / "pulled.db"
+    two_nodes.until_deleted_pods_have_gone()  # those of the test before
     start_polling(two_nodes, where, name=UNTOUCHED, marked=False)
     until(lambda: sum(installed.calls_of(tmp_path, where).values()) >= ENOUGH)
     apisnoop(two_nodes, "pull", "--db", db)

@@ -93,6 +93,16 @@ class Cluster(Server):
             self._processes.wait_until(node.reaches_the_api, f"the API server from {node.name}", READY_TIMEOUT)
         wait_until_heard(self._api, [node.name for node in self.nodes], READY_TIMEOUT)
 
+    def until_deleted_pods_have_gone(self) -> None:
+        """Wait until nothing is left of them on the nodes, which are busy for seconds with ending them one by one."""
+        going = self.kubectl("get", "namespaces", "--field-selector=status.phase=Terminating", "-o", "name")
+        if going:
+            self.kubectl("wait", "--for=delete", "--timeout=120s", *going.split())
+        known = set(self.kubectl("get", "pods", "-A", "-o", "jsonpath={.items[*].metadata.uid}").split())
+        self._processes.wait_until(
+            lambda: all(node.pod_uids() <= known for node in self.nodes), "deleted pods to have gone", READY_TIMEOUT
+        )
+
     def load_image(self, archive: Path, name: str = "") -> None:
         """Import a docker-archive or OCI archive on every node; pods need `imagePullPolicy: Never` (or IfNotPresent).
 

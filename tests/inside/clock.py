@@ -62,7 +62,7 @@ class Clock:
         self._looks: list[_Look] = []
 
     def __enter__(self) -> Self:
-        self._installation.until_deleted_pods_have_gone()
+        self._installation.cluster.until_deleted_pods_have_gone()
         self._process.start()
         wait_until(self._process.log.read_bytes, "the clock to tick")
         return self

@@ -180,14 +180,6 @@ class Installation:
                 self.until_recorded(pod)
         raise RuntimeError(f"the proxy was too late in {late} rounds, and the machine busy in others: {gaps}")
 
-    def until_deleted_pods_have_gone(self) -> None:
-        """Wait until nothing is left of them on the node, which is busy for seconds with ending them one by one."""
-        going = self.cluster.kubectl("get", "namespaces", "--field-selector=status.phase=Terminating", "-o", "name")
-        if going:
-            self.cluster.kubectl("wait", "--for=delete", "--timeout=120s", *going.split())
-        known = self.cluster.kubectl("get", "pods", "-A", "-o", "jsonpath={.items[*].metadata.uid}").split()
-        wait_until(lambda: self.node.pod_uids() <= set(known), "deleted pods to have gone from the node")
-
     def rules(self, pod: Pod) -> str:
         """List what is in a pod's network namespace."""
         return self.in_namespace_of(pod, "nft", "list ruleset")
